@@ -1,0 +1,97 @@
+"""Every error this package raises on purpose.
+
+DockerlabError
+├── DockerfileError          the text is not a Dockerfile we can build (names the line)
+│   └── UnsupportedError     valid Dockerfile, but this engine does not do it (names the line)
+├── ContextError             a build context folder, file or .dockerignore is wrong or missing
+├── BuildError               a step failed (names the line)
+│   └── RunError             a RUN ended with a non-zero exit code (has .exit_code and .log)
+├── EngineError              no engine, or the chosen one cannot be used here
+├── ImageError               an archive, layout or layer is not what it should be
+│   └── ImageNotFoundError   no image of that name
+├── RegistryError            a registry could not be reached, refused, or lied
+└── StoreError               the image store cannot be read or written
+    └── StoreFullError       no space left
+"""
+
+from __future__ import annotations
+
+
+class DockerlabError(Exception):
+    """Base of all errors: what was found, where, and what to do next.
+
+    `line` is the 1-based Dockerfile line, or None. `hint` is the next step, a full sentence, or "".
+    IPython shows only the message, never a traceback.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = f"Dockerfile line {self.line}: " if self.line is not None else ""
+        return f"{where}{self.message}" + (f"\n{self.hint}" if self.hint else "")
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+class DockerfileError(DockerlabError):
+    """The text is not a Dockerfile that can be built."""
+
+
+class UnsupportedError(DockerfileError):
+    """A valid instruction or flag that this engine does not do."""
+
+
+class ContextError(DockerlabError):
+    """A build context, or a file in it, is missing or wrong."""
+
+
+class BuildError(DockerlabError):
+    """A build step failed."""
+
+
+class RunError(BuildError):
+    """A RUN ended with a non-zero exit code.
+
+    `exit_code` is the shell's (128 + signal number when a signal ended it); `log` holds its last lines.
+    """
+
+    def __init__(
+        self, message: str, *, exit_code: int, log: tuple[str, ...] = (), line: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, line=line, hint=hint)
+        self.exit_code = exit_code
+        self.log = log
+
+    def __str__(self) -> str:
+        tail = "".join(f"\n    {text}" for text in self.log[-10:])
+        where = f"Dockerfile line {self.line}: " if self.line is not None else ""
+        return f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else "")
+
+
+class EngineError(DockerlabError):
+    """No engine is available, or the chosen one cannot be used here."""
+
+
+class ImageError(DockerlabError):
+    """An archive, layout or layer is not what its format says."""
+
+
+class ImageNotFoundError(ImageError):
+    """No image of that name is known to the engine."""
+
+
+class RegistryError(DockerlabError):
+    """A registry could not be reached, refused, or sent something wrong."""
+
+
+class StoreError(DockerlabError):
+    """The image store cannot be read or written."""
+
+
+class StoreFullError(StoreError):
+    """No space is left where the image store lives."""
