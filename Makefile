@@ -1,0 +1,37 @@
+# Two commands matter to a learner: `make lab` and `make test`. No make yet? `./make lab` brings it.
+.DEFAULT_GOAL := help
+.PHONY: help lab test setup lint notebooks bench look clean
+
+PY := .venv/bin/python
+# More words for the command behind a target: make lab ARGS="--port 9999"
+ARGS ?=
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: ## open the course in JupyterLab
+	@sh tools/setup.sh lab
+	@$(PY) -m tools.lab $(ARGS)
+
+test: ## run every check: lint, types, unit tests, notebooks, browser
+	@sh tools/setup.sh test
+	@$(PY) -m tools.suite $(ARGS)
+
+setup: ## only make the environment (.venv), with the developer's tools
+	@sh tools/setup.sh test
+
+lint: setup ## ruff and mypy
+	@$(PY) -m tools.suite lint
+
+notebooks: setup ## run all notebooks and solutions again, in place
+	@$(PY) -m tools.notebooks --execute $(ARGS)
+
+bench: setup ## time builds on the engines at hand
+	@$(PY) -m tools.bench $(ARGS)
+
+look: setup ## screenshots of notebooks: make look ARGS="notebooks/*.ipynb"
+	@$(PY) -m tools.look $(ARGS)
+
+clean: ## remove the environment, the tests' images and every cache in this folder
+	rm -rf .venv .lab build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,22 @@
+"""What all tests share: options, and a store that is never the learner's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the browser tests."""
+    parser.addoption(
+        "--screenshots", metavar="DIR", type=Path, help="keep the browser tests' screenshots in this folder"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Point the store at a folder in the checkout, shared by a whole run so that a base is made once."""
+    os.environ.setdefault("DOCKERLAB_HOME", str(ROOT / ".lab" / "test"))

@@ -1,0 +1,51 @@
+"""Read course.toml, the one list of lessons."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson; `name` is the stem of its notebook, and of its exercise and solution where it has them."""
+
+    name: str
+    title: str
+    question: str
+    minutes: int
+    exercise: bool = False
+    hints: tuple[str, ...] = ()
+
+    @property
+    def notebook(self) -> Path:
+        """Give the lesson's path in the checkout."""
+        return Path("notebooks") / f"{self.name}.ipynb"
+
+
+@dataclass(frozen=True)
+class Course:
+    """The manifest: lessons in order, and the base images they build on."""
+
+    title: str
+    start: Path
+    bases: tuple[str, ...]
+    lessons: tuple[Lesson, ...]
+
+
+def read_course(path: Path = ROOT / "course.toml") -> Course:
+    """Read the manifest at `path`; a key that is unknown or missing is a TypeError that names it."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    lessons = tuple(
+        Lesson(**{**entry, "hints": tuple(entry.get("hints", ()))}) for entry in data.get("lesson", ())
+    )
+    head = data["course"]
+    return Course(title=head["title"], start=Path(head["start"]), bases=tuple(head["bases"]), lessons=lessons)

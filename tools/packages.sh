@@ -1,0 +1,81 @@
+#!/bin/sh
+# Usage: sh tools/packages.sh lab|test
+# The system packages `make lab` (or `make test`) needs. Root on Debian or Ubuntu: installs them and says so.
+# Anyone else: prints the one line to run and stops. Everything there already: says nothing, takes milliseconds.
+set -eu
+want=${1:?lab or test}
+cd "$(dirname "$0")/.."
+missing=
+optional=
+
+have() { command -v "$1" >/dev/null 2>&1; }
+need() { missing="$missing $1"; }
+
+have make || need make
+
+python=$(sh tools/python.sh 2>/dev/null || true)
+if [ -z "$python" ]; then
+    need python3
+    need python3-venv
+elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    # Debian keeps ensurepip in python3.X-venv; python3-venv brings the one of the default python3.
+    case $("$python" -c 'import sys; print(sys.executable)') in
+        /usr/bin/*) need python3-venv ;;
+        *) echo "$python has no venv and ensurepip: use another Python 3.10 or later (PYTHON=/path/to/python3)." >&2; exit 1 ;;
+    esac
+fi
+
+linux() { [ "$(uname -s)" = Linux ]; }
+
+docker_answers() {
+    if have docker; then
+        docker version >/dev/null 2>&1
+    else
+        false
+    fi
+}
+
+# Without Docker the embedded builder runs commands in namespaces of its own, or under proot where it gets none.
+namespaces() { have unshare && unshare --mount --pid --fork true >/dev/null 2>&1; }
+
+if linux && ! docker_answers; then
+    if [ "$(id -u)" = 0 ] || ! namespaces; then
+        have proot || need proot
+    fi
+    # Stand-in bases are made of Debian packages, whose signatures are checked with this keyring.
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
+        need debian-archive-keyring
+fi
+
+if [ "$want" = test ] && linux && [ -z "${CHROMIUM:-}" ] && ! have chromium; then
+    # Ubuntu's chromium is a snap, which does not work in a container: the browser tests are skipped there.
+    if [ -r /etc/os-release ] && grep -q '^ID=debian' /etc/os-release; then
+        optional="chromium"
+    fi
+fi
+
+[ -n "$missing$optional" ] || exit 0
+
+if ! have apt-get; then
+    [ -n "$missing" ] || exit 0
+    echo "Missing:$missing (Debian's package names). Install them with your package manager, then run this again." >&2
+    exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+    [ -n "$missing" ] || exit 0  # what is only optional is skipped with a reason by the tests
+    echo "Missing system packages. Run this line, then the same command again:" >&2
+    echo >&2
+    echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends$missing${optional:+ $optional}" >&2
+    echo >&2
+    exit 1
+fi
+echo "Installing system packages:$missing${optional:+ $optional}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing $optional >.apt.log 2>&1 || {
+    cat .apt.log >&2
+    echo "apt-get could not install:$missing${optional:+ $optional}" >&2
+    exit 1
+}
+rm -f .apt.log

@@ -1,0 +1,98 @@
+"""Run the checks of `make test`, one section after the other, and sum up (or only the sections named)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+from tools.course import ROOT
+
+PYTHON = sys.executable
+NBVAL = (
+    *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"),
+    *("--nbval-sanitize-with=tests/nbval.cfg", "--color=no"),
+    # A kernel that is shut down leaves sockets for the garbage collector: not a lesson's fault.
+    *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "--quiet"),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One check: a title and the commands it consists of."""
+
+    title: str
+    commands: tuple[tuple[str, ...], ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+SECTIONS = {
+    "engine": Section("An engine is ready", ((PYTHON, "-m", "tools.ready"),)),
+    "lint": Section(
+        "Lint and types",
+        (
+            (PYTHON, "-m", "ruff", "check", "."),
+            (PYTHON, "-m", "ruff", "format", "--check", "."),
+            (PYTHON, "-m", "mypy"),
+        ),
+    ),
+    "tests": Section(
+        "Unit tests, exercises, browser",
+        ((PYTHON, "-m", "pytest", "-q", "-rs", "--durations=5"),),
+    ),
+    "notebooks": Section(
+        "Notebooks and solutions, cell by cell",
+        ((PYTHON, "-m", "pytest", *NBVAL, "notebooks", "solutions"),),
+    ),
+}
+
+
+def environment() -> dict[str, str]:
+    """Give the sections a store of their own in the checkout: a learner's images are never touched."""
+    settings = dict(os.environ)
+    settings.setdefault("DOCKERLAB_HOME", str(ROOT / ".lab" / "test"))
+    settings.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    return settings
+
+
+def run(section: Section, settings: dict[str, str]) -> bool:
+    """Run a section's commands to the end, all of them even when one fails."""
+    codes = [
+        subprocess.run(command, cwd=ROOT, env={**settings, **section.environment}, check=False).returncode
+        for command in section.commands
+    ]
+    return not any(codes)
+
+
+def main() -> int:
+    """Run the sections asked for and print a table of what passed and the seconds each took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    names = parser.parse_args().sections or list(SECTIONS)
+    if unknown := [name for name in names if name not in SECTIONS]:
+        parser.error(f"no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
+
+    settings = environment()
+    results: list[tuple[str, bool, float]] = []
+    for name in names:
+        section = SECTIONS[name]
+        print(f"\n== {section.title}", flush=True)
+        began = time.monotonic()
+        try:
+            passed = run(section, settings)
+        except KeyboardInterrupt:
+            print("\nInterrupted.", file=sys.stderr)
+            return 130
+        results.append((section.title, passed, time.monotonic() - began))
+
+    print("\n== Summary")
+    for title, passed, seconds in results:
+        print(f"  {'passed' if passed else 'FAILED':7} {seconds:7.1f} s  {title}")
+    return 0 if all(passed for _, passed, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
