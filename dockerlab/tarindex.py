@@ -86,21 +86,19 @@ def _entries(
         (name, mode, uid, gid, size, mtime, check, flag, link, magic, _, _, _, major, minor, prefix) = (
             _FIELDS.unpack(block)
         )
-        # Bytes summed are the number read in base 256, modulo 255: one division instead of 512 additions.
-        wanted = _octal(check, "checksum", at - start)
-        if (int.from_bytes(block, "big") - int.from_bytes(check, "big") + 256 - wanted) % 255 and not _signed(
-            block, wanted
-        ):
-            raise _DamageError(f"the header at byte {at - start} does not match its checksum")
         try:
             if size[11] > 32 or mtime[11] > 32 or mode[7] > 32 or uid[7] > 32 or gid[7] > 32:
                 raise ValueError
+            wanted = int(check.rstrip(b"\0 "), 8)
             length, when = int(size[:11], 8), int(mtime[:11], 8)
             bits, owner, group = int(mode[:7], 8), int(uid[:7], 8), int(gid[:7], 8)
         except ValueError:  # the rare forms: base 256, no terminator, blank
+            wanted = _octal(check, "checksum", at - start)
             length, when = _octal(size, "size", at - start), _octal(mtime, "mtime", at - start)
             bits = _octal(mode, "mode", at - start)
             owner, group = _octal(uid, "uid", at - start), _octal(gid, "gid", at - start)
+        if sum(block) - sum(check) + 256 != wanted and not _signed(block, wanted):
+            raise _DamageError(f"the header at byte {at - start} does not match its checksum")
         content = at + BLOCK
         if flag in b"xgLK":
             after = content + (length + 511) // BLOCK * BLOCK
@@ -183,8 +181,6 @@ def _clean(name: str) -> str:
     Raises _DamageError for a name that leads out of the root.
     """
     path = name.strip("/")
-    if path.startswith("./"):
-        path = path[2:].lstrip("/")
     if "//" in path or "." in (path[:1], path[-1:]) or "/." in path:
         path = posixpath.normpath(path) if path else ""
         if path == ".":
