@@ -1,0 +1,46 @@
+"""JupyterLab and Chromium for the browser tests, each started once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools.browser import chromium, find_chromium, serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a copy of the course (JupyterLab saves what it runs); the value is the address."""
+    copy = tmp_path_factory.mktemp("course")
+    for folder in ("notebooks", "exercises", "solutions"):
+        if (ROOT / folder).is_dir():
+            shutil.copytree(ROOT / folder, copy / folder)
+    shutil.copy(ROOT / "course.toml", copy)
+    shutil.copy(Path(__file__).parent / "chart.ipynb", copy)
+    with serve(copy, home=tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium, or skip where there is none."""
+    if find_chromium() is None:
+        pytest.skip("no Chromium here: install it, or name one in CHROMIUM")
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder screenshots go to: --screenshots DIR, or a temporary one."""
+    chosen: Path | None = request.config.getoption("--screenshots")
+    return chosen.resolve() if chosen else tmp_path_factory.mktemp("screenshots")

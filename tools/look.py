@@ -1,0 +1,49 @@
+"""Run notebooks in JupyterLab in Chromium and save a screenshot of each, light and dark, for a person to look at."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tools.browser import Theme, chromium, find_chromium, serve, visit
+from tools.course import ROOT
+
+
+def main() -> int:
+    """Say per notebook what happened and where the screenshots are; 1 when a cell, the console or a request erred."""
+    parser = argparse.ArgumentParser(prog="python -m tools.look", description=__doc__)
+    parser.add_argument("notebooks", nargs="+", type=Path, help="notebooks in this checkout")
+    parser.add_argument("--to", type=Path, default=ROOT / ".lab" / "look", help="folder for the screenshots")
+    parser.add_argument("--theme", choices=["light", "dark", "both"], default="both")
+    options = parser.parse_args()
+    if find_chromium() is None:
+        print("No Chromium here: install it, or name one in CHROMIUM.", file=sys.stderr)
+        return 1
+    themes: tuple[Theme, ...] = ("light", "dark") if options.theme == "both" else (options.theme,)
+    wrong = False
+    with tempfile.TemporaryDirectory(prefix="look-") as folder:
+        course = Path(folder) / "course"
+        for name in ("notebooks", "exercises", "solutions"):
+            shutil.copytree(ROOT / name, course / name)
+        shutil.copy(ROOT / "course.toml", course)
+        with serve(course, home=Path(folder) / "jupyter") as address, chromium() as browser:
+            for given in options.notebooks:
+                path = given.resolve().relative_to(ROOT)
+                (course / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(given, course / path)
+                seen = visit(browser, address, path.as_posix(), themes=themes, shots=options.to.resolve())
+                print(f"{path}: {seen.cells} cells in {seen.seconds:.1f} s, {seen.charts} charts")
+                for kind in ("errors", "console", "left"):
+                    for line in getattr(seen, kind):
+                        wrong = True
+                        print(f"  {kind}: {line}")
+                for saved in seen.screenshots:
+                    print(f"  {saved}")
+    return int(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
