@@ -1,25 +1,275 @@
-"""The image store: an OCI image layout, with the build cache beside it."""
-# CONTRACT (helper H5). Root folder: $DOCKERLAB_HOME, default XDG data folder / "dockerlab".
-#   def default_root() -> Path
-#   class Store:
-#       def __init__(self, root: Path | None = None) -> None    # creates the layout when missing
-#       root: Path
-#       work: Path                                    # root/"work": for sandboxes
-#       def has_layer(self, diff_id: str) -> bool
-#       def layer(self, diff_id: str) -> Layer        # blobs are uncompressed tars, so diff_id == blob digest
-#       def new_layer(self) -> ContextManager[NewLayer]
-#           # NewLayer is a BinaryIO (write, tell); .commit() -> Layer fsyncs, hashes, renames into blobs;
-#           # leaving the block without commit removes the temporary file.
-#       def put_image(self, config: Mapping[str, Any], layers: Sequence[Layer], *, reference: str | None,
-#                     base_layers: int = 0, stand_in: str | None = None) -> Image
-#       def image(self, reference: str) -> Image      # ImageNotFoundError; accepts id / id prefix too
-#       def images(self) -> list[ImageSummary]
-#       def remove(self, reference: str) -> None
-#       def prune(self) -> int
-#       def save(self, references, path) / load(self, path) -> list[str]
-#       def step(self, key: str) -> Mapping[str, Any] | None       # build cache record (JSON) by key
-#       def put_step(self, key: str, record: Mapping[str, Any]) -> None
-#       def last_build(self, name: str) -> list[Mapping[str, Any]] # the inputs of each step of the last build
-#       def put_last_build(self, name: str, steps: Sequence[Mapping[str, Any]]) -> None
-#       def cache_mount(self, id: str) -> ContextManager[Path]     # folder for RUN --mount=type=cache
-# Diff: has base_layers/stand_in in manifest annotations (dev.dockerlab.*) so they come back on image().
+"""The image store: an OCI image layout, with the build cache beside it.
+
+    oci-layout, index.json   OCI image spec, image-layout.md; one descriptor per reference
+    blobs/sha256/            manifests, configs, and layers as uncompressed tars (blob digest == diff ID)
+    index/                   what the layers' headers say, so that a layer is parsed once
+    steps/, builds/          the build cache, and what each step of the last build of a name was made of
+    mounts/                  folders of RUN --mount=type=cache
+    work/                    the sandboxes' own
+    exports/                 archives made for Docker
+    tmp/                     files being written; each is locked by its writer
+
+Annotations: `org.opencontainers.image.ref.name` is "name:tag" as people write it, so `skopeo inspect
+oci:FOLDER:name:tag` finds it; `io.containerd.image.name` is the whole reference. `dev.dockerlab.*` are ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dockerlab.engines import ImageSummary
+from dockerlab.engines.embedded import durable
+from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root, encoded
+from dockerlab.engines.embedded.buildcache import BuildCache
+from dockerlab.engines.embedded.reference import Reference
+from dockerlab.errors import ImageNotFoundError
+from dockerlab.image import BASE_LAYERS, STAND_IN, Image, Layer, history_rows
+
+__all__ = ["NewLayer", "Store", "default_root"]
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
+IMAGE_ID = "dev.dockerlab.id"
+REPO_DIGEST = "dev.dockerlab.repo-digest"
+COMPRESSED_SIZE = "dev.dockerlab.compressed-size"
+
+
+class Store(BuildCache):
+    """Images, layers and the build cache in one folder. Safe for many processes at once."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        super().__init__(root)
+        if not (self.root / "index.json").exists():
+            with self.changing() as index:
+                self.write_index(index)
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Any]]:
+        """Hold the index alone; the caller gets it as it is now."""
+        with durable.plain_errors(self.root), self.lock("index", exclusive=True):
+            yield self.read_index()
+
+    def read_index(self) -> dict[str, Any]:
+        """Return index.json as it is now."""
+        try:
+            data = (self.root / "index.json").read_bytes()
+        except FileNotFoundError:
+            return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+        index: dict[str, Any] = decoded(data, self.root / "index.json")
+        return index
+
+    def write_index(self, index: Mapping[str, Any]) -> None:
+        """Replace index.json; only within changing()."""
+        layout = self.root / "oci-layout"
+        if not layout.exists():
+            durable.write_whole(layout, b'{"imageLayoutVersion":"1.0.0"}', temporary=self.root / "tmp")
+        durable.write_whole(self.root / "index.json", encoded(index), temporary=self.root / "tmp")
+
+    def put_image(
+        self,
+        config: Mapping[str, Any] | bytes,
+        layers: Sequence[Layer],
+        *,
+        reference: str | None,
+        base_layers: int = 0,
+        stand_in: str | None = None,
+        repo_digest: str | None = None,
+        compressed_sizes: Sequence[int] | None = None,
+    ) -> Image:
+        """Store an image of layers that are here; `reference` moves to it.
+
+        `rootfs` in the config is set from `layers`. Bytes are kept as they are, so the id stays what it was
+        elsewhere. `compressed_sizes` (bytes) are what a registry said of the layers.
+        """
+        if not isinstance(config, bytes):
+            config = encoded(
+                {**config, "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}
+            )
+        name = Reference.parse(reference) if reference is not None else None
+        notes = {BASE_LAYERS: str(base_layers)}
+        if stand_in:
+            notes[STAND_IN] = stand_in
+        if repo_digest:
+            notes[REPO_DIGEST] = repo_digest
+        described: list[dict[str, Any]] = [
+            {"mediaType": LAYER, "digest": layer.diff_id, "size": layer.size_tar} for layer in layers
+        ]
+        for item, size in zip(described, compressed_sizes or (), strict=False):
+            item["annotations"] = {COMPRESSED_SIZE: str(size)}
+        with durable.plain_errors(self.root), self.building():
+            for layer in layers:
+                if not self.has_layer(layer.diff_id):
+                    raise self._missing(layer.diff_id)
+            image_id = self._put_blob(config)
+            manifest = encoded(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": MANIFEST,
+                    "config": {"mediaType": CONFIG, "digest": image_id, "size": len(config)},
+                    "layers": described,
+                    "annotations": notes,
+                }
+            )
+            about = {IMAGE_ID: image_id}
+            if name is not None:
+                about |= {REF_NAME: name.familiar, CONTAINERD_NAME: name.full}
+            known = json.loads(config)
+            platform = {key: known[key] for key in ("architecture", "os", "variant") if known.get(key)}
+            descriptor = {
+                "mediaType": MANIFEST,
+                "digest": self._put_blob(manifest),
+                "size": len(manifest),
+                "annotations": about,
+            }
+            if {"architecture", "os"} <= platform.keys():
+                descriptor["platform"] = platform
+            with self.changing() as index:
+                others = [item for item in index["manifests"] if not _same_place(item, descriptor)]
+                if descriptor not in index["manifests"]:
+                    self.write_index({**index, "manifests": [*others, descriptor]})
+        return self.image_of(descriptor)
+
+    def image(self, reference: str) -> Image:
+        """Return the image of that name, id ("sha256:...") or beginning of an id (4 digits or more)."""
+        return self.image_of(self.find(reference))
+
+    def find(self, reference: str) -> dict[str, Any]:
+        """Return the index.json descriptor of an image; raises ImageNotFoundError."""
+        return self._find(reference, self.read_index()["manifests"])
+
+    def _find(self, reference: str, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        digits = reference.removeprefix("sha256:")
+        if not reference.startswith("sha256:"):
+            wanted = Reference.parse(reference).familiar
+            for item in manifests:
+                if _notes(item).get(REF_NAME) == wanted:
+                    return item
+        if len(digits) >= 4 and set(digits) <= set("0123456789abcdef"):
+            found = [item for item in manifests if _notes(item).get(IMAGE_ID, "")[7:].startswith(digits)]
+            if len({_notes(item)[IMAGE_ID] for item in found}) > 1:
+                raise ImageNotFoundError(
+                    f'"{reference}" is the beginning of {len(found)} image ids.',
+                    hint="Give more of its digits.",
+                )
+            if found:
+                return found[-1]
+        names = sorted(_notes(item)[REF_NAME] for item in manifests if REF_NAME in _notes(item))
+        raise ImageNotFoundError(
+            f'There is no image "{reference}" in the store.',
+            hint=f"There is: {', '.join(names[:12])}."
+            if names
+            else "The store is empty: build or load one first.",
+        )
+
+    def image_of(self, descriptor: Mapping[str, Any]) -> Image:
+        """Return the image of an index.json descriptor."""
+        manifest = decoded(self.read_blob(descriptor["digest"]), self.blob_path(descriptor["digest"]))
+        config = decoded(
+            self.read_blob(manifest["config"]["digest"]), self.blob_path(manifest["config"]["digest"])
+        )
+        notes = _notes(manifest)
+        layers = tuple(
+            self._layer(item["digest"], item["size"], compressed=_number(_notes(item).get(COMPRESSED_SIZE)))
+            for item in manifest["layers"]
+        )
+        labels = (config.get("config") or {}).get("Labels") or {}
+        return Image(
+            reference=_notes(descriptor).get(REF_NAME),
+            id=manifest["config"]["digest"],
+            config=config,
+            layers=layers,
+            history=history_rows(config, layers),
+            base_layers=_number(notes.get(BASE_LAYERS)) or 0,
+            stand_in=notes.get(STAND_IN) or labels.get(STAND_IN) or None,
+        )
+
+    def images(self) -> list[ImageSummary]:
+        """List the named images, the newest first."""
+        found = [self.image_of(item) for item in self.read_index()["manifests"] if REF_NAME in _notes(item)]
+        rows = [
+            ImageSummary(
+                reference=image.reference or "",
+                id=image.id,
+                created=str(image.config.get("created", "")),
+                size_unpacked=sum(layer.size_unpacked for layer in image.layers),
+                layers=len(image.layers),
+                stand_in=image.stand_in,
+            )
+            for image in found
+        ]
+        return sorted(rows, key=lambda row: row.created, reverse=True)
+
+    def tag(self, reference: str, new: str) -> Image:
+        """Give the image one more name."""
+        name = Reference.parse(new)
+        with self.changing() as index:
+            old = self._find(reference, index["manifests"])
+            notes = {**_notes(old), REF_NAME: name.familiar, CONTAINERD_NAME: name.full}
+            item = {**old, "annotations": notes}
+            others = [other for other in index["manifests"] if not _same_place(other, item)]
+            self.write_index({**index, "manifests": [*others, item]})
+        return self.image_of(item)
+
+    def remove(self, reference: str) -> None:
+        """Forget one name, or by id all names of an image; its blobs go with the next prune."""
+        with self.changing() as index:
+            item = self._find(reference, index["manifests"])
+            notes = _notes(item)
+            by_name = notes.get(REF_NAME) is not None and not reference.startswith("sha256:")
+            if by_name and notes[REF_NAME] == Reference.parse(reference).familiar:
+                kept = [other for other in index["manifests"] if other is not item]
+            else:
+                kept = [
+                    other for other in index["manifests"] if _notes(other).get(IMAGE_ID) != notes[IMAGE_ID]
+                ]
+            self.write_index({**index, "manifests": kept})
+
+    # Archives and upkeep
+
+    def save(self, references: Sequence[str], path: Path) -> None:
+        """Write an archive that `docker load` takes."""
+        from dockerlab.engines.embedded import archive
+
+        archive.save(self, references, path)
+
+    def load(self, path: Path) -> list[str]:
+        """Read what `docker save` wrote; return the references (ids where there is no name)."""
+        from dockerlab.engines.embedded import archive
+
+        return archive.load(self, path)
+
+    def prune(self, *, all: bool = False) -> int:
+        """Remove the build cache and unnamed images, with `all` every image; return the bytes freed."""
+        from dockerlab.engines.embedded import upkeep
+
+        return upkeep.prune(self, all=all)
+
+    def validate(self) -> list[str]:
+        """Recompute every digest; return what is wrong, a sentence each, all at once."""
+        from dockerlab.engines.embedded import upkeep
+
+        return upkeep.validate(self)
+
+
+def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two descriptors hold one name; nameless ones are one when they are the same manifest."""
+    names = _notes(one).get(REF_NAME), _notes(other).get(REF_NAME)
+    return names[0] == names[1] and (names[0] is not None or one["digest"] == other["digest"])
+
+
+def _notes(item: Mapping[str, Any]) -> dict[str, str]:
+    notes: dict[str, str] = item.get("annotations") or {}
+    return notes
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None

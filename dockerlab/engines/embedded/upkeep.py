@@ -1,0 +1,107 @@
+"""Keeping the store small and right: prune and validate."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dockerlab.engines.embedded import durable
+from dockerlab.engines.embedded.blobs import decoded
+from dockerlab.errors import ImageError, StoreError
+from dockerlab.image import validate as validate_image
+
+if TYPE_CHECKING:
+    from dockerlab.engines.embedded.store import Store
+
+_BUILD_WAIT = 10.0  # seconds to wait for builds of other processes
+_STALE = 3600.0  # seconds; an index file takes well under one to write
+_HEX = re.compile(r"[0-9a-f]{64}")
+_REF_NAME = "org.opencontainers.image.ref.name"
+
+
+def prune(store: Store, *, all: bool = False) -> int:
+    """Remove the build cache, and blobs no named image needs; return the bytes freed on disk.
+
+    With `all` the images go too. Raises StoreError while a build is running.
+    """
+    busy = "A build is running, and it may need what a prune would remove."
+    freed = 0
+    with (
+        durable.plain_errors(store.root),
+        store.lock("in-use", exclusive=True, timeout=_BUILD_WAIT, busy=busy),
+        store.changing() as index,
+    ):
+        named = [item for item in index["manifests"] if _REF_NAME in (item.get("annotations") or {})]
+        kept = [] if all else named
+        if kept != index["manifests"]:
+            store.write_index({**index, "manifests": kept})
+        needed = set(_reachable(store, kept))
+        for item in os.scandir(store.root / "blobs" / "sha256"):
+            if item.name not in needed:
+                freed += durable.remove_tree(Path(item.path))
+        for item in os.scandir(store.root / "index"):
+            stale = item.name.startswith(".") and item.stat().st_mtime < time.time() - _STALE
+            if stale or (not item.name.startswith(".") and item.name.removesuffix(".json") not in needed):
+                freed += durable.remove_tree(Path(item.path))
+        for folder in ("steps", "builds", "mounts", "exports"):
+            for item in os.scandir(store.root / folder):
+                freed += durable.remove_tree(Path(item.path))
+        for path in list(_unpacked(store.work, needed)):
+            freed += durable.remove_tree(path)
+        freed += durable.clear_temporaries(store.root / "tmp")
+        for lock in store.root.glob(".mount-*.lock"):
+            lock.unlink()
+    return freed
+
+
+def _unpacked(work: Path, needed: set[str], depth: int = 2) -> Iterator[Path]:
+    """Yield the folders below `work` that a sandbox named after a layer that is no longer there."""
+    for item in os.scandir(work):
+        found = _HEX.search(item.name)
+        if found:
+            if found[0] not in needed:
+                yield Path(item.path)
+        elif depth and item.is_dir(follow_symlinks=False):
+            yield from _unpacked(Path(item.path), needed, depth - 1)
+
+
+def _reachable(store: Store, descriptors: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for descriptor in descriptors:
+        digest = descriptor["digest"]
+        yield digest.removeprefix("sha256:")
+        if not store.blob_path(digest).exists():
+            continue  # validate() reports it; a prune goes on
+        content = decoded(store.blob_path(digest).read_bytes(), store.blob_path(digest))
+        yield from _reachable(store, content.get("manifests", ()))
+        for part in (content.get("config"), *content.get("layers", ())):
+            if part:
+                yield part["digest"].removeprefix("sha256:")
+
+
+def validate(store: Store) -> list[str]:
+    """Recompute the digest of every blob and check every image; return each mismatch as a sentence."""
+    wrong = []
+    with store.building():
+        for item in sorted(os.scandir(store.root / "blobs" / "sha256"), key=lambda item: item.name):
+            with open(item.path, "rb") as file:  # noqa: PTH123 - a DirEntry has no open()
+                digest = hashlib.sha256()
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+            if digest.hexdigest() != item.name:
+                wrong.append(f"The blob sha256:{item.name} has the digest sha256:{digest.hexdigest()}.")
+        for descriptor in store.read_index()["manifests"]:
+            name = (descriptor.get("annotations") or {}).get(_REF_NAME, descriptor["digest"])
+            try:
+                image = store.image_of(descriptor)
+                missing = [layer.diff_id for layer in image.layers if not store.has_layer(layer.diff_id)]
+                wrong += [f"{name}: the layer {diff_id} is missing." for diff_id in missing]
+                if not missing:
+                    wrong += [f"{name}: {problem}" for problem in validate_image(image)]
+            except (ImageError, StoreError) as error:
+                wrong.append(f"{name}: {error.message}")
+    return wrong
