@@ -1,7 +1,7 @@
 """Open notebooks in JupyterLab in a real browser, run them, and tell what happened.
 
-Chromium is the system's own ($CHROMIUM, else chromium or google-chrome on the PATH), driven by Playwright. It resolves
-no name but 127.0.0.1, and every request that is for another host is told.
+Chromium is the system's own ($CHROMIUM, else chromium or google-chrome on the PATH), driven by Playwright.
+It resolves no name but 127.0.0.1, and every request that is for another host is told.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import ProxyHandler, build_opener
 
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -51,13 +51,22 @@ DONE = f"""
 () => {{
     const cells = ({CODE_CELLS})();
     if (cells.some(cell => cell.waiting)) return false;
-    return cells.every(cell => cell.count !== null) || cells.some(cell => cell.errors.length && !cell.expected);
+    return cells.every(cell => cell.count !== null)
+        || cells.some(cell => cell.errors.length && !cell.expected);
 }}
 """
 KERNEL_IDLE = """
 () => {
     const panel = window.jupyterapp?.shell.currentWidget;
     return panel?.sessionContext?.session?.kernel?.status === 'idle';
+}
+"""
+# From the top of the first cell to the bottom of the last: JupyterLab adds room to scroll past the end.
+HEIGHT = """
+() => {
+    const cells = [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
+        .map(cell => cell.getBoundingClientRect());
+    return cells.at(-1).bottom - cells[0].top;
 }
 """
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
@@ -70,7 +79,7 @@ DRAWN = """
 class Visit:
     """What happened when a notebook was opened and all its cells were run.
 
-    `errors` are cell errors nobody tagged as expected; `left` are addresses asked for on other hosts; `charts` counts
+    `errors` are cell errors that no tag expects; `left` are addresses on other hosts; `charts` counts
     plotly charts that were drawn; `seconds` is wall time of Run All.
     """
 
@@ -100,7 +109,7 @@ def free_port() -> int:
 
 
 def isolated(home: Path) -> dict[str, str]:
-    """Make an environment in which Jupyter reads no configuration of the user's and keeps its own in `home`."""
+    """Make an environment in which Jupyter reads nothing of the user's and keeps its own in `home`."""
     names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     settings = {f"JUPYTER_{name}": str(home / name.lower()) for name in names}
     settings |= {f"JUPYTERLAB_{name}_DIR": str(home / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
@@ -166,7 +175,7 @@ def open_notebook(
 ) -> Iterator[tuple[Page, list[str], list[str]]]:
     """Open `notebook` (a path below the served root) with its kernel ready.
 
-    The value is the page, and two lists that go on growing: console errors, and addresses asked for on other hosts.
+    The value is the page, and two lists that go on growing: console errors, and addresses on other hosts.
     """
     console: list[str] = []
     left: list[str] = []
@@ -221,10 +230,7 @@ def run_all(page: Page, *, timeout: float = 300) -> float:
 
 def screenshot(page: Page, path: Path) -> Path:
     """Save the whole open notebook, top to bottom, as a PNG (`TALLEST` pixels at most)."""
-    height = page.evaluate(
-        "() => Math.max(...[...document.querySelectorAll('.jp-Notebook .jp-WindowedPanel-outer, .jp-Notebook')]"
-        ".map(panel => panel.scrollHeight))"
-    )
+    height = page.evaluate(HEIGHT)
     page.set_viewport_size({"width": WIDTH, "height": min(int(height) + 160, TALLEST)})
     page.evaluate(TWO_FRAMES)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -261,17 +267,3 @@ def visit(
             seconds=seconds,
             screenshots=tuple(saved),
         )
-
-
-__all__ = [
-    "Error",
-    "Page",
-    "Theme",
-    "Visit",
-    "chromium",
-    "find_chromium",
-    "open_notebook",
-    "run_all",
-    "serve",
-    "visit",
-]

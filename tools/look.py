@@ -1,4 +1,4 @@
-"""Run notebooks in JupyterLab in Chromium and save a screenshot of each, light and dark, for a person to look at."""
+"""Run notebooks in JupyterLab in Chromium and save screenshots, light and dark, for a person to look at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.course import ROOT
 
 
 def main() -> int:
-    """Say per notebook what happened and where the screenshots are; 1 when a cell, the console or a request erred."""
+    """Say per notebook what happened and where its screenshots are; return 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tools.look", description=__doc__)
     parser.add_argument("notebooks", nargs="+", type=Path, help="notebooks in this checkout")
     parser.add_argument("--to", type=Path, default=ROOT / ".lab" / "look", help="folder for the screenshots")
