@@ -1,3 +1,92 @@
-"""Build, measure and draw Docker image layers, with Docker or without it."""
+"""Build, measure and draw Docker image layers, with Docker or without it.
+
+    import dockerlab as lab
+    %load_ext dockerlab
+
+Importing this costs next to nothing: each name below is fetched from its module when it is first used
+(PEP 562), so neither plotly nor the Docker SDK is loaded before a chart is drawn or Docker is asked.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dockerlab import errors as errors
+    from dockerlab.context import Context as Context
+    from dockerlab.context import File as File
+    from dockerlab.dockerfile import parse as parse
+    from dockerlab.image import read_archive as read_archive
+    from dockerlab.image import read_layout as read_layout
+    from dockerlab.notebook import build as build
+    from dockerlab.notebook import compare as compare
+    from dockerlab.notebook import history as history
+    from dockerlab.notebook import images as images
+    from dockerlab.notebook import layers as layers
+    from dockerlab.notebook import ledger as ledger
+    from dockerlab.notebook import predict as predict
+    from dockerlab.notebook import run as run
+    from dockerlab.notebook import status as status
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Context": "dockerlab.context",
+    "File": "dockerlab.context",
+    "build": "dockerlab.notebook",
+    "compare": "dockerlab.notebook",
+    "errors": "dockerlab.errors",
+    "history": "dockerlab.notebook",
+    "images": "dockerlab.notebook",
+    "layers": "dockerlab.notebook",
+    "ledger": "dockerlab.notebook",
+    "parse": "dockerlab.dockerfile",
+    "predict": "dockerlab.notebook",
+    "read_archive": "dockerlab.image",
+    "read_layout": "dockerlab.image",
+    "run": "dockerlab.notebook",
+    "status": "dockerlab.notebook",
+}
+
+__all__ = [  # a test holds it equal to _HOMES
+    "Context",
+    "File",
+    "build",
+    "compare",
+    "errors",
+    "history",
+    "images",
+    "layers",
+    "ledger",
+    "parse",
+    "predict",
+    "read_archive",
+    "read_layout",
+    "run",
+    "status",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from the module it lives in."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'dockerlab' has no attribute {name!r}")
+    module = import_module(home)
+    value = module if home == f"dockerlab.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
+    from dockerlab.magics import DockerfileMagics
+
+    ipython.register_magics(DockerfileMagics(shell=ipython))

@@ -1,0 +1,338 @@
+"""What lessons call: build, look, compare, run, guess. Everything shown names the engine that made it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dockerlab import engines
+from dockerlab.analysis.history import image_of, name_of, rows, stand_in_of
+from dockerlab.context import Context, File
+from dockerlab.dockerfile import Dockerfile
+from dockerlab.engines import Build, Builder, Engine, ImageSummary, Ran
+from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.image import Image
+from dockerlab.units import count, human_bytes
+from dockerlab.widgets.display import in_kernel
+from dockerlab.widgets.prediction import Option, Prediction
+from dockerlab.widgets.progress import BuildProgress, PlainLog, show_live
+from dockerlab.widgets.table import Table
+
+if TYPE_CHECKING:
+    from dockerlab.charts import Picture
+
+OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
+
+Subject = Build | Image | str  # a str is a reference, looked up in the engine
+ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was stopped by Ctrl-C or the kernel's stop button; its message says what was kept."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def build(
+    dockerfile: str | Path | Dockerfile,
+    *,
+    name: str | None = None,
+    context: ContextLike | None = None,
+    tag: str | None = None,
+    engine: str | Engine | None = None,
+    builder: Builder | None = None,
+    target: str | None = None,
+    build_args: Mapping[str, str] | None = None,
+    secrets: Mapping[str, bytes] | None = None,
+    no_cache: bool = False,
+    quiet: bool = False,
+) -> Build:
+    """Build a Dockerfile (its text, or the path of one) and show how it goes; `quiet` shows nothing.
+
+    `context` is a folder, or a dict of path -> content; without it the context is empty. Without `tag` the
+    image is kept as "dockerlab/<name>". Raises the DockerlabError of what went wrong; on Ctrl-C
+    BuildInterrupted.
+    """
+    chosen, _ = find_engine(engine)
+    text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
+    title = name or (tag or "image").rpartition("/")[2].partition(":")[0]
+    progress = BuildProgress(title, engine=chosen.describe())
+    in_place = in_kernel()
+    if in_place and not quiet:
+        show_live(progress)
+    plain = PlainLog()
+
+    def on_event(event: engines.Event) -> None:
+        progress(event)
+        if not in_place and not quiet:
+            plain(event)
+
+    try:
+        built = chosen.build(
+            text,
+            context=as_context(context),
+            tag=tag or default_tag(title),
+            target=target,
+            build_args=build_args,
+            secrets=secrets,
+            no_cache=no_cache,
+            builder=builder,
+            on_event=on_event,
+        )
+    except KeyboardInterrupt:
+        raise BuildInterrupted(progress.interrupted()) from None
+    except DockerlabError as error:
+        progress.failed(error.line)
+        raise
+    built = replace(built, name=title)
+    progress.succeeded(built)
+    return built
+
+
+def history(x: Subject, *, full: bool = False, engine: str | Engine | None = None) -> Table:
+    """List the history rows of a build, an image, or a reference, oldest first, and the layer each made.
+
+    Sizes are unpacked bytes: what `docker history` calls SIZE. `full` shows the rows as the image config
+    records them (`docker history --no-trunc`), build arguments included.
+    """
+    chosen = None if isinstance(x, Build | Image) else find_engine(engine)[0]
+    subject = chosen.image(x) if chosen is not None and isinstance(x, str) else x
+    assert not isinstance(subject, str)
+    made_by = subject.engine if isinstance(subject, Build) else chosen.describe() if chosen else None
+    return history_table(subject, full=full, made_by=made_by)
+
+
+def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
+    """Return the history of a build or an image as a table; `made_by` is the engine its caption names."""
+    image = image_of(subject)
+    found = rows(subject)
+    stand_in = stand_in_of(subject)
+    facts = [
+        count(len(found), "history row"),
+        count(len(image.layers), "layer")
+        + (f" ({image.base_layers} from the base)" if image.base_layers else ""),
+        f"{human_bytes(sum(row.size_unpacked for row in found))} unpacked",
+        *([made_by] if made_by else []),
+        *([f"base {stand_in} (stand-in)"] if stand_in else []),
+    ]
+    return Table(
+        f"{name_of(subject)}: {', '.join(facts)}",
+        ("line", "instruction", "layer", "size"),
+        tuple(
+            (
+                str(row.line) if row.line is not None else "base" if row.base else "",
+                row.created_by if full else row.text,
+                short_id(row.diff_id) if row.diff_id else "no layer",
+                human_bytes(row.size_unpacked) if row.diff_id else "",
+            )
+            for row in found
+        ),
+        right=("line", "size"),
+        code=("instruction",),
+    )
+
+
+def layers(x: Subject, *, engine: str | Engine | None = None) -> Picture:
+    """Draw the stack of layers of a build, an image, or a reference."""
+    from dockerlab import charts
+
+    return charts.layer_stack(_build_or_image(x, engine))
+
+
+def compare(a: Subject, b: Subject, *, engine: str | Engine | None = None) -> Picture:
+    """Draw two builds, images, or references side by side."""
+    from dockerlab import charts
+
+    return charts.compare(_build_or_image(a, engine), _build_or_image(b, engine))
+
+
+def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
+    """Draw what became of every byte: live, overwritten or deleted later, stored again; and by which line."""
+    from dockerlab import charts
+    from dockerlab.analysis.ledger import ledger as account
+
+    return charts.ledger_by_layer(account(_build_or_image(x, engine)))
+
+
+@dataclass(frozen=True)
+class Status:
+    """Which engine builds here, why, and which base images it holds already."""
+
+    engine: str
+    why: str
+    bases: tuple[ImageSummary, ...]
+
+    def __repr__(self) -> str:
+        names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in self.bases]
+        held = (
+            f"Bases at hand: {', '.join(names)}."
+            if names
+            else "No base image yet: the first build fetches it."
+        )
+        return f"Engine: {self.engine}. {_sentence(self.why)} {held}"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": f"<div>{escape(repr(self))}</div>"}
+
+
+def status(*, engine: str | Engine | None = None) -> Status:
+    """Say in one line which engine is used, why, and which bases are at hand (real or stand-in)."""
+    chosen, why = find_engine(engine)
+    return Status(chosen.describe(), why, bases_at_hand(chosen))
+
+
+def bases_at_hand(engine: Engine) -> tuple[ImageSummary, ...]:
+    """Return the base images that `engine` holds: those that are not builds of a lesson."""
+    return tuple(
+        sorted(
+            (one for one in engine.images() if _is_base(one)),
+            key=lambda one: (one.stand_in or "", one.reference),
+        )
+    )
+
+
+def images(*, engine: str | Engine | None = None) -> Table:
+    """List the images the engine keeps for this course. Sizes are unpacked bytes."""
+    chosen, _ = find_engine(engine)
+    kept = chosen.images()
+    rows = tuple(
+        (one.reference, short_id(one.id), str(one.layers), human_bytes(one.size_unpacked), one.stand_in or "")
+        for one in kept
+    )
+    return Table(
+        f"{len(rows)} images, {chosen.describe()}",
+        ("reference", "id", "layers", "size", "stand-in for"),
+        rows,
+        right=("layers", "size"),
+        code=("reference",),
+    )
+
+
+@dataclass(frozen=True)
+class Output(Ran):
+    """What a command in an image printed, and how it ended."""
+
+    command: str = ""
+    where: str = ""  # "two_runs, embedded (namespaces)"
+
+    def __str__(self) -> str:
+        return self.output
+
+    def __repr__(self) -> str:
+        return f"{self._heading}\n{self.output}".rstrip("\n")
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        html = f"<div>{escape(self._heading)}<pre>{escape(self.output)}</pre></div>"
+        return {"text/plain": repr(self), "text/html": html}
+
+    @property
+    def _heading(self) -> str:
+        ended = "" if self.exit_code == 0 else f", exit code {self.exit_code}"
+        return f"$ {self.command}    ({self.where}{ended})"
+
+
+def run(
+    x: Subject,
+    command: str | Sequence[str] | None = None,
+    *,
+    engine: str | Engine | None = None,
+    timeout: float = 60,
+) -> Output:
+    """Run a command in an image and show what it printed; what it writes is not kept.
+
+    A string goes to the image's `/bin/sh -c`, a list is run as it is (for images without a shell), None runs
+    the image's own command. `timeout` is in seconds. A command that fails is no error here: look at
+    `.exit_code`.
+    """
+    chosen = _engine_of(x, engine)
+    reference = x if isinstance(x, str) else _reference(x.image if isinstance(x, Build) else x)
+    title = x.name if isinstance(x, Build) else reference
+    argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
+    ran = chosen.run(reference, argv, timeout=timeout)
+    shown = command if isinstance(command, str) else " ".join(command or ("(the image's own command)",))
+    return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
+
+
+def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
+    """Make a prediction card: let it be the last line of its cell, call `.reveal(measured)` on it later.
+
+    `key` names the guess, so that re-running the cell finds it again; `unit` is written behind each option.
+    """
+    return Prediction(question, options, key=key, unit=unit)
+
+
+def find_engine(engine: str | Engine | None) -> tuple[Engine, str]:
+    """Return the engine asked for (a name, an object, or None for the best one here), and why this one."""
+    if engine is None or isinstance(engine, str):
+        return engines.choose(engine)
+    return engine, "It was passed in."
+
+
+def as_context(context: ContextLike | None) -> Context | None:
+    """Turn what a learner may pass as a build context into one; ContextError when it is none."""
+    if context is None or isinstance(context, Context):
+        return context
+    if isinstance(context, str | Path):
+        return Context.folder(context)
+    if isinstance(context, Mapping):
+        return Context.files(context)
+    raise ContextError(
+        f"A {type(context).__name__} is no build context.",
+        hint='Pass the path of a folder, or a dict of files: {"app.py": "print(1)"}.',
+    )
+
+
+def read_dockerfile(path: Path) -> str:
+    """Return the text of a Dockerfile; ContextError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContextError(
+            f"The Dockerfile {path} cannot be read: {error.strerror or error}.",
+            hint="Give the path of a Dockerfile, or its text.",
+        ) from None
+    except UnicodeDecodeError:
+        raise ContextError(f"The Dockerfile {path} is not UTF-8 text.", hint="Save it as UTF-8.") from None
+
+
+def default_tag(name: str) -> str:
+    """Return the reference of a build that was given no tag: "dockerlab/<name>", in letters Docker allows.
+
+    Rules: lower case letters, digits, single separators (distribution reference grammar, "path-component").
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"{OWN_PREFIX}{plain or 'image'}:latest"
+
+
+def _build_or_image(x: Subject, engine: str | Engine | None) -> Build | Image:
+    return _engine_of(x, engine).image(x) if isinstance(x, str) else x
+
+
+def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
+    """Return the engine asked for, else the kind that made the build, else the best one here."""
+    if engine is None and isinstance(x, Build):
+        engine = "embedded" if x.builder == "embedded" else "docker"
+    return find_engine(engine)[0]
+
+
+def _reference(image: Image) -> str:
+    return image.reference or image.id
+
+
+def short_id(digest: str) -> str:
+    """Return the first twelve digits of a digest, as Docker shows ids."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith(".") else f"{text}."
+
+
+def _is_base(summary: ImageSummary) -> bool:
+    return not summary.reference.startswith(OWN_PREFIX) or summary.reference == summary.stand_in

@@ -1,0 +1,44 @@
+"""The few calls into IPython's display machinery, which has no types of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Handle(Protocol):
+    """An output that can be repainted."""
+
+    def update(self, obj: Any, **_: Any) -> object:
+        """Show `obj` in place of what was shown."""
+        ...
+
+
+def in_kernel() -> bool:
+    """Tell whether this runs in a Jupyter kernel, where an output can be repainted."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def show(*objects: object) -> None:
+    """Show each object below the running cell."""
+    from IPython.display import display
+
+    display(*objects)  # type: ignore[no-untyped-call]
+
+
+def show_bundle(bundle: Mapping[str, Any]) -> None:
+    """Show one output given as MIME type -> content."""
+    from IPython.display import display
+
+    display(dict(bundle), raw=True)  # type: ignore[no-untyped-call]
+
+
+def show_repaintable(obj: object) -> Handle:
+    """Show `obj` and return the handle that repaints it."""
+    from IPython.display import display
+
+    handle: Handle = display(obj, display_id=True)  # type: ignore[no-untyped-call]
+    return handle

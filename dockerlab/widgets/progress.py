@@ -1,0 +1,216 @@
+"""Show a build while it runs: one row a step, repainted in place, and a small table when it is over."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any, TextIO
+
+from dockerlab.engines import Build, Event, Finished, Log, Note, Started
+from dockerlab.units import count, human_bytes, human_seconds
+from dockerlab.widgets.display import show_repaintable
+from dockerlab.widgets.table import Table
+
+REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
+LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def clean(line: str) -> str:
+    """Return a log line as a terminal leaves it: no colours, only what follows the last carriage return."""
+    return _ESCAPES.sub("", line.rstrip("\r\n").rpartition("\r")[2])
+
+
+@dataclass
+class _Row:
+    number: int
+    stage: str
+    text: str
+    line: int
+    state: str  # "running" | "cached" | "ran" | "done" (nothing to run or reuse) | "failed" | "interrupted"
+    seconds: float | None = None
+    last: str = ""
+
+
+class BuildProgress:
+    """Collects the events of one build: call it with each. `paint`, when set, is called when there is news.
+
+    `name` is the learner's name for the build, `engine` the engine that does it.
+    """
+
+    def __init__(self, name: str, *, engine: str) -> None:
+        self.paint: Callable[[], object] | None = None
+        self.name = name
+        self.engine = engine
+        self.total = 0
+        self.note = ""
+        self.outcome = ""  # "" while it runs, then one sentence
+        self._rows: dict[int, _Row] = {}
+        self._painted = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Take one event in."""
+        if isinstance(event, Note):
+            self.note = _said(event)
+            self._repaint(force=False)
+            return
+        if isinstance(event, Log):
+            row = self._rows.get(event.number)
+            text = clean(event.text)
+            if row is not None and text.strip():
+                row.last = text
+                self._repaint(force=False)
+            return
+        self.total = max(self.total, event.total)
+        if isinstance(event, Started):
+            self._rows[event.number] = _Row(event.number, event.stage, event.text, event.line, "running")
+            self.note = ""
+        else:
+            step = event.step
+            state = {True: "cached", False: "ran", None: "done"}[step.cached]
+            self._rows[step.number] = _Row(step.number, step.stage, step.text, step.line, state, step.seconds)
+        self._repaint(force=isinstance(event, Started))
+
+    @property
+    def running(self) -> int | None:
+        """The number of the step that is running (the lowest, when stages run side by side), or None."""
+        numbers = [row.number for row in self._rows.values() if row.state == "running"]
+        return min(numbers, default=None)
+
+    def succeeded(self, build: Build) -> None:
+        """End with what was built."""
+        cached = sum(step.cached is True for step in build.steps)
+        base = f", base {build.stand_in} (stand-in)" if build.stand_in else ""
+        what = f"{count(len(build.steps), 'step')}, {cached} cached, {human_seconds(build.seconds)}"
+        self._end(f"{self.name}: {what}, {build.engine}{base}", left="done")
+
+    def failed(self, line: int | None) -> None:
+        """End with a failure; `line` is the Dockerfile line of the failing step, when that is known."""
+        for row in self._rows.values():
+            if row.state == "running":
+                row.state = "failed" if line in (None, row.line) else "interrupted"
+        at = f" at line {line}" if line is not None else ""
+        self._end(f"{self.name}: not built, failed{at}, {self.engine}", left="interrupted")
+
+    def interrupted(self) -> str:
+        """End with an interrupt; return the one sentence that says what was kept."""
+        step = self.running
+        if step is None:
+            kept = "Interrupted: nothing was being built; what was built before stays cached."
+        else:
+            kept = f"Interrupted: nothing was kept of step {step}; what was built before stays cached."
+        self._end(f"{self.name}: interrupted, {self.engine}", left="interrupted")
+        return kept
+
+    def html(self) -> str:
+        """Return what to show now, as HTML."""
+        if self.outcome:
+            return self.table().html()
+        done = sum(row.state != "running" for row in self._rows.values())
+        of = f" {done} of {self.total} steps" if self.total else ""
+        filled = f' max="{self.total}" value="{done}"' if self.total else ""
+        note = f"<div>{escape(self.note)}</div>" if self.note else ""
+        rows = "".join(_live_row(row) for row in self._shown()[-LIVE_ROWS:])
+        return (
+            f'<div role="status"><b>{escape(self.name)}</b> <progress{filled}></progress>{of}, '
+            f"{escape(self.engine)}{note}<table><tbody>{rows}</tbody></table></div>"
+        )
+
+    def text(self) -> str:
+        """Return what to show now, as plain text."""
+        if self.outcome:
+            return self.table().text()
+        step = self.running
+        where = f"step {step} of {self.total}: {self._rows[step].text}" if step is not None else self.note
+        return f"{self.name}: building, {where}" if where else f"{self.name}: building"
+
+    def table(self) -> Table:
+        """Return the steps as a table: number, Dockerfile line, instruction, cached or ran, wall time."""
+        rows = tuple(
+            (
+                str(row.number),
+                str(row.line),
+                row.text,
+                "" if row.state == "done" else row.state,
+                "" if row.seconds is None else human_seconds(row.seconds),
+            )
+            for row in self._shown()
+        )
+        return Table(
+            self.outcome or self.text(),
+            ("step", "line", "instruction", "cached?", "time"),
+            rows,
+            right=("step", "line", "time"),
+            code=("instruction",),
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": self.text(), "text/html": self.html()}
+
+    def _shown(self) -> list[_Row]:
+        return [self._rows[number] for number in sorted(self._rows)]
+
+    def _end(self, outcome: str, *, left: str) -> None:
+        for row in self._rows.values():
+            if row.state == "running":
+                row.state = left
+        self.outcome = outcome
+        self._repaint(force=True)
+
+    def _repaint(self, *, force: bool) -> None:
+        now = time.monotonic()
+        if self.paint is not None and (force or now - self._painted >= REPAINT_SECONDS):
+            self._painted = now
+            self.paint()
+
+
+class PlainLog:
+    """Write a build's events to a terminal, one line each, as `docker build --progress plain` does."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def __call__(self, event: Event) -> None:
+        """Write one event."""
+        if isinstance(event, Started):
+            self._say(f"#{event.number} [{event.number}/{event.total}] {event.text}")
+        elif isinstance(event, Log):
+            self._say(f"#{event.number}   {clean(event.text)}")
+        elif isinstance(event, Finished):
+            step = event.step
+            state = {True: "CACHED", False: f"ran in {human_seconds(step.seconds)}", None: "done"}[
+                step.cached
+            ]
+            self._say(f"#{step.number} {state}")
+        else:
+            self._say(f"-- {_said(event)}")
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream if self._stream is not None else sys.stderr, flush=True)
+
+
+def show_live(progress: BuildProgress) -> None:
+    """Show `progress` in the running cell and repaint it there as events come."""
+    handle = show_repaintable(progress)
+    progress.paint = lambda: handle.update(progress)
+
+
+def _said(note: Note) -> str:
+    if note.total:
+        return f"{note.text}: {human_bytes(note.done)} of {human_bytes(note.total)}"
+    return note.text
+
+
+def _live_row(row: _Row) -> str:
+    took = "" if row.seconds is None else human_seconds(row.seconds)
+    state = "<progress></progress>" if row.state == "running" else escape(row.state)
+    last = f"<br><small>{escape(row.last[-120:])}</small>" if row.state == "running" and row.last else ""
+    return (
+        f'<tr><td>{row.number}</td><td style="text-align:left"><code>{escape(row.text)}</code>{last}</td>'
+        f"<td>{state}</td><td>{took}</td></tr>"
+    )

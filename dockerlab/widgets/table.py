@@ -1,0 +1,91 @@
+"""A listing that reads well as HTML and as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a one-sentence caption.
+
+    `right` names the columns that hold numbers, `code` those that hold code; both only change how the table
+    looks. `note` is a sentence below the rows, or "".
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: Collection[str] = ()
+    code: Collection[str] = ()
+    note: str = ""
+
+    def html(self) -> str:
+        """Return the table as HTML without scripts or style sheets, so that any notebook viewer shows it."""
+        head = "".join(_cell("th", name, right=name in self.right) for name in self.columns)
+        body = "".join(f"<tr>{self._html_row(row)}</tr>" for row in self.rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
+        if len(self.rows) > FOLD_ROWS:
+            table = f"<details><summary>{len(self.rows)} rows</summary>{table}</details>"
+        note = f"<div>{escape(self.note)}</div>" if self.note else ""
+        return f"<div><b>{escape(self.caption)}</b>{table}{note}</div>"
+
+    def text(self, *, width: int = 110) -> str:
+        """Return the table as plain text; `code` columns are cut so that a line fits `width` characters."""
+        lines = [self.caption]
+        if self.rows:
+            lines += _aligned(self.columns, self.rows, right=self.right, shrink=self.code, width=width)
+        if self.note:
+            lines.append(self.note)
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": self.text(), "text/html": self.html()}
+
+    def _html_row(self, row: Sequence[str]) -> str:
+        return "".join(
+            _cell("td", text, right=name in self.right, code=name in self.code)
+            for name, text in zip(self.columns, row, strict=True)
+        )
+
+
+def _cell(tag: str, text: str, *, right: bool = False, code: bool = False) -> str:
+    side = "right" if right else "left"
+    shown = f"<code>{escape(text)}</code>" if code and text else escape(text)
+    return f'<{tag} style="text-align:{side}">{shown}</{tag}>'
+
+
+def _aligned(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[str],
+    shrink: Collection[str],
+    width: int,
+) -> list[str]:
+    widths = [max(len(line[i]) for line in (columns, *rows)) for i in range(len(columns))]
+    spare = width - sum(widths) - 2 * (len(columns) - 1)
+    for i, name in enumerate(columns):
+        if spare < 0 and name in shrink:
+            cut = min(-spare, max(0, widths[i] - 20))
+            widths[i] -= cut
+            spare += cut
+    lines = []
+    for line in (columns, *rows):
+        cells = []
+        for i, (name, text) in enumerate(zip(columns, line, strict=True)):
+            shown = text if len(text) <= widths[i] else text[: widths[i] - 1] + "…"
+            cells.append(shown.rjust(widths[i]) if name in right else shown.ljust(widths[i]))
+        lines.append("  ".join(cells).rstrip())
+    return lines
