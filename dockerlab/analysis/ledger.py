@@ -1,0 +1,457 @@
+"""The byte ledger: what became of every byte that every layer of an image stores, and which line decided it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
+from dockerlab.engines import Build
+from dockerlab.filesystem import Contents, Entry, Node, Tree
+from dockerlab.image import Layer
+from dockerlab.units import human_bytes, human_share
+
+Kind = Literal["live", "overwritten", "deleted", "again"]
+KINDS: tuple[Kind, ...] = ("live", "overwritten", "deleted", "again")
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The content of one file as one layer stores it: how many bytes, what became of them, and whose doing it is."""
+
+    path: str
+    bytes: int
+    kind: Kind
+    stored_by: Row
+    wasted_by: Row | None = None  # None when live
+    first_stored_by: Row | None = None  # only for "again": the row that had stored the same bytes before
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAccount:
+    """What became of the bytes of one layer. live + overwritten + deleted + again + overhead is its whole tar."""
+
+    row: Row
+    live: int
+    overwritten: int
+    deleted: int
+    again: int
+    overhead: (
+        int  # tar headers, padding, end mark: all that is no content (below 0 if files are stored sparse)
+    )
+    wastes: int  # content bytes, in any layer, that this layer's instruction turned into waste
+
+    @property
+    def content(self) -> int:
+        """Bytes of file content in this layer."""
+        return self.live + self.overwritten + self.deleted + self.again
+
+    @property
+    def wasted(self) -> int:
+        """Bytes of file content in this layer that the image carries for nothing."""
+        return self.overwritten + self.deleted + self.again
+
+    @property
+    def tar(self) -> int:
+        """Bytes of the uncompressed layer tar."""
+        return self.content + self.overhead
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over some layers, in bytes."""
+
+    layers: int
+    live: int
+    overwritten: int
+    deleted: int
+    again: int
+    overhead: int
+
+    @property
+    def content(self) -> int:
+        """Bytes of file content."""
+        return self.live + self.wasted
+
+    @property
+    def wasted(self) -> int:
+        """Bytes of file content carried for nothing."""
+        return self.overwritten + self.deleted + self.again
+
+    @property
+    def tar(self) -> int:
+        """Bytes of the uncompressed tars."""
+        return self.content + self.overhead
+
+    @property
+    def efficiency(self) -> float:
+        """The share of content bytes that is live, 0 to 1; 1 for no bytes at all."""
+        return self.live / self.content if self.content else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Waste with one cause: what `stored_by` stored and `wasted_by` made useless."""
+
+    stored_by: Row
+    wasted_by: Row
+    kind: Kind
+    bytes: int
+    files: int
+    largest: str  # path of the largest of these files
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The account of a whole image, lowest layer first."""
+
+    name: str
+    rows: tuple[LayerAccount, ...]
+    claims: tuple[Claim, ...]  # one per stored file with content, in layer and tar order
+    engine: str | None = None  # what built the image, when that is known
+    stand_in: str | None = None  # reference the base stands in for
+
+    @property
+    def all(self) -> Totals:
+        """Sums over all layers."""
+        return totals(self.rows)
+
+    @property
+    def base(self) -> Totals:
+        """Sums over the layers that came with the FROM image."""
+        return totals(account for account in self.rows if account.row.base)
+
+    @property
+    def own(self) -> Totals:
+        """Sums over the layers this Dockerfile added."""
+        return totals(account for account in self.rows if not account.row.base)
+
+    @property
+    def total(self) -> int:
+        """Bytes of file content in all layers (unpacked)."""
+        return self.all.content
+
+    @property
+    def wasted(self) -> int:
+        """Bytes of file content, in all layers, that the image carries for nothing."""
+        return self.all.wasted
+
+    @property
+    def efficiency(self) -> float:
+        """The share of all content bytes that is live, 0 to 1."""
+        return self.all.efficiency
+
+    def flows(self) -> tuple[Flow, ...]:
+        """Return the waste grouped by who stored it and who wasted it, most bytes first."""
+        groups: dict[tuple[int, int, Kind], list[Claim]] = {}
+        for claim in self.claims:
+            if claim.wasted_by is not None:
+                key = (claim.stored_by.number, claim.wasted_by.number, claim.kind)
+                groups.setdefault(key, []).append(claim)
+        found = []
+        for claims in groups.values():
+            first = claims[0]
+            assert first.wasted_by is not None
+            size = sum(claim.bytes for claim in claims)
+            largest = max(claims, key=lambda claim: claim.bytes).path
+            found.append(Flow(first.stored_by, first.wasted_by, first.kind, size, len(claims), largest))
+        return tuple(sorted(found, key=lambda flow: -flow.bytes))
+
+    def to_dict(self, *, claims: bool = False) -> dict[str, Any]:
+        """Return the account as a dict that JSON takes; with `claims`, every wasted file too."""
+        data: dict[str, Any] = {
+            "name": self.name,
+            "engine": self.engine,
+            "stand_in": self.stand_in,
+            "unit": "bytes",
+            "efficiency": self.efficiency,
+            "all": _totals_dict(self.all),
+            "base": _totals_dict(self.base),
+            "own": _totals_dict(self.own),
+            "layers": [_account_dict(account) for account in self.rows],
+            "waste": [
+                {
+                    "stored_by": flow.stored_by.number,
+                    "wasted_by": flow.wasted_by.number,
+                    "kind": flow.kind,
+                    "bytes": flow.bytes,
+                    "files": flow.files,
+                    "largest": flow.largest,
+                }
+                for flow in self.flows()
+            ],
+        }
+        if claims:
+            data["claims"] = [
+                {
+                    "path": claim.path,
+                    "bytes": claim.bytes,
+                    "kind": claim.kind,
+                    "stored_by": claim.stored_by.number,
+                    "wasted_by": claim.wasted_by.number,
+                }
+                for claim in self.claims
+                if claim.wasted_by is not None
+            ]
+        return data
+
+
+def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
+    """Account for every byte of every layer of an image or a build.
+
+    `engine` names what built an Image that comes without its Build. Reads the content only of files whose size
+    occurs in more than one layer.
+    """
+    image = image_of(subject)
+    made = layer_rows(subject)
+    copies = _audit(image.layers)
+    claims = tuple(
+        Claim(
+            path=copy.entry.path,
+            bytes=copy.entry.size,
+            kind=copy.kind,
+            stored_by=made[copy.layer],
+            wasted_by=None if copy.wasted_by is None else made[copy.wasted_by],
+            first_stored_by=made[copy.root.layer] if copy.kind == "again" else None,
+        )
+        for copy in copies
+    )
+    sums: list[dict[Kind, int]] = [dict.fromkeys(KINDS, 0) for _ in made]
+    wastes = [0] * len(made)
+    for copy in copies:
+        sums[copy.layer][copy.kind] += copy.entry.size
+        if copy.wasted_by is not None:
+            wastes[copy.wasted_by] += copy.entry.size
+    accounts = []
+    for row, layer, kinds, caused in zip(made, image.layers, sums, wastes, strict=True):
+        overhead = layer.size_tar - sum(kinds.values())
+        accounts.append(LayerAccount(row=row, overhead=overhead, wastes=caused, **kinds))
+    return Ledger(
+        name=name_of(subject),
+        rows=tuple(accounts),
+        claims=claims,
+        engine=subject.engine if isinstance(subject, Build) else engine,
+        stand_in=stand_in_of(subject),
+    )
+
+
+def totals(accounts: Iterable[LayerAccount]) -> Totals:
+    """Sum the accounts of some layers."""
+    accounts = list(accounts)
+    return Totals(
+        layers=len(accounts),
+        live=sum(account.live for account in accounts),
+        overwritten=sum(account.overwritten for account in accounts),
+        deleted=sum(account.deleted for account in accounts),
+        again=sum(account.again for account in accounts),
+        overhead=sum(account.overhead for account in accounts),
+    )
+
+
+def headline(book: Ledger) -> str:
+    """Say in one sentence how much the image carries for nothing, and which line is most to blame."""
+    if not book.total:
+        return f"{book.name} stores no file content"
+    if not book.wasted:
+        return f"{book.name} stores {human_bytes(book.total)} and wastes none of it"
+    share = human_share(book.wasted, book.total)
+    worst = book.flows()[0]
+    return (
+        f"{book.name} carries {human_bytes(book.wasted)} ({share} of its content) for nothing:"
+        f" {blame(worst, whole=worst.bytes == book.wasted)}"
+    )
+
+
+def blame(flow: Flow, *, whole: bool = False) -> str:
+    """Say what one line did to the bytes of another; `whole` leaves the number out."""
+    size = "what" if whole else f"{human_bytes(flow.bytes)} that"
+    done = {"deleted": "deletes", "overwritten": "replaces"}
+    if flow.kind == "again":
+        bytes_ = "bytes" if whole else human_bytes(flow.bytes)
+        return f"{flow.wasted_by.where} stores {bytes_} again that a lower layer has already"
+    return f"{flow.wasted_by.where} {done[flow.kind]} {size} {flow.stored_by.where} stored"
+
+
+class _Copy:
+    """One file content stored in one layer, while the account is being made."""
+
+    __slots__ = ("digest", "entry", "kind", "layer", "root", "shown", "wasted_by")
+
+    def __init__(self, entry: Entry, layer: int, digest: str | None) -> None:
+        self.entry = entry
+        self.layer = layer
+        self.digest = digest  # None: no other layer has a file of this size
+        self.root = self  # the lower copy this one repeats, or itself
+        self.shown = 0  # paths at which the tree shows this content; counted at the root
+        self.kind: Kind = "live"
+        self.wasted_by: int | None = None
+
+
+class _Watched(Tree):
+    """A merged tree that keeps count of where each stored content can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: dict[int, _Copy] = {}  # by id() of the entry, which the copy keeps alive
+        self.lost: list[tuple[str, _Copy]] = []
+        self.came: set[str] = set()
+
+    def put(self, path: str, node: Node) -> None:
+        self._gone(path)
+        super().put(path, node)
+        self.came.add(path)
+        copy = self.copies.get(id(node.entry))
+        if copy is not None:
+            copy.root.shown += 1
+
+    def remove(self, path: str) -> None:
+        self._gone(path)
+        super().remove(path)
+
+    def _gone(self, path: str) -> None:
+        node = self._nodes.get(path)
+        copy = None if node is None else self.copies.get(id(node.entry))
+        if copy is not None:
+            copy.root.shown -= 1
+            self.lost.append((path, copy))
+
+
+# The rule. Layers are taken lowest first; every file content a layer stores is one copy.
+#
+# 1. A copy is "again" when the tree below its layer already shows a file with the same content: at the same path
+#    (chmod, chown, touch, the same file copied again), at a path this layer hides (mv), or at any other (cp).
+#    The copy stored again is the waste, and its own layer wasted it: without it the image would have the same
+#    content. It stands for the copy it repeats from then on. Equal files within one layer are not "again": they
+#    are the software's choice, and no other order of layers would store them once.
+# 2. Every other copy is the first of its content. It is "live" as long as the tree shows its content somewhere:
+#    at its own path, through a hard link, or as a copy that repeats it. So after COPY and chmod the COPY's bytes
+#    are live and the chmod's are "again", although the container reads the chmod's: one of the two is needed, and
+#    it was there first.
+# 3. When a layer takes away the last place that showed it, that layer wasted it: "overwritten" when the layer has
+#    something else at the same path, "deleted" when it has not (a whiteout, an opaque folder, or a folder that
+#    became a file).
+# 4. A content that comes back after it was gone counts as new: the first copy stays deleted or overwritten.
+#
+# Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
+def _audit(layers: Sequence[Layer]) -> list[_Copy]:
+    """Return all copies, in layer and tar order, with what became of them."""
+    shared = _sizes_in_several(layers)
+    tree = _Watched()
+    alive: dict[str, dict[_Copy, None]] = {}  # digest -> first copies that the tree shows
+    found: list[_Copy] = []
+    for index, layer in enumerate(layers):
+        mine = [
+            _Copy(entry, index, _digest(layer, entry) if entry.size in shared else None)
+            for entry in layer.entries
+            if entry.kind == "file" and entry.size
+        ]
+        tree.copies.update((id(copy.entry), copy) for copy in mine)
+        tree.lost, tree.came = [], set()
+        tree.apply(layer.entries, layer)
+        _match(mine, tree.lost, alive)
+        _bury(index, tree, alive)
+        for copy in mine:
+            if copy.root is copy and copy.kind == "live" and copy.digest is not None:
+                alive.setdefault(copy.digest, {})[copy] = None
+        found += mine
+    return found
+
+
+def _match(
+    mine: Sequence[_Copy], lost: Sequence[tuple[str, _Copy]], alive: dict[str, dict[_Copy, None]]
+) -> None:
+    """Find the copies of this layer that are "again", and what they repeat: same path first, then moved, then any."""
+    before: dict[str, _Copy] = {}
+    for path, copy in lost:
+        before.setdefault(path, copy.root)
+    rest = []
+    for copy in mine:
+        if copy.digest not in alive:
+            continue
+        root = before.get(copy.entry.path)
+        if root is not None and root.digest == copy.digest and root.layer < copy.layer:
+            _repeat(copy, root)
+        else:
+            rest.append(copy)
+    for copy in rest:
+        assert copy.digest is not None
+        roots = alive[copy.digest]
+        _repeat(copy, next((root for root in roots if root.shown == 0), next(iter(roots))))
+
+
+def _repeat(copy: _Copy, root: _Copy) -> None:
+    root.shown += copy.shown
+    copy.shown = 0
+    copy.root = root
+    copy.kind = "again"
+    copy.wasted_by = copy.layer
+
+
+def _bury(index: int, tree: _Watched, alive: dict[str, dict[_Copy, None]]) -> None:
+    """Settle the fate of the first copies that this layer took out of sight."""
+    for path, copy in tree.lost:
+        root = copy.root
+        if root.shown == 0 and root.kind == "live":
+            root.kind = "overwritten" if path in tree.came else "deleted"
+            root.wasted_by = index
+            if root.digest in alive:
+                alive[root.digest].pop(root, None)
+                if not alive[root.digest]:
+                    del alive[root.digest]
+
+
+def _sizes_in_several(layers: Sequence[Layer]) -> set[int]:
+    """Return the file sizes, in bytes, that occur in more than one layer: only those can be equal across layers."""
+    first: dict[int, int] = {}
+    several: set[int] = set()
+    for index, layer in enumerate(layers):
+        for entry in layer.entries:
+            if entry.kind == "file" and entry.size and first.setdefault(entry.size, index) != index:
+                several.add(entry.size)
+    return several
+
+
+def _digest(origin: Contents, entry: Entry) -> str:
+    sha = hashlib.sha256()
+    with origin.open(entry) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def _totals_dict(sums: Totals) -> dict[str, int]:
+    return {
+        "layers": sums.layers,
+        "content": sums.content,
+        "live": sums.live,
+        "overwritten": sums.overwritten,
+        "deleted": sums.deleted,
+        "again": sums.again,
+        "wasted": sums.wasted,
+        "overhead": sums.overhead,
+        "tar": sums.tar,
+    }
+
+
+def _account_dict(account: LayerAccount) -> dict[str, Any]:
+    return {
+        "row": account.row.number,
+        "layer": account.row.layer,
+        "line": account.row.line,
+        "text": account.row.text,
+        "base": account.row.base,
+        "diff_id": account.row.diff_id,
+        "content": account.content,
+        "live": account.live,
+        "overwritten": account.overwritten,
+        "deleted": account.deleted,
+        "again": account.again,
+        "wasted": account.wasted,
+        "overhead": account.overhead,
+        "tar": account.tar,
+        "wastes": account.wastes,
+    }
