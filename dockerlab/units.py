@@ -6,7 +6,7 @@ _STEPS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def human_bytes(size: float) -> str:
-    """Return a size in bytes with three digits and a decimal unit, as Docker counts: 20000000 -> '20.0 MB'."""
+    """Return bytes with three digits and a decimal unit, as Docker counts: 20000000 -> '20.0 MB'."""
     if size < 0:
         return f"-{human_bytes(-size)}"
     if size < 1000:

@@ -13,8 +13,8 @@ from dockerlab.image import History, Image
 Subject = Image | Build
 
 KEYWORDS = frozenset(
-    "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER"
-    " VOLUME WORKDIR".split()
+    ("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL")
+    + ("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
 )
 _SHELL = re.compile(r"/bin/sh -c ")
 _NOP = "#(nop)"
@@ -61,7 +61,8 @@ class Row:
 def readable(created_by: str) -> str:
     """Return a history record as a Dockerfile line: shell, `#(nop)`, build arguments and markers taken off.
 
-    Knows what BuildKit, the legacy builder and the embedded builder write. Runs of white space become one space.
+    Knows what BuildKit, the legacy builder and the embedded builder write. Runs of white space become one
+    space.
     """
     text = " ".join(created_by.split())
     text = text.removesuffix("# buildkit").rstrip()
@@ -96,7 +97,8 @@ def stand_in_of(subject: Subject) -> str | None:
 def rows(subject: Subject) -> tuple[Row, ...]:
     """Return the history of an image, oldest first; of a Build also with lines, seconds and cached flags.
 
-    Every layer has exactly one row: layers the image's history does not mention get a row of their own at the end.
+    Every layer has exactly one row: layers the image's history does not mention get a row of their own at
+    the end.
     """
     image = image_of(subject)
     placed = _place(image)
@@ -147,8 +149,9 @@ def _place(image: Image) -> list[tuple[History, int | None]]:
 def _first_own(image: Image, placed: Sequence[tuple[History, int | None]], steps: dict[int, Step]) -> int:
     """Return the index of the first row that is not the base image's.
 
-    The base's rows end with its last layer, and go on over the rows after it that made no layer: up to the first
-    row a known step made, or (for an image alone) as long as they were created at the same moment as that layer.
+    The base's rows end with its last layer, and go on over the rows after it that made no layer: up to the
+    first row a known step made, or (for an image alone) as long as they were created at the same moment as
+    that layer.
     """
     last = max(
         (
@@ -204,7 +207,7 @@ def _made(step: Step, history: History, diff_id: str | None) -> bool:
 
 
 def _chain(build: Build) -> list[Step]:
-    """Return the steps whose rows are in the final image: those of the last stage and of the stages it builds on."""
+    """Return the steps behind the final image: those of the last stage and of the stages it builds on."""
     if not build.steps:
         return []
     names = [build.steps[-1].stage]

@@ -1,4 +1,4 @@
-"""The byte ledger: what became of every byte that every layer of an image stores, and which line decided it."""
+"""The byte ledger: what became of every byte that the layers store, and which line decided it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The content of one file as one layer stores it: how many bytes, what became of them, and whose doing it is."""
+    """The content of one file as one layer stores it, what became of it, and whose doing that is."""
 
     path: str
     bytes: int
@@ -33,7 +33,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class LayerAccount:
-    """What became of the bytes of one layer. live + overwritten + deleted + again + overhead is its whole tar."""
+    """What became of one layer: live + overwritten + deleted + again + overhead is its whole tar."""
 
     row: Row
     live: int
@@ -203,8 +203,8 @@ class Ledger:
 def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
     """Account for every byte of every layer of an image or a build.
 
-    `engine` names what built an Image that comes without its Build. Reads the content only of files whose size
-    occurs in more than one layer.
+    `engine` names what built an Image that comes without its Build. Reads the content only of files whose
+    size occurs in more than one layer.
     """
     image = image_of(subject)
     made = layer_rows(subject)
@@ -322,18 +322,18 @@ class _Watched(Tree):
 
 # The rule. Layers are taken lowest first; every file content a layer stores is one copy.
 #
-# 1. A copy is "again" when the tree below its layer already shows a file with the same content: at the same path
-#    (chmod, chown, touch, the same file copied again), at a path this layer hides (mv), or at any other (cp).
-#    The copy stored again is the waste, and its own layer wasted it: without it the image would have the same
-#    content. It stands for the copy it repeats from then on. Equal files within one layer are not "again": they
-#    are the software's choice, and no other order of layers would store them once.
-# 2. Every other copy is the first of its content. It is "live" as long as the tree shows its content somewhere:
-#    at its own path, through a hard link, or as a copy that repeats it. So after COPY and chmod the COPY's bytes
-#    are live and the chmod's are "again", although the container reads the chmod's: one of the two is needed, and
-#    it was there first.
-# 3. When a layer takes away the last place that showed it, that layer wasted it: "overwritten" when the layer has
-#    something else at the same path, "deleted" when it has not (a whiteout, an opaque folder, or a folder that
-#    became a file).
+# 1. A copy is "again" when the tree below its layer already shows a file with the same content: at the same
+#    path (chmod, chown, touch, the same file copied again), at a path this layer hides (mv), or at any other
+#    (cp). The copy stored again is the waste, and its own layer wasted it: without it the image would have
+#    the same content. It stands for the copy it repeats from then on. Equal files within one layer are not
+#    "again": they are the software's choice, and no other order of layers would store them once.
+# 2. Every other copy is the first of its content. It is "live" as long as the tree shows its content
+#    somewhere: at its own path, through a hard link, or as a copy that repeats it. So after COPY and chmod
+#    the COPY's bytes are live and the chmod's are "again", although the container reads the chmod's: one of
+#    the two is needed, and it was there first.
+# 3. When a layer takes away the last place that showed it, that layer wasted it: "overwritten" when the
+#    layer has something else at the same path, "deleted" when it has not (a whiteout, an opaque folder, or a
+#    folder that became a file).
 # 4. A content that comes back after it was gone counts as new: the first copy stays deleted or overwritten.
 #
 # Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
@@ -364,7 +364,7 @@ def _audit(layers: Sequence[Layer]) -> list[_Copy]:
 def _match(
     mine: Sequence[_Copy], lost: Sequence[tuple[str, _Copy]], alive: dict[str, dict[_Copy, None]]
 ) -> None:
-    """Find the copies of this layer that are "again", and what they repeat: same path first, then moved, then any."""
+    """Find the copies that are "again" and what they repeat: same path first, then moved, then any."""
     before: dict[str, _Copy] = {}
     for path, copy in lost:
         before.setdefault(path, copy.root)
@@ -405,7 +405,7 @@ def _bury(index: int, tree: _Watched, alive: dict[str, dict[_Copy, None]]) -> No
 
 
 def _sizes_in_several(layers: Sequence[Layer]) -> set[int]:
-    """Return the file sizes, in bytes, that occur in more than one layer: only those can be equal across layers."""
+    """Return the file sizes, in bytes, that occur in more than one layer: only such files can be equal."""
     first: dict[int, int] = {}
     several: set[int] = set()
     for index, layer in enumerate(layers):

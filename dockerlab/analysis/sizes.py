@@ -22,7 +22,8 @@ class Sizes:
 def sizes(subject: Subject, *, compressed: bool = False) -> Sizes:
     """Return the sizes of all layers together, in bytes.
 
-    `compressed` also measures what gzip makes of each layer, which takes about 3 seconds per 100 MB the first time.
+    `compressed` also measures what gzip makes of each layer, which takes about 3 seconds per 100 MB the
+    first time.
     """
     layers = image_of(subject).layers
     return Sizes(
@@ -35,8 +36,8 @@ def sizes(subject: Subject, *, compressed: bool = False) -> Sizes:
 def missing_layers(subject: Subject, held: Iterable[Subject] = ()) -> tuple[Layer, ...]:
     """Return the layers that a machine holding the images `held` lacks, each once, lowest first.
 
-    A layer is held when any of those images has it, whatever is below it there: the containerd image store's rule
-    (the older overlay2 store also asks for the same layers below).
+    A layer is held when any of those images has it, whatever is below it there: the containerd image
+    store's rule (the older overlay2 store also asks for the same layers below).
     """
     have = {layer.diff_id for other in held for layer in image_of(other).layers}
     lacking = {layer.diff_id: layer for layer in image_of(subject).layers if layer.diff_id not in have}
@@ -48,14 +49,14 @@ def pull_size(subject: Subject, held: Iterable[Subject] = ()) -> int:
     return sum(layer.size_compressed() for layer in missing_layers(subject, held))
 
 
-# The rule, as dive 0.13 computes its "image efficiency score". In each layer only leaves count: everything but
-# folders that have something in them. A leaf weighs its size in the tar; a whiteout of a file weighs 0, a whiteout of
-# a folder weighs all that was below it. Per path the weights are put side by side over the layers: the score is the
-# sum of each path's smallest weight over the sum of all weights.
+# The rule, as dive 0.13 computes its "image efficiency score". In each layer only leaves count: everything
+# but folders that have something in them. A leaf weighs its size in the tar; a whiteout of a file weighs 0,
+# a whiteout of a folder weighs all that was below it. Per path the weights are put side by side over the
+# layers: the score is the sum of each path's smallest weight over the sum of all weights.
 #
-# So an overwritten file counts by what its smallest version leaves out, a removed file counts in full, and a removed
-# folder counts as if nothing were wrong: its one whiteout is the only weight at its path. The ledger's efficiency
-# (live / content) differs there, and on moved files, which dive sees as another path.
+# So an overwritten file counts by what its smallest version leaves out, a removed file counts in full, and a
+# removed folder counts as if nothing were wrong: its one whiteout is the only weight at its path. The
+# ledger's efficiency (live / content) differs there, and on moved files, which dive sees as another path.
 def dive_efficiency(subject: Subject) -> float:
     """Return dive's efficiency score of an image, 0 to 1; 1 when no file has content."""
     smallest: dict[str, int] = {}

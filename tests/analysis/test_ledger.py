@@ -24,7 +24,7 @@ def sums(book: Ledger) -> list[tuple[int, int, int, int]]:
 
 
 def test_copy_chmod_mv_rm(tmp_path: Path) -> None:
-    """A 3 MB COPY, chmod, mv and rm store 9 MB, all of it for nothing: chmod and mv stored again, rm deleted."""
+    """A 3 MB COPY, chmod, mv and rm store 9 MB for nothing: chmod and mv stored again, rm deleted."""
     blob = b"x" * 3 * MB
     image = stack(tmp_path, [{"a": blob}, {"a": blob}, {"a": None, "b": blob}, {"b": None}])
     book = ledger(image)
@@ -55,7 +55,7 @@ def test_mv_and_cp(tmp_path: Path) -> None:
 
 
 def test_overwritten_by_other_content(tmp_path: Path) -> None:
-    """A file whose path gets other content of the same size is overwritten by that layer, not stored again."""
+    """A file whose path gets other content of the same size is overwritten, not stored again."""
     book = ledger(stack(tmp_path, [{"a": b"x" * 100}, {"a": b"y" * 100}]))
     assert sums(book) == [(0, 100, 0, 0), (100, 0, 0, 0)]
     assert book.claims[0].wasted_by == book.rows[1].row
@@ -75,7 +75,7 @@ def test_content_that_comes_back_is_new(tmp_path: Path) -> None:
 
 
 def test_equal_files_of_one_layer_are_both_live(tmp_path: Path) -> None:
-    """Two equal files in one layer are no waste of layers, also when another layer then moves both of them."""
+    """Two equal files in one layer are no waste of layers, also when another layer then moves both."""
     both = {"a": b"x" * 100, "b": b"x" * 100}
     assert sums(ledger(stack(tmp_path, [both]))) == [(200, 0, 0, 0)]
     moved = {"a": None, "b": None, "c": b"x" * 100, "d": b"x" * 100}
@@ -110,7 +110,7 @@ def test_ways_to_hide_a_file(tmp_path: Path, second: dict[str, object], kind: st
 
 
 def test_folder_recreated_with_the_same_files(tmp_path: Path) -> None:
-    """rm -rf and a fresh install of the same files in one layer stores them again: an opaque mark changes nothing."""
+    """rm -rf and a fresh install of the same files stores them again, whatever the opaque mark says."""
     files = {"d/e": b"x" * 100, "d/f": b"y" * 100}
     book = ledger(stack(tmp_path, [{"d": "dir", **files}, [("d", "dir"), ("d", "opaque"), *files.items()]]))
     assert sums(book) == [(200, 0, 0, 0), (0, 0, 0, 200)]
@@ -191,7 +191,7 @@ LAYER = st.lists(st.tuples(NAMES, WHAT), max_size=6)
 @given(st.lists(LAYER, min_size=1, max_size=5))
 @settings(max_examples=150, deadline=None)
 def test_every_byte_is_accounted_for_once(layers: list[list[tuple[str, object]]]) -> None:
-    """On any stack: the classes add up to each tar, and what is live is exactly one copy of what is visible."""
+    """On any stack the classes add up to each tar, and the live contents are the visible ones."""
     with tempfile.TemporaryDirectory() as folder:
         image = stack(Path(folder), layers)
         book = ledger(image)
