@@ -21,7 +21,7 @@ _KINDS = {
     tarfile.BLKTYPE: "block",
     tarfile.FIFOTYPE: "fifo",
 }
-_name = st.text(st.characters(exclude_characters="/\0\n", exclude_categories=("Cs",)), min_size=1, max_size=70)
+_name = st.text(st.characters(exclude_characters="/\0\n", exclude_categories=["Cs"]), min_size=1, max_size=70)
 _path = st.lists(_name.filter(lambda part: part not in (".", "..")), min_size=1, max_size=4).map("/".join)
 
 
@@ -120,7 +120,9 @@ def test_sparse_files_are_read_with_their_holes(tmp_path: Path, options: tuple[s
 
 def test_names_are_cleaned() -> None:
     """A leading "./" or "/", a trailing slash and doubled slashes are no part of a path; "./" is the root."""
-    infos = [tarfile.TarInfo(name) for name in ("./", "./a/", "/b", "c//d", "e/./f", "g/../h", ".i/.j", "..k")]
+    infos = [
+        tarfile.TarInfo(name) for name in ("./", "./a/", "/b", "c//d", "e/./f", "g/../h", ".i/.j", "..k")
+    ]
     data = _tar([(info, b"") for info in infos], format=tarfile.PAX_FORMAT)
     assert [entry.path for entry in read_index(data, source="x").entries] == [
         *("", "a", "b", "c/d", "e/f", "h", ".i/.j", "..k")
@@ -136,7 +138,15 @@ def test_a_name_that_leads_out_is_refused() -> None:
 
 def test_markers_are_decoded() -> None:
     """.wh.x hides x, .wh..wh..opq hides the folder's lower content, aufs' own .wh..wh. names are left out."""
-    names = ["a/.wh.b", "a/.wh..wh..opq", ".wh.top", ".wh..wh..opq", ".wh..wh.plnk", "a/.wh..hidden", "x.wh.y"]
+    names = [
+        "a/.wh.b",
+        "a/.wh..wh..opq",
+        ".wh.top",
+        ".wh..wh..opq",
+        ".wh..wh.plnk",
+        "a/.wh..hidden",
+        "x.wh.y",
+    ]
     data = _tar([(tarfile.TarInfo(name), b"") for name in names], format=tarfile.USTAR_FORMAT)
     assert [(entry.kind, entry.path) for entry in read_index(data, source="x").entries] == [
         ("whiteout", "a/b"),
