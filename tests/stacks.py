@@ -16,7 +16,7 @@ Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 
 
 def layer_tar(members: Members | Sequence[tuple[str, object]]) -> bytes:
-    """Make a layer: path -> content, a size in bytes of zeros, None (removed), "dir", "opaque", (kind, target).
+    """Make a layer: path -> content, a size in bytes, None (removed), "dir", "opaque", or (kind, target).
 
     Kinds with a target are "symlink" and "hardlink". A sequence of pairs may name a path twice.
     """
@@ -56,7 +56,7 @@ def stack(
 ) -> Image:
     """Write an image archive and read it.
 
-    `history` holds one record per row; one that starts with "-" made no layer. `base` counts the base's layers.
+    `history` holds one record per row; one that starts with "-" made no layer. `base` counts base layers.
     """
     tars = [layer_tar(members) for members in layers]
     records = (

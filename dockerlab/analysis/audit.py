@@ -1,0 +1,162 @@
+"""What becomes of every file content that a stack of layers stores: the rule behind the byte ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+from dockerlab.filesystem import Contents, Entry, Node, Tree
+from dockerlab.image import Layer
+
+Kind = Literal["live", "overwritten", "deleted", "again"]
+KINDS: tuple[Kind, ...] = ("live", "overwritten", "deleted", "again")
+
+_CHUNK = 1 << 20
+
+
+class Copy:
+    """One file content stored in one layer, while the account is being made."""
+
+    __slots__ = ("digest", "entry", "kind", "layer", "root", "shown", "wasted_by")
+
+    def __init__(self, entry: Entry, layer: int, digest: str | None) -> None:
+        self.entry = entry
+        self.layer = layer
+        self.digest = digest  # None: no other layer has a file of this size
+        self.root = self  # the lower copy this one repeats, or itself
+        self.shown = 0  # paths at which the tree shows this content; counted at the root
+        self.kind: Kind = "live"
+        self.wasted_by: int | None = None
+
+
+class _Watched(Tree):
+    """A merged tree that keeps count of where each stored content can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: dict[int, Copy] = {}  # by id() of the entry, which the copy keeps alive
+        self.lost: list[tuple[str, Copy]] = []
+        self.came: set[str] = set()
+
+    def put(self, path: str, node: Node) -> None:
+        self._gone(path)
+        super().put(path, node)
+        self.came.add(path)
+        copy = self.copies.get(id(node.entry))
+        if copy is not None:
+            copy.root.shown += 1
+
+    def remove(self, path: str) -> None:
+        self._gone(path)
+        super().remove(path)
+
+    def _gone(self, path: str) -> None:
+        node = self._nodes.get(path)
+        copy = None if node is None else self.copies.get(id(node.entry))
+        if copy is not None:
+            copy.root.shown -= 1
+            self.lost.append((path, copy))
+
+
+# The rule. Layers are taken lowest first; every file content a layer stores is one copy.
+#
+# 1. A copy is "again" when the tree below its layer already shows a file with the same content: at the same
+#    path (chmod, chown, touch, the same file copied again), at a path this layer hides (mv), or at any other
+#    (cp). The copy stored again is the waste, and its own layer wasted it: without it the image would have
+#    the same content. It stands for the copy it repeats from then on. Equal files within one layer are not
+#    "again": they are the software's choice, and no other order of layers would store them once.
+# 2. Every other copy is the first of its content. It is "live" as long as the tree shows its content
+#    somewhere: at its own path, through a hard link, or as a copy that repeats it. So after COPY and chmod
+#    the COPY's bytes are live and the chmod's are "again", although the container reads the chmod's: one of
+#    the two is needed, and it was there first.
+# 3. When a layer takes away the last place that showed it, that layer wasted it: "overwritten" when the
+#    layer has something else at the same path, "deleted" when it has not (a whiteout, an opaque folder, or a
+#    folder that became a file).
+# 4. A content that comes back after it was gone counts as new: the first copy stays deleted or overwritten.
+#
+# Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
+def audit(layers: Sequence[Layer]) -> list[Copy]:
+    """Return all copies, in layer and tar order, with what became of them."""
+    shared = _sizes_in_several(layers)
+    tree = _Watched()
+    alive: dict[str, dict[Copy, None]] = {}  # digest -> first copies that the tree shows
+    found: list[Copy] = []
+    for index, layer in enumerate(layers):
+        mine = [
+            Copy(entry, index, _digest(layer, entry) if entry.size in shared else None)
+            for entry in layer.entries
+            if entry.kind == "file" and entry.size
+        ]
+        tree.copies.update((id(copy.entry), copy) for copy in mine)
+        tree.lost, tree.came = [], set()
+        tree.apply(layer.entries, layer)
+        _match(mine, tree.lost, alive)
+        _bury(index, tree, alive)
+        for copy in mine:
+            if copy.root is copy and copy.kind == "live" and copy.digest is not None:
+                alive.setdefault(copy.digest, {})[copy] = None
+        found += mine
+    return found
+
+
+def _match(
+    mine: Sequence[Copy], lost: Sequence[tuple[str, Copy]], alive: dict[str, dict[Copy, None]]
+) -> None:
+    """Find the copies that are "again" and what they repeat: same path first, then moved, then any."""
+    before: dict[str, Copy] = {}
+    for path, copy in lost:
+        before.setdefault(path, copy.root)
+    rest = []
+    for copy in mine:
+        if copy.digest not in alive:
+            continue
+        root = before.get(copy.entry.path)
+        if root is not None and root.digest == copy.digest and root.layer < copy.layer:
+            _repeat(copy, root)
+        else:
+            rest.append(copy)
+    for copy in rest:
+        assert copy.digest is not None
+        roots = alive[copy.digest]
+        _repeat(copy, next((root for root in roots if root.shown == 0), next(iter(roots))))
+
+
+def _repeat(copy: Copy, root: Copy) -> None:
+    root.shown += copy.shown
+    copy.shown = 0
+    copy.root = root
+    copy.kind = "again"
+    copy.wasted_by = copy.layer
+
+
+def _bury(index: int, tree: _Watched, alive: dict[str, dict[Copy, None]]) -> None:
+    """Settle the fate of the first copies that this layer took out of sight."""
+    for path, copy in tree.lost:
+        root = copy.root
+        if root.shown == 0 and root.kind == "live":
+            root.kind = "overwritten" if path in tree.came else "deleted"
+            root.wasted_by = index
+            if root.digest in alive:
+                alive[root.digest].pop(root, None)
+                if not alive[root.digest]:
+                    del alive[root.digest]
+
+
+def _sizes_in_several(layers: Sequence[Layer]) -> set[int]:
+    """Return the file sizes, in bytes, that occur in more than one layer: only such files can be equal."""
+    first: dict[int, int] = {}
+    several: set[int] = set()
+    for index, layer in enumerate(layers):
+        for entry in layer.entries:
+            if entry.kind == "file" and entry.size and first.setdefault(entry.size, index) != index:
+                several.add(entry.size)
+    return several
+
+
+def _digest(origin: Contents, entry: Entry) -> str:
+    sha = hashlib.sha256()
+    with origin.open(entry) as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()
