@@ -1,15 +1,35 @@
-"""A build context: a folder, or a dict of files; .dockerignore; checksums."""
+"""A build context: a folder, or a dict of files; .dockerignore; checksums.
 
-# CONTRACT (helper H1 fills this in; keep names and meanings, add what is needed):
+Source: https://docs.docker.com/build/concepts/context/; how BuildKit's client walks a folder (tonistiigi/fsutil).
+"""
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import errno
+import functools
+import hashlib
+import io
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dockerlab.filesystem import Entry, Tree
+from dockerlab.errors import ContextError
+from dockerlab.filesystem import MAX_SYMLINKS, Entry, Kind, Node, Tree, join
+from dockerlab.ignorefile import IgnoreFile, parse_ignore_file
+
+FIXED_MTIME = (
+    1_704_067_200  # seconds: 2024-01-01, for what has no file of its own, so that layers are repeatable
+)
+ON_WINDOWS = os.name == "nt"
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -19,16 +39,390 @@ class File:
     content: str | bytes
     mode: int = 0o644
 
+    @property
+    def data(self) -> bytes:
+        """The content as bytes (text is UTF-8)."""
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
 
 class Context:
-    @classmethod
-    def folder(cls, path: Path | str, *, dockerfile: str = "Dockerfile") -> Context: ...
-    @classmethod
-    def files(cls, files: Mapping[str, str | bytes | File]) -> Context: ...
+    """What a build may COPY from. It looks at a folder afresh on every call of tree() and never writes to it.
 
-    def tree(self) -> Tree: ...  # what .dockerignore lets through; uid/gid 0; origin is self
-    def all_files(self) -> Tree: ...  # before .dockerignore
-    def open(self, entry: Entry) -> BinaryIO: ...
-    def digest(self, path: str) -> str: ...  # "sha256:..." of a file's content
-    def edited(self, changes: Mapping[str, str | bytes | File | None]) -> Context: ...  # None removes; a new Context
-    def materialised(self) -> AbstractContextManager[Path]: ...  # a real folder (itself, or a temporary copy)
+    `dockerfile` is the path of the Dockerfile in the context: `<dockerfile>.dockerignore` goes before
+    `.dockerignore`. Make one with folder() or files().
+    """
+
+    def __init__(self, root: Path | None, files: Mapping[str, File | None], *, dockerfile: str) -> None:
+        self.root = root
+        self.dockerfile = dockerfile
+        self._files = dict(files)  # None: gone from the folder
+
+    @classmethod
+    def folder(cls, path: Path | str, *, dockerfile: str = "Dockerfile") -> Context:
+        """Take a folder; raises ContextError when there is none."""
+        root = Path(path)
+        if not root.is_dir():
+            what = "is not a folder" if root.exists() else "does not exist"
+            raise ContextError(
+                f"the build context {root} {what}", hint="Pass the folder that holds the files to COPY."
+            )
+        return cls(root.resolve(), {}, dockerfile=dockerfile)
+
+    @classmethod
+    def files(cls, files: Mapping[str, str | bytes | File], *, dockerfile: str = "Dockerfile") -> Context:
+        """Take files from memory: path -> content, or a File where the mode matters; folders come by themselves."""
+        made = {_inside(path): _file(content, 0o644) for path, content in files.items()}
+        _refuse_files_as_folders(made)
+        return cls(None, made, dockerfile=dockerfile)
+
+    def tree(self) -> Tree:
+        """Return what .dockerignore lets through, owned by 0:0, modification times in whole seconds."""
+        return self._tree(self.ignore_file())
+
+    def all_files(self) -> Tree:
+        """Return everything, before .dockerignore."""
+        return self._tree(IgnoreFile())
+
+    def ignore_file(self) -> IgnoreFile:
+        """Return the patterns in force; raises ContextError naming file and line of a bad one."""
+        for name in (f"{self.dockerfile}.dockerignore", ".dockerignore"):
+            content = self._read_if_there(name)
+            if content is not None:
+                return parse_ignore_file(content.decode("utf-8", "surrogateescape"), name=name)
+        return IgnoreFile()
+
+    def open(self, entry: Entry) -> BinaryIO:
+        """Return a stream over the content of a file that tree() listed; raises ContextError if it changed since."""
+        file = self._files.get(entry.path)
+        if file is not None:
+            return io.BytesIO(file.data)
+        path = self._path(entry.path)
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            raise _unreadable(entry.path, error) from error
+        size = os.fstat(stream.fileno()).st_size
+        if size != entry.size:
+            stream.close()
+            message = f"{entry.path} went from {entry.size} to {size} bytes while it was being read"
+            raise ContextError(message, hint="Wait until nothing writes to it, then build again.")
+        return stream
+
+    def digest(self, path: str) -> str:
+        """Return "sha256:..." of the content of the file at `path` (symlinks inside the context are followed).
+
+        A file that has the same inode, size and times is not read again.
+        """
+        found = self.resolve(path)
+        file = self._files.get(found)
+        if file is not None:
+            return f"sha256:{hashlib.sha256(file.data).hexdigest()}"
+        real = self._path(found)
+        try:
+            info = real.stat()
+            if not stat.S_ISREG(info.st_mode):
+                raise ContextError(f"{path} is not a file", hint="Only files have a checksum.")
+            return _digest(str(real), (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def resolve(self, path: str) -> str:
+        """Return `path` with symlinks followed; raises ContextError when it leaves the context or is not there."""
+        todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
+        done: list[str] = []
+        followed = 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                if not done:
+                    raise _escapes(path)
+                done.pop()
+                continue
+            here = "/".join([*done, part])
+            link = self._link(here)
+            if link is None:
+                done.append(part)
+                continue
+            followed += 1
+            if followed > MAX_SYMLINKS:
+                raise ContextError(f"the symlink {path} goes round in a circle", hint="Point it at a file.")
+            if link.startswith("/"):
+                raise _escapes(path)
+            todo += [step for step in link.split("/") if step not in ("", ".")][::-1]
+        found = "/".join(done)
+        if not self._exists(found):
+            raise ContextError(
+                f"{path} is not in the build context", hint="Check the name; capital letters matter."
+            )
+        return found
+
+    def edited(self, changes: Mapping[str, str | bytes | File | None]) -> Context:
+        """Return a new context with some files changed or added, or removed (None); this one stays as it is.
+
+        Text or bytes over a file keep its mode. Raises ContextError on removing what is not there.
+        """
+        files = dict(self._files)
+        before = self.all_files()
+        for written, content in changes.items():
+            path = _inside(written)
+            old = before.get(path)
+            if content is not None:
+                if old is not None and old.entry.kind == "dir":
+                    raise ContextError(f"{path} is a folder, not a file", hint="Name a file inside it.")
+                _refuse_a_file_above(path, before)
+                files[path] = _file(content, old.entry.mode if old and old.entry.kind == "file" else 0o644)
+                continue
+            if old is None:
+                raise ContextError(f"cannot remove {path}: it is not there", hint="Check the name.")
+            for gone in [name for name in files if name == path or name.startswith(f"{path}/")]:
+                del files[gone]
+            if self.root is not None:
+                files[path] = None
+        _refuse_files_as_folders(files)
+        return Context(self.root, files, dockerfile=self.dockerfile)
+
+    def materialised(self) -> AbstractContextManager[Path]:
+        """Give a real folder: the folder itself, or a temporary copy that is gone after the `with`.
+
+        Files from memory get a fixed modification time, so that a COPY of them gives the same layer every time.
+        """
+        if self.root is not None and not self._files:
+            return contextlib.nullcontext(self.root)
+        return self._copied()
+
+    @contextlib.contextmanager
+    def _copied(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(
+            prefix="dockerlab-context-", ignore_cleanup_errors=ON_WINDOWS
+        ) as name:
+            root = Path(name)
+            tree = self._to_send()
+            kept = list(tree.walk(""))
+            for path in kept:
+                self._write(root, tree, path)
+            # Folders last and from the bottom: writing into them would change their times, or be refused.
+            folders = [
+                (path, node.entry)
+                for path in reversed(kept)
+                if (node := tree.get(path)) and tree.is_dir(path)
+            ]
+            for path, entry in folders:
+                os.utime(root / path, (entry.mtime, entry.mtime))
+            for path, entry in folders:
+                (root / path).chmod(entry.mode)
+            try:
+                yield root
+            finally:
+                for path, _ in reversed(folders):
+                    (root / path).chmod(0o700)
+
+    def _to_send(self) -> Tree:
+        """What a build may ask for: what is not ignored, the Dockerfile, the ignore files."""
+        tree = self.tree()
+        everything = None
+        for name in (self.dockerfile, f"{self.dockerfile}.dockerignore", ".dockerignore"):
+            if name in tree or not self._exists(name):
+                continue
+            everything = everything or self.all_files()
+            wanted = [name, *map(str, list(PurePosixPath(name).parents)[:-1])]
+            entries = [
+                node.entry for path in reversed(wanted) if path not in tree and (node := everything.get(path))
+            ]
+            tree.apply(entries, self)
+        return tree
+
+    def _write(self, root: Path, tree: Tree, path: str) -> None:
+        node = tree.get(path)
+        if node is None:
+            return
+        entry, target = node.entry, root / path
+        if entry.kind == "dir":
+            target.mkdir()
+        elif entry.kind == "symlink":
+            target.symlink_to(entry.link)
+        elif entry.kind == "fifo":
+            os.mkfifo(target, entry.mode)
+        elif entry.kind == "file":
+            with self.open(entry) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out, _CHUNK)
+            target.chmod(entry.mode)
+            os.utime(target, (entry.mtime, entry.mtime))
+
+    def _tree(self, ignore: IgnoreFile) -> Tree:
+        nodes: dict[str, Node] = {}
+        self._walk("", None, ignore, [], nodes)
+        return Tree(nodes)
+
+    def _walk(
+        self,
+        folder: str,
+        matched: tuple[bool, ...] | None,
+        ignore: IgnoreFile,
+        waiting: list[Entry],
+        nodes: dict[str, Node],
+    ) -> None:
+        """Collect what is below `folder`. `waiting` are ignored parents, listed once something below them is kept."""
+        for entry in self._listing(folder):
+            ignored, hits = ignore.decide(entry.path, matched)
+            below = [*waiting, entry] if ignored else []
+            if not ignored:
+                for kept in (*waiting, entry):
+                    nodes[kept.path] = Node(kept, self)
+                waiting = []
+            if entry.kind == "dir" and (not ignored or ignore.may_return_below(entry.path)):
+                self._walk(entry.path, hits, ignore, below, nodes)
+                waiting = [parent for parent in waiting if parent.path not in nodes]
+
+    def _listing(self, folder: str) -> list[Entry]:
+        """Return the entries right in `folder`, from disk and from memory."""
+        found: dict[str, Entry] = {}
+        real = self.root is not None and self._on_disk(folder)
+        if self.root is not None and real:
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    for item in entries:
+                        entry = _entry(join(folder, item.name), item)
+                        if entry is not None:
+                            found[item.name] = entry
+            except OSError as error:
+                raise _unreadable(folder or ".", error) from error
+        start = f"{folder}/" if folder else ""
+        for path, file in self._files.items():
+            if not path.startswith(start):
+                continue
+            name, _, rest = path[len(start) :].partition("/")
+            here = join(folder, name)
+            if not rest and file is None:
+                found.pop(name, None)
+            elif not rest and file is not None:
+                found[name] = Entry(here, "file", file.mode, mtime=FIXED_MTIME, size=len(file.data))
+            elif file is not None and (name not in found or found[name].kind != "dir"):
+                found[name] = Entry(here, "dir", 0o755, mtime=FIXED_MTIME)
+            elif "/" not in rest and name in found and (file is None or not self._beneath(path)):
+                # A file came or went in it: that changes the time of a real folder too.
+                found[name] = replace(found[name], mtime=FIXED_MTIME)
+        return [found[name] for name in sorted(found)]
+
+    def _on_disk(self, path: str) -> bool:
+        """Whether what is at `path` is the folder's own, not removed or replaced by an edit."""
+        if self.root is None:
+            return False
+        parts = path.split("/")
+        if any("/".join(parts[: count + 1]) in self._files for count in range(len(parts))):
+            return False
+        return os.path.lexists(self.root / path)
+
+    def _beneath(self, path: str) -> bool:
+        """Whether the folder on disk has `path`, edited or not."""
+        return self.root is not None and os.path.lexists(self.root / path)
+
+    def _link(self, path: str) -> str | None:
+        if not self._on_disk(path) or not self._path(path).is_symlink():
+            return None
+        return _link_text(self._path(path))
+
+    def _exists(self, path: str) -> bool:
+        if self._files.get(path) is not None or any(
+            file is not None and name.startswith(f"{path}/") for name, file in self._files.items()
+        ):
+            return True
+        return not path or self._on_disk(path)
+
+    def _read_if_there(self, path: str) -> bytes | None:
+        if path in self._files:
+            file = self._files[path]
+            return None if file is None else file.data
+        if self.root is None or not self._on_disk(path) or not self._path(path).is_file():
+            return None
+        try:
+            return self._path(path).read_bytes()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def _path(self, path: str) -> Path:
+        if self.root is None:
+            raise ContextError(
+                f"{path} is not in the build context", hint="Check the name; capital letters matter."
+            )
+        return self.root / path
+
+
+def _entry(path: str, item: os.DirEntry[str]) -> Entry | None:
+    """Read one directory entry as it would be sent; None for a socket, which is never sent."""
+    info = item.stat(follow_symlinks=False)
+    mode = stat.S_IMODE(info.st_mode)
+    kinds: dict[int, Kind] = {
+        stat.S_IFREG: "file",
+        stat.S_IFDIR: "dir",
+        stat.S_IFLNK: "symlink",
+        stat.S_IFIFO: "fifo",
+    }
+    kind = kinds.get(stat.S_IFMT(info.st_mode))
+    if kind is None:
+        return None
+    if ON_WINDOWS:
+        mode = 0o755  # Windows has no such modes, and Docker's client there sends this one
+    link = _link_text(Path(item.path)) if kind == "symlink" else ""
+    size = info.st_size if kind == "file" else 0
+    mtime = info.st_mtime_ns // 1_000_000_000
+    return Entry(path, kind, 0o777 if kind == "symlink" else mode, mtime=mtime, size=size, link=link)
+
+
+def _link_text(path: Path) -> str:
+    text = os.readlink(path)  # noqa: PTH115 - Path.readlink would tidy the text, which is content here
+    return text.replace("\\", "/") if ON_WINDOWS else text
+
+
+@functools.lru_cache(maxsize=65_536)
+def _digest(path: str, state: tuple[int, ...]) -> str:  # noqa: ARG001 - the state is for the cache
+    """Read the file; the state (times, size, inode) tells one state of it from another."""
+    sha = hashlib.sha256()
+    with Path(path).open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return f"sha256:{sha.hexdigest()}"
+
+
+def _inside(path: str) -> str:
+    """Return a path of a context without slashes at its ends; raises ContextError if it points outside."""
+    parts = [
+        part for part in PurePosixPath(path.replace("\\", "/") if ON_WINDOWS else path).parts if part != "."
+    ]
+    if not parts or ".." in parts or parts[0].startswith("/") or "\0" in path:
+        raise ContextError(
+            f"{path!r} is not a path inside the build context", hint="Write it as app/main.py."
+        )
+    return "/".join(parts)
+
+
+def _file(content: str | bytes | File, mode: int) -> File:
+    return content if isinstance(content, File) else File(content, mode)
+
+
+def _refuse_files_as_folders(files: Mapping[str, File | None]) -> None:
+    for path in files:
+        for parent in PurePosixPath(path).parents:
+            if files[path] is not None and files.get(str(parent)) is not None:
+                raise ContextError(
+                    f"{parent} is a file, and {path} needs it to be a folder", hint="Rename one of them."
+                )
+
+
+def _refuse_a_file_above(path: str, tree: Tree) -> None:
+    for parent in list(PurePosixPath(path).parents)[:-1]:
+        if str(parent) in tree and not tree.is_dir(str(parent)):
+            raise ContextError(
+                f"{parent} is not a folder, and {path} needs it to be one", hint="Name another path."
+            )
+
+
+def _escapes(path: str) -> ContextError:
+    hint = "Copy what it points to into the folder: a build sees nothing outside its context."
+    return ContextError(f"{path} points outside the build context", hint=hint)
+
+
+def _unreadable(path: str, error: OSError) -> ContextError:
+    hint = "Make it readable, or name it in .dockerignore."
+    if error.errno == errno.ENOENT:
+        hint = "Check the name; something may have removed it just now."
+    return ContextError(f"cannot read {path} in the build context: {error.strerror or error}", hint=hint)
