@@ -101,7 +101,7 @@ def course_notebooks() -> list[Path]:
 
 
 def main() -> int:
-    """Normalise the notebooks named (default: all) and tell which changed; 1 on an error, or a --check failed."""
+    """Normalise the notebooks named (default: all), tell which changed; 1 on an error or a failed --check."""
     parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--execute", action="store_true", help="run notebooks and solutions first")
