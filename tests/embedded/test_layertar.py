@@ -130,16 +130,15 @@ def test_pax_record_counts_its_own_length(length: int) -> None:
 
 
 def test_whiteouts_have_their_marker_names() -> None:
-    """A whiteout and an opaque marker are empty files of mode 0600 named as the OCI image spec says."""
-    data, _ = written(
-        [(Entry("a/b", "whiteout"), b""), (Entry("c", "opaque"), b""), (Entry("", "opaque"), b"")]
-    )
+    """Whiteouts (mode 0600) and opaque markers (their own) are empty files of the names in the spec."""
+    opaque = Entry("c", "opaque", mode=0o755)
+    data, _ = written([(Entry("a/b", "whiteout"), b""), (opaque, b""), (Entry("", "opaque"), b"")])
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         found = [(member.name, member.mode, member.size, member.isreg()) for member in tar]
     assert found == [
         ("a/.wh.b", 0o600, 0, True),
-        ("c/.wh..wh..opq", 0o600, 0, True),
-        (".wh..wh..opq", 0o600, 0, True),
+        ("c/.wh..wh..opq", 0o755, 0, True),
+        (".wh..wh..opq", 0o644, 0, True),
     ]
 
 

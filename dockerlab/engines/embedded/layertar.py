@@ -143,7 +143,11 @@ def tar_name(entry: Entry) -> str:
 
 
 def header(entry: Entry) -> bytes:
-    """Return the header blocks of an entry: one ustar block, after a pax header where one is needed."""
+    """Return the header blocks of an entry: one ustar block, after a pax header where one is needed.
+
+    Markers keep their owner and time; a whiteout always has mode 0600, an opaque marker the mode it is given
+    (BuildKit's has the permissions and owner of its folder, and time 0).
+    """
     if not entry.path and entry.kind != "opaque":
         raise ImageError("the root folder itself cannot be an entry of a layer")
     name = encode(tar_name(entry))
@@ -151,9 +155,9 @@ def header(entry: Entry) -> bytes:
     if b"\0" in name or b"\0" in link:
         raise ImageError(f"{entry.path!r} has a zero byte in its name, which a tar cannot hold")
     marker = entry.kind in ("whiteout", "opaque")
-    mode = WHITEOUT_MODE if marker else entry.mode & 0o7777
+    mode = WHITEOUT_MODE if entry.kind == "whiteout" else entry.mode & 0o7777
     size = entry.size if entry.kind == "file" else 0
-    uid, gid, mtime = (0, 0, 0) if marker else (entry.uid, entry.gid, entry.mtime)
+    uid, gid, mtime = entry.uid, entry.gid, entry.mtime
     kind = _TYPES[entry.kind]
     major, minor = entry.device if entry.kind in ("char", "block") else (0, 0)
 
