@@ -82,20 +82,20 @@ class Tree:
         entries = list(entries)
         for entry in entries:
             if entry.kind == "whiteout":
-                self._remove(entry.path)
+                self.remove(entry.path)
             elif entry.kind == "opaque":
                 for name in list(self._children.get(entry.path, ())):
-                    self._remove(join(entry.path, name))
+                    self.remove(join(entry.path, name))
         links = []
         for entry in entries:
             if entry.kind == "hardlink":
                 links.append(entry)
             elif entry.kind not in ("whiteout", "opaque") and entry.path:
-                self._put(entry.path, Node(entry, origin))
+                self.put(entry.path, Node(entry, origin))
         for entry in links:
             target = self._nodes.get(entry.link)
             if target is not None:
-                self._put(entry.path, target)
+                self.put(entry.path, target)
 
     def get(self, path: str) -> Node | None:
         """Return the node at exactly `path`, following no symlink, or None."""
@@ -163,10 +163,11 @@ class Tree:
         with node.origin.open(node.entry) as stream:
             return stream.read()
 
-    def _put(self, path: str, node: Node) -> None:
+    def put(self, path: str, node: Node) -> None:
+        """Set what is at `path`; a folder that gives way to something else takes its content with it."""
         old = self._nodes.get(path)
         if old is not None and old.entry.kind == "dir" and node.entry.kind != "dir":
-            self._remove(path)
+            self.remove(path)
         self._nodes[path] = node
         self._link_parent(path)
 
@@ -174,9 +175,10 @@ class Tree:
         parent, _, name = path.rpartition("/")
         self._children.setdefault(parent, set()).add(name)
 
-    def _remove(self, path: str) -> None:
+    def remove(self, path: str) -> None:
+        """Drop `path` and all below it."""
         for name in list(self._children.pop(path, ())):
-            self._remove(join(path, name))
+            self.remove(join(path, name))
         self._nodes.pop(path, None)
         parent, _, name = path.rpartition("/")
         self._children.get(parent, set()).discard(name)

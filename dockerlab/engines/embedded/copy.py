@@ -1,0 +1,302 @@
+"""COPY and ADD: which files a source names, and where they land."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import BinaryIO
+
+from dockerlab.context import Context
+from dockerlab.engines.embedded.draft import Draft
+from dockerlab.engines.embedded.unpack import members
+from dockerlab.errors import BuildError, ContextError
+from dockerlab.filesystem import Contents, Entry, Tree, join
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of a COPY or ADD: a path, perhaps with wildcards, in a context or another image."""
+
+    tree: Tree
+    path: str  # as written, variables expanded
+    where: str  # for messages: "the build context", "stage build"
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the path: what a copied file is called in a destination folder."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags of one COPY or ADD."""
+
+    owner: tuple[int, int] | None = None  # None: as in the source
+    mode: int | None = None
+    unpack: bool = False  # ADD: unpack local tar archives
+    exclude: tuple[str, ...] = ()
+    parents: bool = False
+
+
+def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
+    """Copy what `source` names to `dest` (absolute, a trailing slash means folder), as BuildKit does.
+
+    Raises ContextError when a source without wildcards is not there.
+    """
+    for match in matches(source):
+        if options.parents:
+            _with_parents(draft, source, match, dest, options)
+        else:
+            _copy_one(draft, source.tree, match, source.name or match, dest, options)
+
+
+def matches(source: Source) -> list[str]:
+    """Return the paths in the source's tree that it names, sorted; [] for a wildcard that fits nothing."""
+    path = "/".join(part for part in source.path.split("/") if part not in ("", "."))
+    if not has_wildcard(path):
+        path = source.tree.resolve(path.replace("\\", ""))
+        if not source.tree.is_dir(path) and path not in source.tree:
+            raise _missing(source)
+        return [path]
+    fixed, pattern = _split_wildcards(path)
+    base = source.tree.resolve(fixed)
+    return list(_matching(source.tree, base, "", pattern))
+
+
+def sources_key(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> dict[str, str]:
+    """Return what BuildKit's content checksum looks at, by path: kind, mode, content digest or link text.
+
+    No mtime; not the mode of the top folder itself, since only its content is copied.
+    """
+    found = {}
+    for match in matches(source):
+        top = source.tree.get(match)
+        paths = [match] if top is not None and top.entry.kind != "dir" else list(source.tree.walk(match))
+        for path in paths:
+            node = source.tree.get(path)
+            if node is None or _excluded(path, match, exclude):
+                continue
+            entry = node.entry
+            text = digest(node.origin, entry) if entry.kind == "file" else entry.link
+            owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
+            found[path] = f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
+    return found
+
+
+class Digest:
+    """Content digests of source files, each worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str, int], str] = {}
+
+    def __call__(self, origin: Contents, entry: Entry) -> str:
+        """Return "sha256:..." of the entry's content."""
+        if isinstance(origin, Context):
+            return origin.digest(entry.path)
+        key = (id(origin), entry.path, entry.offset)
+        if key not in self._known:
+            self._known[key] = _sha256(origin, entry)
+        return self._known[key]
+
+
+def _sha256(origin: Contents, entry: Entry) -> str:
+    total = hashlib.sha256()
+    with origin.open(entry) as stream:
+        while block := stream.read(1 << 20):
+            total.update(block)
+    return f"sha256:{total.hexdigest()}"
+
+
+def has_wildcard(path: str) -> bool:
+    """Tell whether Go's filepath.Match would treat `path` as a pattern."""
+    return any(char in path for char in "*?[")
+
+
+def _split_wildcards(path: str) -> tuple[str, str]:
+    parts = path.split("/")
+    first = next(index for index, part in enumerate(parts) if has_wildcard(part))
+    return "/".join(parts[:first]), "/".join(parts[first:])
+
+
+def _matching(tree: Tree, base: str, below: str, pattern: str) -> Iterator[str]:
+    for name in tree.children(join(base, below)):
+        path = join(below, name)
+        if _pattern(pattern).fullmatch(path):
+            yield join(base, path)
+        elif tree.is_dir(join(base, path)):
+            yield from _matching(tree, base, path, pattern)
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    out, at = "", 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            out += "[^/]*"
+        elif char == "?":
+            out += "[^/]"
+        elif char == "\\" and at < len(pattern):
+            out += re.escape(pattern[at])
+            at += 1
+        elif char == "[":
+            end = pattern.find("]", at + 1)
+            if end < 0:
+                raise ContextError(
+                    f'"{pattern}" has a [ without its ]', hint="Close it, or escape it as \\[."
+                )
+            body = pattern[at:end].replace("\\-", "-")
+            out += f"[^{body[1:]}]" if body.startswith("^") else f"[{body}]"
+            at = end + 1
+        else:
+            out += re.escape(char)
+    return re.compile(out, re.DOTALL)
+
+
+def _copy_one(draft: Draft, tree: Tree, match: str, name: str, dest: str, options: Options) -> None:
+    top = tree.get(match)
+    folder = top is None or top.entry.kind == "dir"
+    if (
+        options.unpack
+        and not folder
+        and top is not None
+        and _unpack(draft, top.origin, top.entry, dest, options)
+    ):
+        return
+    into = dest.endswith("/") or dest.endswith("/.")
+    target = draft.tree.resolve(dest)
+    there = draft.get(target)
+    if not folder and (into or draft.tree.is_dir(target)):
+        target = join(target, name.rpartition("/")[2])
+    _make(draft, target if folder and there is None else target.rpartition("/")[0], options)
+    copied: dict[int, str] = {}
+    if not folder:
+        _put(draft, tree, match, target, options, copied, root=match)
+        return
+    if there is not None and there.kind != "dir":
+        raise BuildError(
+            f"cannot copy a folder over /{target}, which is a {there.kind}",
+            hint="Copy to another path, or remove that file first.",
+        )
+    _copy_folder(draft, tree, match, target, options, copied, root=match)
+    if target:
+        draft.set_mtime(target, top.entry.mtime if top is not None else draft.now)
+
+
+def _copy_folder(
+    draft: Draft, tree: Tree, source: str, target: str, options: Options, copied: dict[int, str], *, root: str
+) -> None:
+    for name in tree.children(source):
+        path = join(source, name)
+        if _excluded(path, root, options.exclude):
+            continue
+        _put(draft, tree, path, join(target, name), options, copied, root=root)
+        if tree.is_dir(path):
+            _copy_folder(draft, tree, path, join(target, name), options, copied, root=root)
+
+
+def _put(
+    draft: Draft, tree: Tree, path: str, target: str, options: Options, copied: dict[int, str], *, root: str
+) -> None:
+    node = tree.get(path)
+    assert node is not None, f"{path} is not in {root}"
+    old = draft.get(target)
+    if old is not None and (old.kind == "dir") != (node.entry.kind == "dir"):
+        empty = old.kind == "dir" and not draft.tree.children(target)
+        if not empty:
+            raise BuildError(
+                f"cannot copy a {node.entry.kind} over /{target}, which is a {old.kind}",
+                hint="Copy to another path, or remove what is there first.",
+            )
+        draft.remove(target)
+    if id(node) in copied:
+        draft.link(target, copied[id(node)])
+        return
+    entry = replace(node.entry, path=target)
+    if options.owner is not None:
+        entry = replace(entry, uid=options.owner[0], gid=options.owner[1])
+    if options.mode is not None and entry.kind != "symlink":
+        entry = replace(entry, mode=options.mode)
+    draft.put(entry, Renamed(node.origin, node.entry))
+    if entry.kind == "file":
+        copied[id(node)] = target
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The content of an entry under the path it was copied from."""
+
+    origin: Contents
+    entry: Entry
+
+    def open(self, entry: Entry) -> BinaryIO:  # noqa: ARG002 - the protocol of every content source
+        """Return a stream over the original's content."""
+        return self.origin.open(self.entry)
+
+
+def _make(draft: Draft, path: str, options: Options) -> None:
+    try:
+        draft.make_folders(path, owner=options.owner)
+    except NotADirectoryError as error:
+        raise BuildError(str(error), hint="Copy to another path.") from error
+
+
+def _with_parents(draft: Draft, source: Source, match: str, dest: str, options: Options) -> None:
+    parts = source.path.split("/./")
+    pivot = len([part for part in parts[0].split("/") if part not in ("", ".")]) if len(parts) > 1 else 0
+    kept = match.split("/")[pivot:]
+    folder = dest.rstrip("/") + "/" + "/".join(kept[:-1])
+    node = source.tree.get(match)
+    if node is not None and node.entry.kind == "dir":
+        _copy_one(draft, source.tree, match, kept[-1], f"{folder.rstrip('/')}/{kept[-1]}", options)
+    else:
+        _copy_one(draft, source.tree, match, kept[-1], f"{folder.rstrip('/')}/", options)
+
+
+def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:
+    found = members(origin, entry)
+    if found is None:
+        return False
+    target = draft.tree.resolve(dest)
+    _make(draft, target, options)
+    for member, content in found:
+        path = draft.tree.resolve(join(target, member.path), follow_last=False)
+        if not path or (target and path != target and not path.startswith(f"{target}/")):
+            continue
+        old = draft.get(path)
+        if old is not None and not (old.kind == "dir" and member.kind == "dir"):
+            draft.remove(path)
+        parent = path.rpartition("/")[0]
+        _make(draft, parent, Options())
+        if member.kind == "hardlink":
+            other = draft.tree.resolve(join(target, member.link))
+            node = draft.tree.get(other)
+            if node is not None:
+                draft.put(replace(node.entry, path=path), Renamed(node.origin, node.entry))
+            continue
+        draft.put(replace(member, path=path), content)
+    return True
+
+
+def _excluded(path: str, root: str, patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return False
+    rest = path[len(root) :].strip("/")
+    names = rest.split("/")
+    return any(
+        _pattern(pattern.strip("/")).fullmatch("/".join(names[: depth + 1]))
+        for pattern in patterns
+        for depth in range(len(names))
+    )
+
+
+def _missing(source: Source) -> ContextError:
+    wanted = source.path.strip("/")
+    near = difflib.get_close_matches(wanted, list(source.tree), n=1)
+    hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."
+    return ContextError(f'"{source.path}" is not in {source.where}', hint=hint)

@@ -1,0 +1,129 @@
+"""The embedded engine: builds, keeps and runs images with no daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from dockerlab.context import Context
+from dockerlab.dockerfile import Dockerfile, parse
+from dockerlab.engines import Build, Builder, Event, ImageSummary, OnEvent, Ran
+from dockerlab.engines.embedded import sandbox as sandboxes
+from dockerlab.engines.embedded.bases import Bases
+from dockerlab.engines.embedded.builder import Request, build
+from dockerlab.engines.embedded.instructions import DEFAULT_PATH
+from dockerlab.engines.embedded.sandbox import Command, Sandbox
+from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.embedded.users import run_user
+from dockerlab.errors import BuildError, EngineError
+from dockerlab.image import Image
+
+
+class EmbeddedEngine:
+    """Satisfies `dockerlab.engines.Engine` on Linux, without Docker and without root."""
+
+    name = "embedded"
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.store = Store(root)
+        self.bases = Bases(self.store, lambda: self.sandbox, self._build_stand_in)
+
+    @cached_property
+    def sandbox(self) -> Sandbox:
+        """Return the sandbox that RUN uses; found by trying on first use."""
+        return sandboxes.choose(self.store.work)
+
+    def describe(self) -> str:
+        """Return the engine's name with the sandbox it runs commands in."""
+        return f"embedded ({self.sandbox.name})"
+
+    def build(
+        self,
+        dockerfile: str | Dockerfile,
+        *,
+        context: Context | None = None,
+        tag: str | None = None,
+        target: str | None = None,
+        build_args: Mapping[str, str] | None = None,
+        secrets: Mapping[str, bytes] | None = None,
+        no_cache: bool = False,
+        builder: Builder | None = None,
+        on_event: OnEvent | None = None,
+    ) -> Build:
+        """Build an image; see `dockerlab.engines.Engine.build`."""
+        if builder not in (None, "embedded"):
+            raise EngineError(
+                f'the "{builder}" builder is part of Docker',
+                hint="Use --engine docker where Docker is installed.",
+            )
+        request = Request(
+            parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
+            context if context is not None else Context.files({}),
+            tag,
+            target,
+            dict(build_args or {}),
+            dict(secrets or {}),
+            no_cache,
+        )
+        return build(
+            request,
+            self.store,
+            self.bases,
+            lambda: self.sandbox,
+            engine=self.describe,
+            on_event=on_event or _ignore,
+        )
+
+    def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
+        return self.build(dockerfile, tag=tag).image
+
+    def image(self, reference: str) -> Image:
+        """Return the image of that name or id; raises ImageNotFoundError."""
+        return self.store.image(reference)
+
+    def images(self) -> list[ImageSummary]:
+        """List the named images, the newest first."""
+        return self.store.images()
+
+    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+        """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
+        image = self.store.image(reference)
+        config = image.config.get("config") or {}
+        words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]
+        if not words:
+            raise BuildError(f"{reference} has no command", hint="Say which one: run(image, ['ls', '/']).")
+        user = run_user(image.tree(), str(config.get("User") or ""))
+        env = dict(pair.split("=", 1) for pair in config.get("Env") or [])
+        command = Command(
+            tuple(words),
+            {"PATH": DEFAULT_PATH, "HOME": user.home, **env},
+            config.get("WorkingDir") or "/",
+            user.uid,
+            user.gid,
+            user.groups,
+        )
+        output = bytearray()
+        with self.store.building():
+            code = self.sandbox.run(image.layers, command, output=output.extend, layer=None, timeout=timeout)
+        return Ran(code, output.decode("utf-8", "replace"))
+
+    def save(self, references: Sequence[str], path: Path) -> None:
+        """Write an archive that `docker load` takes."""
+        self.store.save(references, path)
+
+    def load(self, path: Path) -> list[str]:
+        """Read what `docker save` wrote; return the references."""
+        return self.store.load(path)
+
+    def remove(self, reference: str) -> None:
+        """Forget a name; its blobs go with the next prune."""
+        self.store.remove(reference)
+
+    def prune(self) -> int:
+        """Remove the build cache and unnamed images; return the bytes freed."""
+        return self.store.prune()
+
+
+def _ignore(event: Event) -> None:
+    """Drop an event."""
