@@ -15,7 +15,17 @@ from dockerlab.engines.embedded import durable
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import BlobLayer, Layer
 
-FOLDERS = ("blobs/sha256", "index", "steps", "builds", "mounts", "work", "exports", "tmp")
+FOLDERS = (
+    "blobs/sha256",
+    "index",
+    "steps",
+    "builds",
+    "mounts",
+    "work",
+    "exports",
+    "downloads",
+    "tmp",
+)
 _CHUNK = 1 << 20
 _OPEN_LAYERS = 256
 

@@ -44,6 +44,24 @@ from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Image, Layer
 
 
+# What BuildKit keeps of a base image's config; older tools wrote more.
+CONFIG_FIELDS = (
+    "User",
+    "ExposedPorts",
+    "Env",
+    "Entrypoint",
+    "Cmd",
+    "Volumes",
+    "WorkingDir",
+    "Labels",
+    "StopSignal",
+    "ArgsEscaped",
+    "Healthcheck",
+    "Shell",
+    "OnBuild",
+)
+
+
 @dataclass(frozen=True)
 class Request:
     """What one build was asked for."""
@@ -446,12 +464,15 @@ def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
 def _state_of(image: Image) -> State:
     import copy as copying
 
-    config = copying.deepcopy(dict(image.config.get("config") or {}))
+    known = image.config.get("config") or {}
+    config = {name: copying.deepcopy(known[name]) for name in CONFIG_FIELDS if known.get(name)}
     layers = list(image.layers)
     platform = {
         name: image.config[name] for name in ("architecture", "os", "variant") if image.config.get(name)
     }
-    config.setdefault("Env", [f"PATH={DEFAULT_PATH}"])
+    env = config.setdefault("Env", [])
+    if not any(pair.startswith("PATH=") for pair in env):
+        env.append(f"PATH={DEFAULT_PATH}")
     return State(
         config=config,
         platform=platform,

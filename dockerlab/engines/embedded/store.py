@@ -7,6 +7,7 @@
     mounts/                  folders of RUN --mount=type=cache
     work/                    the sandboxes' own
     exports/                 archives made for Docker
+    downloads/               what is being pulled, to go on from after a break; packages for stand-ins
     tmp/                     files being written; each is locked by its writer
 
 Annotations: `org.opencontainers.image.ref.name` is "name:tag" as people write it, so `skopeo inspect

@@ -48,7 +48,7 @@ def prune(store: Store, *, all: bool = False) -> int:
             stale = item.name.startswith(".") and item.stat().st_mtime < time.time() - _STALE
             if stale or (not item.name.startswith(".") and item.name.removesuffix(".json") not in needed):
                 freed += durable.remove_tree(Path(item.path))
-        for folder in ("steps", "builds", "mounts", "exports"):
+        for folder in ("steps", "builds", "mounts", "exports", "downloads"):
             for item in os.scandir(store.root / folder):
                 freed += durable.remove_tree(Path(item.path))
         for path in list(_unpacked(store.work, needed)):
