@@ -1,6 +1,6 @@
 """A build context: a folder, or a dict of files; .dockerignore; checksums.
 
-Source: https://docs.docker.com/build/concepts/context/; how BuildKit's client walks a folder (tonistiigi/fsutil).
+Sources: https://docs.docker.com/build/concepts/context/; tonistiigi/fsutil, with which BuildKit walks a folder.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Context:
 
     @classmethod
     def files(cls, files: Mapping[str, str | bytes | File], *, dockerfile: str = "Dockerfile") -> Context:
-        """Take files from memory: path -> content, or a File where the mode matters; folders come by themselves."""
+        """Take files from memory: path -> content, or a File where the mode matters; folders are implied."""
         made = {_inside(path): _file(content, 0o644) for path, content in files.items()}
         _refuse_files_as_folders(made)
         return cls(None, made, dockerfile=dockerfile)
@@ -92,7 +92,7 @@ class Context:
         return IgnoreFile()
 
     def open(self, entry: Entry) -> BinaryIO:
-        """Return a stream over the content of a file that tree() listed; raises ContextError if it changed since."""
+        """Return a stream over the content of a listed file; raises ContextError if its size has changed."""
         file = self._files.get(entry.path)
         if file is not None:
             return io.BytesIO(file.data)
@@ -109,7 +109,7 @@ class Context:
         return stream
 
     def digest(self, path: str) -> str:
-        """Return "sha256:..." of the content of the file at `path` (symlinks inside the context are followed).
+        """Return "sha256:..." of the content of the file at `path` (symlinks are followed).
 
         A file that has the same inode, size and times is not read again.
         """
@@ -127,7 +127,7 @@ class Context:
             raise _unreadable(path, error) from error
 
     def resolve(self, path: str) -> str:
-        """Return `path` with symlinks followed; raises ContextError when it leaves the context or is not there."""
+        """Return `path` with symlinks followed; raises ContextError if that is outside, or missing."""
         todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
         done: list[str] = []
         followed = 0
@@ -184,7 +184,7 @@ class Context:
     def materialised(self) -> AbstractContextManager[Path]:
         """Give a real folder: the folder itself, or a temporary copy that is gone after the `with`.
 
-        Files from memory get a fixed modification time, so that a COPY of them gives the same layer every time.
+        Files from memory get a fixed modification time, so that a COPY of them always gives the same layer.
         """
         if self.root is not None and not self._files:
             return contextlib.nullcontext(self.root)
@@ -261,7 +261,7 @@ class Context:
         waiting: list[Entry],
         nodes: dict[str, Node],
     ) -> None:
-        """Collect what is below `folder`. `waiting` are ignored parents, listed once something below them is kept."""
+        """Collect what is below `folder`; `waiting` are ignored parents: kept if something in them is."""
         for entry in self._listing(folder):
             ignored, hits = ignore.decide(entry.path, matched)
             below = [*waiting, entry] if ignored else []

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from dockerlab.arguments import Line, parse_line
 from dockerlab.errors import DockerfileError
 from dockerlab.expansion import SPACES, expand, expand_heredoc, expand_words
-from dockerlab.instruction import Heredoc, Instruction, Line, heredocs_in, nanoseconds, parse_line
+from dockerlab.instruction import Heredoc, Instruction, heredocs_in, nanoseconds
 
 __all__ = [
     "Dockerfile",

@@ -1,6 +1,6 @@
 """The shell-word rules of a Dockerfile: quotes, escapes and $VARIABLES, as BuildKit's lexer reads them.
 
-Source: BuildKit, frontend/dockerfile/shell (ProcessWord and ProcessWords); POSIX shell, "Parameter Expansion".
+Source: BuildKit, frontend/dockerfile/shell (ProcessWord, ProcessWords); POSIX shell, "Parameter Expansion".
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _SPECIAL = "@*#?-$!0"
 def expand(word: str, env: Mapping[str, str], *, escape: str = "\\") -> str:
     """Return `word` with quotes and escapes taken off and $variables replaced, white space kept.
 
-    Knows $x ${x} ${x:-d} ${x-d} ${x:+d} ${x+d} ${x:?e} ${x?e} ${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/r} ${x//p/r},
-    nested; an unset variable gives "". Raises DockerfileError without a line: the caller knows the line.
+    Knows $x ${x} ${x:-d} ${x-d} ${x:+d} ${x+d} ${x:?e} ${x?e} ${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/r}
+    ${x//p/r}, nested; an unset variable gives "". Raises DockerfileError without a line: the caller knows it.
     """
     return _lex(word, env, escape=escape)[0]
 
 
 def expand_words(word: str, env: Mapping[str, str], *, escape: str = "\\") -> list[str]:
-    """As expand(), then split on white space that is not quoted (spaces from a variable's value split too)."""
+    """As expand(), then split on white space that is not quoted (spaces of a variable's value split too)."""
     return _lex(word, env, escape=escape)[1]
 
 
 def expand_heredoc(content: str, env: Mapping[str, str]) -> str:
-    r"""Expand the body of an unquoted COPY or ADD heredoc: variables and `\` escapes, but quotes stay as they are.
+    r"""Expand the body of an unquoted COPY or ADD heredoc: variables and `\` escapes; quotes stay.
 
     The escape here is always `\`, whatever the `escape` directive says.
     """
@@ -51,7 +51,7 @@ def heredoc_words(line: str) -> list[str]:
 
 
 def heredoc_delimiter(word: str) -> tuple[str, bool] | None:
-    """Return what is left of a heredoc delimiter without its quotes, and whether it had none; None: not one word."""
+    """Return a heredoc delimiter without its quotes, and whether it had none; None: it is not one word."""
     bare = _Lexer(word, {}, skip_unset=True).run()[1]
     raw = _Lexer(word, {}, raw_quotes=True, skip_unset=True).run()[1]
     if len(bare) != 1 or len(raw) != 1:

@@ -1,6 +1,6 @@
 """.dockerignore patterns, with the meaning Docker gives them (which is not .gitignore's).
 
-Source: moby/patternmatcher, Go's path/filepath (Clean, Match) and regexp/syntax. Paths have slashes on every platform.
+Source: moby/patternmatcher; Go's path/filepath (Clean, Match) and regexp/syntax. Paths have slashes always.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CLASSES = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
-# A backslash before one of these letters keeps its meaning in Go's regular expressions: Docker does not undo that.
+# A backslash before one of these letters keeps its meaning in Go's regular expressions: Docker lets it.
 _LETTERS = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\x0c\r "}
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -57,7 +57,7 @@ class IgnoreFile:
     patterns: tuple[Pattern, ...] = ()
 
     def decide(self, path: str, parent: tuple[bool, ...] | None = None) -> tuple[bool, tuple[bool, ...]]:
-        """Tell whether `path` is left out, and which patterns matched it (pass that on for what is below it)."""
+        """Tell whether `path` is left out, and which patterns matched it: what is below it needs to know."""
         ignored = False
         matched: list[bool] = []
         for at, pattern in enumerate(self.patterns):
