@@ -31,12 +31,13 @@ make_image() {
 }
 
 # A network that looks into TLS has certificates of its own: the container gets this machine's, and the names of its file.
-settings=(-v /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro -v "$PWD/.git:/checkout.git:ro")
+settings=(-v /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro -v "$logs/checkout.bundle:/checkout.bundle:ro")
 for name in SSL_CERT_FILE PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE http_proxy https_proxy no_proxy; do
     if [ -n "${!name:-}" ]; then settings+=(-e "$name=${!name}"); fi
 done
 
-clone='cd ~ && git -c safe.directory="*" clone -q /checkout.git lab && cd lab'
+git bundle create -q "$logs/checkout.bundle" HEAD
+clone='cd ~ && git -c advice.detachedHead=false -c init.defaultBranch=main clone -q /checkout.bundle lab && cd lab'
 serve='
 ./make lab ARGS="--no-browser --port 8899 --token=" >lab.log 2>&1 &
 server=$!
@@ -66,7 +67,7 @@ echo "set-up again: $((($(date +%s%N) - began) / 1000000)) ms"
 
 bare() {
     local said
-    if said=$(docker run --rm "${settings[@]}" --tmpfs /home:exec,mode=1777 -e HOME=/home -u 1000:1000 "$image" \
+    if said=$(docker run --rm "${settings[@]}" -e HOME=/tmp -u 1000:1000 "$image" \
         bash -c "$clone && ./make lab" 2>&1); then
         echo "an ordinary user on a bare machine should have been stopped: $said" >&2
         return 1

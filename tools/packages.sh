@@ -71,11 +71,17 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "Installing system packages:$missing${optional:+ $optional}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-# shellcheck disable=SC2086
-apt-get install -y -qq --no-install-recommends $missing $optional >.apt.log 2>&1 || {
-    cat .apt.log >&2
-    echo "apt-get could not install:$missing${optional:+ $optional}" >&2
-    exit 1
+install() {
+    # shellcheck disable=SC2086
+    apt-get update -q && apt-get install -y -q --no-install-recommends $missing $optional
 }
-rm -f .apt.log
+# On a terminal apt's own lines are the progress; in a log they are only wanted when it fails.
+if [ -t 1 ]; then
+    install || exit 1
+else
+    said=$(install 2>&1) || {
+        echo "$said" >&2
+        echo "apt-get could not install:$missing${optional:+ $optional}" >&2
+        exit 1
+    }
+fi

@@ -1,0 +1,215 @@
+"""The house keeps its own rules: manifest, generated files, links, scripts, imports."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.course import ROOT, read_course
+from tools.course_map import README, with_map
+from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
+
+PACKAGE = ROOT / "dockerlab"
+LINUX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+# The package's floors, from the bottom up; an import never points to a higher one. What is not named stands with the
+# readers of Dockerfiles, contexts and images, just above errors.
+FLOORS = (
+    ("errors", "units"),
+    (),
+    ("engines",),
+    ("analysis",),
+    ("charts", "examples"),
+    ("widgets", "checks"),
+    ("notebook", "magics", "cli", "__main__"),
+)
+READERS = 1
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def modules() -> list[Path]:
+    """List the package's modules."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of everything a module imports, at its top or later."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part(dotted: str) -> str | None:
+    """Name the part of the package that `dockerlab.part.more` is of; None for other packages."""
+    head, _, rest = dotted.partition(".")
+    return rest.split(".")[0] if head == "dockerlab" and rest else None
+
+
+def floor(name: str) -> int:
+    """Say on which floor a part of the package stands."""
+    return next((number for number, names in enumerate(FLOORS) if name in names), READERS)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_an_import_never_points_up(path: Path) -> None:
+    """No module imports from a part of the package that stands above its own."""
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    if own == "__init__":
+        pytest.skip("the package's door opens on every floor")
+    upward = {name for name in imports(path) if (of := part(name)) and floor(of) > floor(own)}
+    assert not upward
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_only_the_embedded_engine_needs_linux(path: Path) -> None:
+    """Outside dockerlab/engines/embedded no module imports what macOS or Windows lack."""
+    if path.is_relative_to(PACKAGE / "engines" / "embedded"):
+        pytest.skip("the embedded engine is for Linux")
+    assert not LINUX_ONLY & {name.split(".")[0] for name in imports(path)}
+
+
+def test_importing_the_package_is_light() -> None:
+    """`import dockerlab` loads neither docker, plotly, requests nor IPython."""
+    heavy = ("docker", "plotly", "requests", "IPython", "ipywidgets")
+    code = f"import dockerlab, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def names(folder: str) -> set[str]:
+    """Give the stems of a folder's notebooks."""
+    return {path.stem for path in (ROOT / folder).glob("*.ipynb")}
+
+
+def test_the_manifest_and_the_notebooks_agree() -> None:
+    """Each lesson of course.toml has its notebook, and each notebook its entry, in order."""
+    listed = [lesson.name for lesson in read_course().lessons]
+    assert listed == sorted(names("notebooks"))
+
+
+def test_exercises_and_solutions_mirror_each_other() -> None:
+    """exercises/ and solutions/ hold the same names, those course.toml gives an exercise and three hints."""
+    with_exercise = {lesson.name for lesson in read_course().lessons if lesson.exercise}
+    assert names("exercises") == names("solutions") == with_exercise
+    assert all(len(lesson.hints) == 3 for lesson in read_course().lessons if lesson.exercise)
+
+
+def test_the_course_map_is_current() -> None:
+    """README's course map is what course.toml says."""
+    text = README.read_text(encoding="utf-8")
+    assert with_map(text, read_course()) == text
+
+
+@pytest.mark.parametrize("path", course_notebooks(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_notebooks_are_in_form(path: Path) -> None:
+    """The notebook is as `make notebooks` writes it: executed without errors, or without outputs."""
+    executed = path.parent.name in EXECUTED
+    text = path.read_text(encoding="utf-8")
+    notebook = nbformat.reads(text, as_version=4)
+    assert text_of(normalise(notebook, keep_outputs=executed)) == text
+    for cell in (cell for cell in notebook["cells"] if cell["cell_type"] == "code" and executed):
+        assert cell["execution_count"] is not None, cell["source"]
+        if "raises-exception" not in cell["metadata"].get("tags", ()):
+            assert not [output for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    """Yield every relative link of the Markdown files and the notebooks, with the file it stands in."""
+    for path in ROOT.glob("*.md"):
+        for target in LINK.findall(path.read_text(encoding="utf-8")):
+            yield path, target
+    for path in course_notebooks():
+        for cell in nbformat.read(path, as_version=4)["cells"]:
+            if cell["cell_type"] == "markdown":
+                for target in LINK.findall(cell["source"]):
+                    yield path, target
+
+
+def test_relative_links_lead_somewhere() -> None:
+    """Every relative link in the Markdown files and the notebooks names a file that is there."""
+    dead = [
+        (path.relative_to(ROOT).as_posix(), target)
+        for path, target in links()
+        if not re.match(r"[a-z]+:|#|attachment:", target)
+        and not (path.parent / target.split("#")[0]).exists()
+    ]
+    assert dead == []
+
+
+SCRIPTS = (
+    "make",
+    "start",
+    "postBuild",
+    ".ci/run",
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tools").glob("*.sh")),
+)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_sound(name: str) -> None:
+    """The script parses in the shell its first line names, and is executable unless sh is what calls it."""
+    path = ROOT / name
+    shell = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#!")
+    subprocess.run([shell, "-n", str(path)], check=True)
+    if name in {"make", "start", "postBuild", ".ci/run"}:
+        assert os.access(path, os.X_OK)
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """Make a PATH with the tools of a bare Debian machine, and an `id` that says an ordinary user asks."""
+    for tool in ("sh", "dirname", "uname", "grep", "cat"):
+        found = next(Path(folder) / tool for folder in ("/usr/bin", "/bin") if (Path(folder) / tool).exists())
+        (tmp_path / tool).symlink_to(found)
+    (tmp_path / "python3").symlink_to(sys.executable)
+    for tool, says in (("id", "echo 1000"), ("apt-get", "exit 9")):
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{says}\n")
+        (tmp_path / tool).chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="apt is Debian's")
+def test_an_ordinary_user_is_told_the_one_line(bare_path: Path) -> None:
+    """Without root, what is missing is printed as one line to run, and apt-get is not called."""
+    done = subprocess.run(
+        ["/bin/sh", "tools/packages.sh", "lab"],
+        cwd=ROOT,
+        env={"PATH": str(bare_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if "sudo" in line]
+    assert done.returncode == 1
+    assert len(lines) == 1
+    assert "make" in lines[0]
+    assert "proot" in lines[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the script is for sh")
+def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
+    """Where the only python3 is older than 3.10, the message says which it found and what to do."""
+    (tmp_path / "python3").write_text(
+        '#!/bin/sh\ncase "$1" in -c) echo 3.09 ;; *) echo Python 3.9.18 ;; esac\n'
+    )
+    (tmp_path / "python3").chmod(0o755)
+    done = subprocess.run(
+        ["/bin/sh", "tools/python.sh"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Python 3.10 or later is needed; found: Python 3.9.18" in done.stderr
