@@ -200,14 +200,19 @@ def images(*, engine: str | Engine | None = None) -> Table:
     """List the images the engine keeps for this course. Sizes are unpacked bytes."""
     chosen, _ = find_engine(engine)
     kept = chosen.images()
-    rows = tuple(
-        (one.reference, short_id(one.id), str(one.layers), human_bytes(one.size_unpacked), one.stand_in or "")
-        for one in kept
-    )
     return Table(
-        f"{len(rows)} images, {chosen.describe()}",
+        f"{count(len(kept), 'image')}, {chosen.describe()}",
         ("reference", "id", "layers", "size", "stand-in for"),
-        rows,
+        tuple(
+            (
+                one.reference,
+                short_id(one.id),
+                str(one.layers),
+                human_bytes(one.size_unpacked),
+                one.stand_in or "",
+            )
+            for one in kept
+        ),
         right=("layers", "size"),
         code=("reference",),
     )

@@ -14,7 +14,7 @@ class OptionError(DockerlabError):
     """An option is not spelled as Docker spells it."""
 
 
-def add_build_options(parser: ArgumentParser) -> None:
+def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:
     """Add the options of a build that the magic and the command line share, in Docker's spelling."""
     parser.add_argument("-t", "--tag", metavar="NAME:TAG", help="keep the image under this name")
     parser.add_argument("--target", metavar="STAGE", help="stop at this stage")
@@ -36,7 +36,8 @@ def add_build_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--builder", choices=("buildkit", "legacy"), help="on Docker: which of its two builders"
     )
-    add_engine_option(parser)
+    if engine:
+        add_engine_option(parser)
 
 
 def add_engine_option(parser: ArgumentParser) -> None:

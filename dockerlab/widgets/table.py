@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -24,6 +24,10 @@ class Table:
     right: Collection[str] = ()
     code: Collection[str] = ()
     note: str = ""
+
+    def newest_first(self) -> Table:
+        """Return the same table with its rows the other way round."""
+        return replace(self, rows=self.rows[::-1])
 
     def html(self) -> str:
         """Return the table as HTML without scripts or style sheets, so that any notebook viewer shows it."""

@@ -1,0 +1,45 @@
+"""The `dockerlab` command: Docker's own words and flags, on whichever engine there is.
+
+Exit codes: 0 done; 1 something went wrong (one `error:` line on stderr, no traceback); 2 not how it is used;
+130 Ctrl-C. `dockerlab run` ends with the exit code of the command it ran. With `--json` stdout holds one JSON
+object; its shape stands in `dockerlab.cli.shapes`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from dockerlab.cli.parser import make_parser
+from dockerlab.cli.shapes import error_shape
+from dockerlab.errors import DockerlabError
+from dockerlab.options import OptionError
+
+DONE, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `argv` is sys.argv[1:] when it is None."""
+    parser = make_parser()
+    args: Namespace = parser.parse_args(argv)
+    try:
+        code: int = args.command(args)
+        sys.stdout.flush()
+    except OptionError as error:
+        parser.error(str(error))
+    except DockerlabError as error:
+        if getattr(args, "json", False):
+            print(json.dumps(error_shape(error)))
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output (head, less) went away: no error, but Python must not write again on exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WRONG
+    return code

@@ -1,0 +1,178 @@
+"""`dockerlab doctor`: what is used here and why, what is at hand, what to install if it is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dockerlab import engines
+from dockerlab.errors import DockerlabError
+from dockerlab.units import human_bytes
+
+ANSWER_SECONDS = 5.0  # how long a program or a registry may take to answer
+LOW_SPACE = 2_000_000_000  # bytes: the course's builds with Debian, Python and Node bases fit below this
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `hint` is what to do when `ok` is False, a full sentence."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings, in the order they are printed."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def can_build(self) -> bool:
+        """Tell whether there is an engine."""
+        return self.findings[0].ok
+
+    def shape(self) -> dict[str, Any]:
+        """`doctor --json`: `can_build`, and `findings` with `name`, `ok`, `found`, `hint`."""
+        return {"can_build": self.can_build, "findings": [asdict(finding) for finding in self.findings]}
+
+    def text(self) -> str:
+        """Return one line a finding, and its hint below it where something is missing."""
+        wide = max(len(finding.name) for finding in self.findings)
+        lines = []
+        for finding in self.findings:
+            mark = "ok" if finding.ok else "--"
+            lines.append(f"{mark}  {finding.name.ljust(wide)}  {finding.found}")
+            if not finding.ok and finding.hint:
+                lines.append(f"    {' ' * wide}  {finding.hint}")
+        return "\n".join(lines)
+
+
+def examine(engine: str | None) -> Report:
+    """Look at the engine asked for (None: the one that would be used) and at everything it may need."""
+    checks: list[Callable[[], Finding]] = [_docker, _buildx, _sandbox, _store, _registry]
+    found = [_engine(engine), *(check() for check in checks)]
+    if found[0].ok:
+        found.append(_bases(engine))
+    return Report(tuple(found))
+
+
+def _engine(name: str | None) -> Finding:
+    try:
+        chosen, why = engines.choose(name)
+        return Finding("engine", True, f"{chosen.describe()}. {why}")
+    except DockerlabError as error:
+        return _refused("engine", error)
+
+
+def _bases(name: str | None) -> Finding:
+    from dockerlab.notebook import bases_at_hand
+
+    try:
+        held = bases_at_hand(engines.choose(name)[0])
+    except DockerlabError as error:
+        return _refused("bases", error)
+    names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in held]
+    return Finding("bases", True, ", ".join(names) or "none yet; the first build fetches them")
+
+
+def _docker() -> Finding:
+    hint = (
+        "Install Docker (or Docker Desktop) and start it; without it the embedded engine is used, on Linux."
+    )
+    version = _answer(["docker", "version", "--format", "{{.Server.Version}}"])
+    if version is None:
+        return Finding("docker", False, "no `docker` command", hint)
+    return Finding("docker", True, version[1]) if version[0] else Finding("docker", False, version[1], hint)
+
+
+def _buildx() -> Finding:
+    hint = (
+        "Install the buildx plugin (package docker-buildx or docker-buildx-plugin): builds on Docker need it."
+    )
+    version = _answer(["docker", "buildx", "version"])
+    if version is None or not version[0]:
+        return Finding("buildx", False, "no `docker buildx`", hint)
+    return Finding("buildx", True, version[1])
+
+
+def _sandbox() -> Finding:
+    if sys.platform != "linux":
+        return Finding("sandbox", True, "not needed: the embedded engine is for Linux, Docker builds here")
+    from dockerlab.engines.embedded import sandbox
+    from dockerlab.engines.embedded.store import Store
+
+    try:
+        return Finding("sandbox", True, sandbox.choose(Store().work).name)
+    except DockerlabError as error:
+        return _refused("sandbox", error)
+
+
+def _store() -> Finding:
+    if sys.platform != "linux":
+        return Finding("store", True, "not needed: Docker keeps the images")
+    from dockerlab.engines.embedded.store import default_root
+
+    root = default_root()
+    there = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    found = f"{root}, {human_bytes(free)} free"
+    if not os.access(there, os.W_OK):
+        return Finding(
+            "store", False, f"{root} cannot be written", "Set DOCKERLAB_HOME to a folder of yours."
+        )
+    enough = (
+        f"Free some space, `dockerlab prune`, or set DOCKERLAB_HOME: {human_bytes(LOW_SPACE)} are enough."
+    )
+    return Finding("store", free >= LOW_SPACE, found, enough)
+
+
+def _registry() -> Finding:
+    import requests
+
+    url = registry_url()
+    hint = (
+        "Real base images cannot be pulled; on the embedded engine stand-ins are made from Debian packages. "
+        "DOCKERLAB_REGISTRY_MIRROR names another registry."
+    )
+    try:
+        # 401 is how a registry asks for a token: it is there (OCI distribution spec, "Determining Support").
+        answer = requests.get(url, timeout=ANSWER_SECONDS)
+    except requests.RequestException as error:
+        return Finding("registry", False, f"{url} does not answer ({type(error).__name__})", hint)
+    ok = answer.status_code in (200, 401)
+    return Finding("registry", ok, f"{url} answers" if ok else f"{url} says {answer.status_code}", hint)
+
+
+def registry_url() -> str:
+    """Return where base images are asked for first: $DOCKERLAB_REGISTRY_MIRROR, else Docker Hub."""
+    server = os.environ.get("DOCKERLAB_REGISTRY_MIRROR", "").strip().rstrip("/") or "registry-1.docker.io"
+    if "://" not in server:
+        local = server.partition(":")[0] == "localhost" or server.startswith("127.")
+        server = f"{'http' if local else 'https'}://{server}"
+    return f"{server}/v2/"
+
+
+def _answer(command: Sequence[str]) -> tuple[bool, str] | None:
+    """Return whether a program succeeded and the last line it wrote; None when it is not installed."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False, f"`{' '.join(command[:2])}` did not answer within {ANSWER_SECONDS:.0f} s"
+    except OSError as error:
+        return False, str(error)
+    written = (done.stdout if done.returncode == 0 else done.stderr or done.stdout).strip()
+    return done.returncode == 0, written.splitlines()[-1] if written else "no answer"
+
+
+def _refused(name: str, error: DockerlabError) -> Finding:
+    return Finding(name, False, error.message, error.hint)

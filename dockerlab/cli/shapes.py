@@ -1,0 +1,86 @@
+"""What `--json` prints. Sizes are bytes, times seconds; no key is left out, what is not known is null."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dockerlab.analysis.history import rows
+from dockerlab.engines import Build, Event, Finished, ImageSummary, Log, Started, Step
+from dockerlab.errors import DockerlabError, RunError
+from dockerlab.image import Image
+
+Shape = dict[str, Any]
+
+
+def build_shape(build: Build) -> Shape:
+    """`build`: the image, then `layers` (lowest first) and `steps` (in the order they were built)."""
+    return {
+        "reference": build.image.reference,
+        "id": build.image.id,
+        "engine": build.engine,
+        "builder": build.builder,
+        "seconds": build.seconds,
+        "base": build.base,
+        "stand_in": build.stand_in,
+        "context_bytes": build.context_bytes,
+        "layers_added": build.layers_added,
+        "layers": [
+            {"diff_id": layer.diff_id, "size_unpacked": layer.size_unpacked, "size_tar": layer.size_tar}
+            for layer in build.image.layers
+        ],
+        "steps": [step_shape(step) for step in build.steps],
+    }
+
+
+def step_shape(step: Step) -> Shape:
+    """One of `build`'s steps; `cached` is null for an instruction with nothing to run or reuse."""
+    return {
+        "number": step.number,
+        "stage": step.stage,
+        "line": step.line,
+        "keyword": step.keyword,
+        "text": step.text,
+        "cached": step.cached,
+        "seconds": step.seconds,
+        "diff_id": step.diff_id,
+        "reason": step.reason,
+    }
+
+
+def event_shape(event: Event) -> Shape:
+    """`build --progress json`: one object a line on stderr; `event` is started, log, finished or note."""
+    if isinstance(event, Finished):
+        return {"event": "finished", "total": event.total, "step": step_shape(event.step)}
+    name = "started" if isinstance(event, Started) else "log" if isinstance(event, Log) else "note"
+    return {"event": name, **asdict(event)}
+
+
+def history_shape(image: Image, engine: str) -> Shape:
+    """`history`: `rows` oldest first; a row that made no layer has `diff_id` null and sizes 0."""
+    return {
+        "reference": image.reference,
+        "id": image.id,
+        "engine": engine,
+        "stand_in": image.stand_in,
+        "rows": [row.to_dict() for row in rows(image)],
+    }
+
+
+def images_shape(images: Sequence[ImageSummary], engine: str) -> Shape:
+    """`images`: `reference`, `id`, `created`, `size_unpacked`, `layers` and `stand_in` of each."""
+    return {"engine": engine, "images": [asdict(image) for image in images]}
+
+
+def error_shape(error: DockerlabError) -> Shape:
+    """Any command that fails with exit code 1; `line` is the Dockerfile's, `exit_code` a failed RUN's."""
+    return {
+        "error": {
+            "type": type(error).__name__,
+            "message": error.message,
+            "line": error.line,
+            "hint": error.hint,
+            "exit_code": error.exit_code if isinstance(error, RunError) else None,
+        }
+    }

@@ -1,0 +1,198 @@
+"""Who may import whom, and what an import may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dockerlab
+
+PACKAGE = Path(dockerlab.__file__).parent
+
+# DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
+LOW = {"errors", "filesystem", "units"}
+PARSING = {"dockerfile", "expansion", "instruction", "arguments"}
+READING = LOW | PARSING | {"context", "disk", "ignorefile", "image", "layer", "tarindex"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "filesystem": {"errors"},
+    "units": {"errors"},
+    "dockerfile": {"errors"} | PARSING,
+    "instruction": {"errors"} | PARSING,
+    "arguments": {"errors"} | PARSING,
+    "expansion": {"errors"},
+    "ignorefile": {"errors", "filesystem", "expansion"},
+    "disk": {"errors", "filesystem"},
+    "context": {"errors", "filesystem", "disk", "ignorefile"},
+    "tarindex": {"errors", "filesystem"},
+    "layer": {"errors", "filesystem", "tarindex"},
+    "image": {"errors", "filesystem", "tarindex", "layer"},
+    "engines": READING,
+    "analysis": READING | {"engines"},
+    "charts": READING | {"engines", "analysis"},
+    "widgets": READING | {"engines", "analysis", "charts"},
+    "options": {"errors"},
+    "notebook": READING | {"engines", "analysis", "charts", "widgets"},
+    "magics": READING | {"engines", "analysis", "charts", "widgets", "notebook", "options"},
+    "checks": READING | {"engines", "analysis"},
+    "examples": {"context"},
+}
+UNCHECKED = {
+    "cli",
+    "__main__",
+    "",
+}  # "all", says the table; "" is the package itself, which only names its homes
+
+# What a result is made of: the layers above the engines read results, they never choose or start an engine.
+RESULT_TYPES = {
+    "Build",
+    "Builder",
+    "Engine",
+    "Event",
+    "Finished",
+    "ImageSummary",
+    "Log",
+    "Note",
+    "OnEvent",
+    "Ran",
+    "Started",
+    "Step",
+}
+LINUX_ONLY = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "crypt", "spwd", "posix", "syslog"}
+
+
+def modules() -> list[Path]:
+    """Return every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def home(path: Path) -> str:
+    """Return the row of the table a file belongs to: its top-level name, "" for dockerlab itself."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield (module, names, line) for every import in a file, in functions and for type checkers too."""
+    package = (PACKAGE.name, *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, (), node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names = tuple(alias.name for alias in node.names)
+            if module == "dockerlab":
+                for name in names:
+                    yield f"dockerlab.{name}", (), node.lineno
+            else:
+                yield module, names, node.lineno
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_an_import_never_points_back_up(path: Path) -> None:
+    """Every module imports only what DESIGN.md's table lets it import."""
+    here = home(path)
+    if here in UNCHECKED:
+        return
+    assert here in MAY_IMPORT, f"{here} has no row in the table of import directions: add it"
+    for module, _, line in imports(path):
+        top, _, rest = module.partition(".")
+        if top == "dockerlab":
+            there = rest.split(".")[0]
+            assert there == here or there in MAY_IMPORT[here], f"{path.name}:{line} imports {module}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_embedded_engine_is_linux_only(path: Path) -> None:
+    """Outside engines/embedded no module needs what only Linux has, nor loads that engine at its top."""
+    if "embedded" in path.relative_to(PACKAGE).parts:
+        return
+    for module, _, line in imports(path):
+        assert module.split(".")[0] not in LINUX_ONLY, f"{path.name}:{line} imports {module}"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.module.startswith("dockerlab.engines.embedded"), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("folder", ["analysis", "charts", "widgets", "checks"])
+def test_what_is_above_the_engines_sees_only_their_results(folder: str) -> None:
+    """Analysis, charts and widgets import result types from the engines, never an engine or `choose`."""
+    for path in modules():
+        if home(path) != folder:
+            continue
+        for module, names, line in imports(path):
+            if module.startswith("dockerlab.engines"):
+                assert module == "dockerlab.engines", f"{path.name}:{line} imports {module}"
+                assert set(names) <= RESULT_TYPES, (
+                    f"{path.name}:{line} imports {sorted(set(names) - RESULT_TYPES)}"
+                )
+
+
+def python(code: str) -> str:
+    """Return what a fresh interpreter prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_import_is_light() -> None:
+    """`import dockerlab` loads neither Docker's SDK, plotly, requests, IPython nor a module of its own."""
+    loaded = python("import sys, dockerlab; print(*sys.modules)").split()
+    heavy = {"docker", "plotly", "requests", "IPython", "ipywidgets", "zstandard", "numpy"}
+    assert not heavy & {name.partition(".")[0] for name in loaded}
+    assert [name for name in loaded if name.startswith("dockerlab.")] == []
+
+
+@pytest.mark.parametrize("name", ["notebook", "cli", "engines", "widgets.progress", "widgets.prediction"])
+def test_what_lessons_and_the_command_line_load_is_light(name: str) -> None:
+    """The modules behind a first cell and behind `dockerlab --help` load no plotly and no Docker SDK."""
+    loaded = python(f"import sys, dockerlab.{name}; print(*sys.modules)").split()
+    assert not {"docker", "plotly", "requests", "ipywidgets"} & {one.partition(".")[0] for one in loaded}
+
+
+def test_import_takes_under_100_ms() -> None:
+    """The best of five imports in fresh interpreters stays under 100 ms."""
+    code = "import time; t = time.perf_counter(); import dockerlab; print(time.perf_counter() - t)"
+    seconds = []
+    deadline = time.monotonic() + 30
+    while len(seconds) < 5 and time.monotonic() < deadline:
+        seconds.append(float(python(code)))
+    assert min(seconds) < 0.1
+
+
+def test_all_is_what_can_be_imported() -> None:
+    """`__all__` names each public name once, each can be fetched, and each has a home."""
+    assert sorted(set(dockerlab.__all__)) == dockerlab.__all__
+    assert set(dockerlab.__all__) == set(dockerlab._HOMES)
+    for name in dockerlab.__all__:
+        assert getattr(dockerlab, name) is not None
+        assert name in dir(dockerlab)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """A misspelt name fails as on any module."""
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        dockerlab.biuld  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports under TYPE_CHECKING are exactly `__all__`."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    names = {
+        alias.asname
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert names == set(dockerlab.__all__)
