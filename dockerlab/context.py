@@ -1,17 +1,14 @@
 """A build context: a folder, or a dict of files; .dockerignore; checksums.
 
-Sources: https://docs.docker.com/build/concepts/context/; tonistiigi/fsutil, with which BuildKit walks a folder.
+Sources: https://docs.docker.com/build/concepts/context/; tonistiigi/fsutil, by which BuildKit walks a folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import functools
 import hashlib
 import io
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,16 +17,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from dockerlab.disk import (
+    ON_WINDOWS,
+    escapes,
+    file_digest,
+    inside,
+    link_text,
+    read_entry,
+    unreadable,
+    write_entry,
+)
 from dockerlab.errors import ContextError
-from dockerlab.filesystem import MAX_SYMLINKS, Entry, Kind, Node, Tree, join
+from dockerlab.filesystem import MAX_SYMLINKS, Entry, Node, Tree, join
 from dockerlab.ignorefile import IgnoreFile, parse_ignore_file
 
 FIXED_MTIME = (
     1_704_067_200  # seconds: 2024-01-01, for what has no file of its own, so that layers are repeatable
 )
-ON_WINDOWS = os.name == "nt"
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class Context:
     @classmethod
     def files(cls, files: Mapping[str, str | bytes | File], *, dockerfile: str = "Dockerfile") -> Context:
         """Take files from memory: path -> content, or a File where the mode matters; folders are implied."""
-        made = {_inside(path): _file(content, 0o644) for path, content in files.items()}
+        made = {inside(path): _file(content, 0o644) for path, content in files.items()}
         _refuse_files_as_folders(made)
         return cls(None, made, dockerfile=dockerfile)
 
@@ -100,7 +104,7 @@ class Context:
         try:
             stream = path.open("rb")
         except OSError as error:
-            raise _unreadable(entry.path, error) from error
+            raise unreadable(entry.path, error) from error
         size = os.fstat(stream.fileno()).st_size
         if size != entry.size:
             stream.close()
@@ -122,9 +126,9 @@ class Context:
             info = real.stat()
             if not stat.S_ISREG(info.st_mode):
                 raise ContextError(f"{path} is not a file", hint="Only files have a checksum.")
-            return _digest(str(real), (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
+            return file_digest(str(real), (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def resolve(self, path: str) -> str:
         """Return `path` with symlinks followed; raises ContextError if that is outside, or missing."""
@@ -135,7 +139,7 @@ class Context:
             part = todo.pop()
             if part == "..":
                 if not done:
-                    raise _escapes(path)
+                    raise escapes(path)
                 done.pop()
                 continue
             here = "/".join([*done, part])
@@ -147,7 +151,7 @@ class Context:
             if followed > MAX_SYMLINKS:
                 raise ContextError(f"the symlink {path} goes round in a circle", hint="Point it at a file.")
             if link.startswith("/"):
-                raise _escapes(path)
+                raise escapes(path)
             todo += [step for step in link.split("/") if step not in ("", ".")][::-1]
         found = "/".join(done)
         if not self._exists(found):
@@ -164,7 +168,7 @@ class Context:
         files = dict(self._files)
         before = self.all_files()
         for written, content in changes.items():
-            path = _inside(written)
+            path = inside(written)
             old = before.get(path)
             if content is not None:
                 if old is not None and old.entry.kind == "dir":
@@ -199,7 +203,9 @@ class Context:
             tree = self._to_send()
             kept = list(tree.walk(""))
             for path in kept:
-                self._write(root, tree, path)
+                node = tree.get(path)
+                if node is not None:
+                    write_entry(root / path, node.entry, self)
             # Folders last and from the bottom: writing into them would change their times, or be refused.
             folders = [
                 (path, node.entry)
@@ -230,23 +236,6 @@ class Context:
             ]
             tree.apply(entries, self)
         return tree
-
-    def _write(self, root: Path, tree: Tree, path: str) -> None:
-        node = tree.get(path)
-        if node is None:
-            return
-        entry, target = node.entry, root / path
-        if entry.kind == "dir":
-            target.mkdir()
-        elif entry.kind == "symlink":
-            target.symlink_to(entry.link)
-        elif entry.kind == "fifo":
-            os.mkfifo(target, entry.mode)
-        elif entry.kind == "file":
-            with self.open(entry) as source, target.open("wb") as out:
-                shutil.copyfileobj(source, out, _CHUNK)
-            target.chmod(entry.mode)
-            os.utime(target, (entry.mtime, entry.mtime))
 
     def _tree(self, ignore: IgnoreFile) -> Tree:
         nodes: dict[str, Node] = {}
@@ -281,11 +270,11 @@ class Context:
             try:
                 with os.scandir(self.root / folder) as entries:
                     for item in entries:
-                        entry = _entry(join(folder, item.name), item)
+                        entry = read_entry(join(folder, item.name), item)
                         if entry is not None:
                             found[item.name] = entry
             except OSError as error:
-                raise _unreadable(folder or ".", error) from error
+                raise unreadable(folder or ".", error) from error
         start = f"{folder}/" if folder else ""
         for path, file in self._files.items():
             if not path.startswith(start):
@@ -319,7 +308,7 @@ class Context:
     def _link(self, path: str) -> str | None:
         if not self._on_disk(path) or not self._path(path).is_symlink():
             return None
-        return _link_text(self._path(path))
+        return link_text(self._path(path))
 
     def _exists(self, path: str) -> bool:
         if self._files.get(path) is not None or any(
@@ -337,7 +326,7 @@ class Context:
         try:
             return self._path(path).read_bytes()
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def _path(self, path: str) -> Path:
         if self.root is None:
@@ -345,54 +334,6 @@ class Context:
                 f"{path} is not in the build context", hint="Check the name; capital letters matter."
             )
         return self.root / path
-
-
-def _entry(path: str, item: os.DirEntry[str]) -> Entry | None:
-    """Read one directory entry as it would be sent; None for a socket, which is never sent."""
-    info = item.stat(follow_symlinks=False)
-    mode = stat.S_IMODE(info.st_mode)
-    kinds: dict[int, Kind] = {
-        stat.S_IFREG: "file",
-        stat.S_IFDIR: "dir",
-        stat.S_IFLNK: "symlink",
-        stat.S_IFIFO: "fifo",
-    }
-    kind = kinds.get(stat.S_IFMT(info.st_mode))
-    if kind is None:
-        return None
-    if ON_WINDOWS:
-        mode = 0o755  # Windows has no such modes, and Docker's client there sends this one
-    link = _link_text(Path(item.path)) if kind == "symlink" else ""
-    size = info.st_size if kind == "file" else 0
-    mtime = info.st_mtime_ns // 1_000_000_000
-    return Entry(path, kind, 0o777 if kind == "symlink" else mode, mtime=mtime, size=size, link=link)
-
-
-def _link_text(path: Path) -> str:
-    text = os.readlink(path)  # noqa: PTH115 - Path.readlink would tidy the text, which is content here
-    return text.replace("\\", "/") if ON_WINDOWS else text
-
-
-@functools.lru_cache(maxsize=65_536)
-def _digest(path: str, state: tuple[int, ...]) -> str:  # noqa: ARG001 - the state is for the cache
-    """Read the file; the state (times, size, inode) tells one state of it from another."""
-    sha = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            sha.update(chunk)
-    return f"sha256:{sha.hexdigest()}"
-
-
-def _inside(path: str) -> str:
-    """Return a path of a context without slashes at its ends; raises ContextError if it points outside."""
-    parts = [
-        part for part in PurePosixPath(path.replace("\\", "/") if ON_WINDOWS else path).parts if part != "."
-    ]
-    if not parts or ".." in parts or parts[0].startswith("/") or "\0" in path:
-        raise ContextError(
-            f"{path!r} is not a path inside the build context", hint="Write it as app/main.py."
-        )
-    return "/".join(parts)
 
 
 def _file(content: str | bytes | File, mode: int) -> File:
@@ -414,15 +355,3 @@ def _refuse_a_file_above(path: str, tree: Tree) -> None:
             raise ContextError(
                 f"{parent} is not a folder, and {path} needs it to be one", hint="Name another path."
             )
-
-
-def _escapes(path: str) -> ContextError:
-    hint = "Copy what it points to into the folder: a build sees nothing outside its context."
-    return ContextError(f"{path} points outside the build context", hint=hint)
-
-
-def _unreadable(path: str, error: OSError) -> ContextError:
-    hint = "Make it readable, or name it in .dockerignore."
-    if error.errno == errno.ENOENT:
-        hint = "Check the name; something may have removed it just now."
-    return ContextError(f"cannot read {path} in the build context: {error.strerror or error}", hint=hint)

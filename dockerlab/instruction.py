@@ -1,6 +1,6 @@
 """Instruction and Heredoc: what one instruction of a Dockerfile is.
 
-Source: BuildKit, frontend/dockerfile/parser (heredocs), frontend/dockerfile/dockerfile2llb (what RUN hands on).
+Source: BuildKit, frontend/dockerfile: parser (heredocs) and dockerfile2llb (what a RUN hands to the shell).
 """
 
 from __future__ import annotations

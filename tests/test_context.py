@@ -6,12 +6,11 @@ import hashlib
 import os
 import socket
 import stat
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from dockerlab import context as module
+from dockerlab import disk
 from dockerlab.context import FIXED_MTIME, Context, File
 from dockerlab.errors import ContextError
 from dockerlab.filesystem import Tree
@@ -58,15 +57,13 @@ def test_a_folder_shows_modes_whole_seconds_and_no_owner(tmp_path: Path) -> None
 
 
 @needs_posix
-def test_symlinks_stay_and_sockets_do_not(tmp_path: Path) -> None:
+def test_symlinks_stay_and_sockets_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A symlink is sent as it is, even a dangling one; a fifo is sent; a socket is not."""
     (tmp_path / "link").symlink_to("../nowhere/./x")
     os.mkfifo(tmp_path / "pipe")
-    short = Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(str(short / "s"))
-    server.close()
-    (short / "s").rename(tmp_path / "socket") if short.stat().st_dev == tmp_path.stat().st_dev else None
+    monkeypatch.chdir(tmp_path)  # a socket's name must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
     tree = Context.folder(tmp_path).tree()
     link = tree.get("link")
     assert link is not None
@@ -145,7 +142,7 @@ def test_a_file_cannot_be_a_folder_too() -> None:
 
 @needs_posix
 def test_edits_lie_over_the_folder_and_leave_it_alone(tmp_path: Path) -> None:
-    """edited() changes, adds and removes in a new context; mode is kept; disk and the old context are untouched."""
+    """edited() makes a new context and keeps modes; the disk and the old context are untouched."""
     root = _folder(tmp_path)
     before = Context.folder(root)
     after = before.edited({"run.sh": "new", "app/sub": None, "extra/x": b"1"})
@@ -191,17 +188,17 @@ def test_an_unedited_folder_materialises_as_itself(tmp_path: Path) -> None:
         assert folder == tmp_path.resolve()
 
 
-def test_a_digest_is_the_sha256_of_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """digest() is right from disk and from memory, follows change, and does not read an unchanged file again."""
+def test_a_digest_is_the_sha256_of_the_content(tmp_path: Path) -> None:
+    """digest() is right from disk and memory, and reads a file again only when it changed."""
     file = tmp_path / "a"
     file.write_bytes(b"one")
     context = Context.folder(tmp_path)
     first = context.digest("a")
     assert first == f"sha256:{hashlib.sha256(b'one').hexdigest()}"
     assert Context.files({"a": "one"}).digest("a") == first
-    hits = module._digest.cache_info().hits
+    hits = disk.file_digest.cache_info().hits
     assert context.digest("a") == first
-    assert module._digest.cache_info().hits == hits + 1
+    assert disk.file_digest.cache_info().hits == hits + 1
     replaced = tmp_path / "new"
     replaced.write_bytes(b"two")
     replaced.replace(file)
@@ -210,7 +207,7 @@ def test_a_digest_is_the_sha256_of_the_content(tmp_path: Path, monkeypatch: pyte
 
 @needs_posix
 def test_symlinks_resolve_inside_the_context_only(tmp_path: Path) -> None:
-    """resolve() follows links within; one that leads out, goes in a circle or nowhere is an error with a hint."""
+    """resolve() follows links within; one that leads out, around or nowhere is an error."""
     root = _folder(tmp_path)
     (root / "in").symlink_to("app/sub/../main.py")
     (root / "out").symlink_to("../secret")
@@ -246,7 +243,7 @@ def test_a_file_that_grows_while_read_is_told(tmp_path: Path) -> None:
 @needs_posix
 def test_on_windows_every_mode_is_0755(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the file system has no modes, entries get 0755, as Docker's client sends them."""
-    monkeypatch.setattr(module, "ON_WINDOWS", True)
+    monkeypatch.setattr(disk, "ON_WINDOWS", True)
     tree = Context.folder(_folder(tmp_path)).tree()
     assert {node.entry.mode for path in tree if (node := tree.get(path))} == {0o755}
     assert stat.S_IMODE((tmp_path / "app" / "main.py").stat().st_mode) != 0o755
