@@ -19,8 +19,8 @@ from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
 
 PACKAGE = ROOT / "dockerlab"
 LINUX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
-# The package's floors, from the bottom up; an import never points to a higher one. What is not named stands with
-# the readers of Dockerfiles, contexts and images, just above errors.
+# The package's floors, from the bottom up; an import never points to a higher one. What is not named stands
+# with the readers of Dockerfiles, contexts and images, just above errors.
 FLOORS = (
     ("errors", "units"),
     (),

@@ -13,11 +13,14 @@ need() { missing="$missing $1"; }
 
 have make || need make
 
-python=$(sh tools/python.sh 2>/dev/null || true)
-if [ -z "$python" ]; then
+if ! have "${PYTHON:-python3}"; then
+    python=
     need python3
     need python3-venv
-elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+else
+    python=$(sh tools/python.sh) # too old: it says so, and this ends
+fi
+if [ -n "$python" ] && ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
     # Debian keeps ensurepip in python3.X-venv; python3-venv brings the one of the default python3.
     case $("$python" -c 'import sys; print(sys.executable)') in
         /usr/bin/*) need python3-venv ;;
@@ -28,20 +31,12 @@ fi
 linux() { [ "$(uname -s)" = Linux ]; }
 
 docker_answers() {
-    if have docker; then
-        docker version >/dev/null 2>&1
-    else
-        false
-    fi
+    have docker && timeout 10 docker version >/dev/null 2>&1
 }
 
-# Without Docker the embedded builder runs commands in namespaces of its own, or under proot where it gets none.
-namespaces() { have unshare && unshare --mount --pid --fork true >/dev/null 2>&1; }
-
 if linux && ! docker_answers; then
-    if [ "$(id -u)" = 0 ] || ! namespaces; then
-        have proot || need proot
-    fi
+    # The embedded builder runs commands in namespaces of its own, or under proot where it gets none.
+    have proot || need proot
     # Stand-in bases are made of Debian packages, whose signatures are checked with this keyring.
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
         need debian-archive-keyring
