@@ -87,12 +87,15 @@ class Instruction:
     def script(self) -> str | None:
         """The text a shell-form RUN, CMD or ENTRYPOINT hands to `sh -c`, heredocs joined; None in JSON form.
 
-        A lone `RUN <<EOF` gives the body; `RUN cmd <<EOF` the command line, the body and the delimiter.
+        A lone `RUN <<EOF` gives the body, or a path if that has a `shebang`; `RUN cmd <<EOF` the command line,
+        the body and the delimiter.
         """
         if self.json or self.keyword not in ("RUN", "CMD", "ENTRYPOINT") or not self.args:
             return None
         if not self.heredocs:
             return self.args[0]
+        if self.shebang is not None:
+            return f"/dev/pipes/{self.shebang.name}"
         if parse_heredoc(self.args[0]) is not None:
             return self.heredocs[0].content
         return self.args[0] + "".join(f"\n{doc.raw}{doc.name}" for doc in self.heredocs)
@@ -101,7 +104,7 @@ class Instruction:
     def shebang(self) -> Heredoc | None:
         """The heredoc of a `RUN <<EOF` whose body starts with `#!`.
 
-        BuildKit puts it, mode 0755, at /dev/pipes/NAME and runs that path by the shell instead of `script`.
+        BuildKit puts its content, mode 0755, at /dev/pipes/NAME; `script` is then that path.
         """
         if self.keyword != "RUN" or not self.heredocs or parse_heredoc(self.args[0]) is None:
             return None

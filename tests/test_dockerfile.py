@@ -271,7 +271,8 @@ def test_heredoc_content_and_source_are_exact() -> None:
     [
         ("RUN <<E\na\nb\nE", "a\nb\n", False),
         ("RUN <<-E\n\ta\nE", "a\n", False),
-        ("RUN <<E\n#!/bin/x\nE", "#!/bin/x\n", True),
+        ("RUN <<E\n#!/bin/x\nE", "/dev/pipes/E", True),
+        ("RUN <<-E\n\t#!/bin/x\nE", "#!/bin/x\n", False),
         ("RUN cat <<-E\n\ta\n\tE", "cat <<-E\n\ta\nE", False),
         ("RUN cat <<E <<F\na\nE\nF", "cat <<E <<F\na\nE\nF", False),
         ("RUN a  \\\n   && b", "a     && b", False),
