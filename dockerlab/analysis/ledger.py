@@ -96,6 +96,7 @@ class Flow:
     bytes: int
     files: int
     largest: str  # path of the largest of these files
+    first_stored_by: Row | None = None  # only for "again": the row that had stored the same bytes before
 
 
 @dataclass(frozen=True)
@@ -140,18 +141,27 @@ class Ledger:
 
     def flows(self) -> tuple[Flow, ...]:
         """Return the waste grouped by who stored it and who wasted it, most bytes first."""
-        groups: dict[tuple[int, int, Kind], list[Claim]] = {}
+        groups: dict[tuple[int, int, Kind, int], list[Claim]] = {}
         for claim in self.claims:
             if claim.wasted_by is not None:
-                key = (claim.stored_by.number, claim.wasted_by.number, claim.kind)
+                before = claim.first_stored_by.number if claim.first_stored_by else 0
+                key = (claim.stored_by.number, claim.wasted_by.number, claim.kind, before)
                 groups.setdefault(key, []).append(claim)
         found = []
         for claims in groups.values():
             first = claims[0]
             assert first.wasted_by is not None
-            size = sum(claim.bytes for claim in claims)
-            largest = max(claims, key=lambda claim: claim.bytes).path
-            found.append(Flow(first.stored_by, first.wasted_by, first.kind, size, len(claims), largest))
+            found.append(
+                Flow(
+                    stored_by=first.stored_by,
+                    wasted_by=first.wasted_by,
+                    kind=first.kind,
+                    bytes=sum(claim.bytes for claim in claims),
+                    files=len(claims),
+                    largest=max(claims, key=lambda claim: claim.bytes).path,
+                    first_stored_by=first.first_stored_by,
+                )
+            )
         return tuple(sorted(found, key=lambda flow: -flow.bytes))
 
     def to_dict(self, *, claims: bool = False) -> dict[str, Any]:
@@ -174,6 +184,7 @@ class Ledger:
                     "bytes": flow.bytes,
                     "files": flow.files,
                     "largest": flow.largest,
+                    "first_stored_by": flow.first_stored_by.number if flow.first_stored_by else None,
                 }
                 for flow in self.flows()
             ],
@@ -251,22 +262,23 @@ def headline(book: Ledger) -> str:
         return f"{book.name} stores no file content"
     if not book.wasted:
         return f"{book.name} stores {human_bytes(book.total)} and wastes none of it"
+    flows = book.flows()
+    mine = [flow for flow in flows if not flow.wasted_by.base]
     share = human_share(book.wasted, book.total)
-    worst = book.flows()[0]
-    return (
-        f"{book.name} carries {human_bytes(book.wasted)} ({share} of its content) for nothing:"
-        f" {blame(worst, whole=worst.bytes == book.wasted)}"
-    )
+    lost = f"{human_bytes(book.wasted)} ({share} of its content) for nothing"
+    if not mine:
+        return f"{book.name} carries {lost}, all of it inside its base image"
+    return f"{book.name} carries {lost}: {blame(mine[0], whole=mine[0].bytes == book.wasted)}"
 
 
 def blame(flow: Flow, *, whole: bool = False) -> str:
     """Say what one line did to the bytes of another; `whole` leaves the number out."""
     size = "what" if whole else f"{human_bytes(flow.bytes)} that"
-    done = {"deleted": "deletes", "overwritten": "replaces"}
     if flow.kind == "again":
-        bytes_ = "bytes" if whole else human_bytes(flow.bytes)
-        return f"{flow.wasted_by.where} stores {bytes_} again that a lower layer has already"
-    return f"{flow.wasted_by.where} {done[flow.kind]} {size} {flow.stored_by.where} stored"
+        assert flow.first_stored_by is not None
+        return f"{flow.wasted_by.where} stores again {size} {flow.first_stored_by.where} stored"
+    done = "deletes" if flow.kind == "deleted" else "replaces"
+    return f"{flow.wasted_by.where} {done} {size} {flow.stored_by.where} stored"
 
 
 def _totals_dict(sums: Totals) -> dict[str, int]:
