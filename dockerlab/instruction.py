@@ -87,8 +87,8 @@ class Instruction:
     def script(self) -> str | None:
         """The text a shell-form RUN, CMD or ENTRYPOINT hands to `sh -c`, heredocs joined; None in JSON form.
 
-        A lone `RUN <<EOF` gives the body, or a path if that has a `shebang`; `RUN cmd <<EOF` the command line,
-        the body and the delimiter.
+        A lone `RUN <<EOF` gives the body, or a path if that has a `shebang`; `RUN cmd <<EOF` the command
+        line, the body and the delimiter.
         """
         if self.json or self.keyword not in ("RUN", "CMD", "ENTRYPOINT") or not self.args:
             return None
