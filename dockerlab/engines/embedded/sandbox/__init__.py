@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from dockerlab.errors import EngineError
 from dockerlab.image import Layer
+
+_CHOICES = ("auto", "namespaces", "proot")
 
 
 @dataclass(frozen=True)
@@ -63,5 +68,37 @@ class Sandbox(Protocol):
 
 
 def choose(work: Path) -> Sandbox:
-    """Return the best sandbox that really works here, found by trying; `work` is a folder it may keep."""
-    ...
+    """Return the best sandbox that really works here, found by trying; `work` is a folder it may keep.
+
+    $DOCKERLAB_SANDBOX is "auto" (the default), "namespaces" or "proot". Raises EngineError naming what is missing.
+    """
+    wanted = os.environ.get("DOCKERLAB_SANDBOX") or "auto"
+    if wanted not in _CHOICES:
+        raise EngineError(
+            f'DOCKERLAB_SANDBOX is "{wanted}".',
+            hint=f"Set it to {', '.join(_CHOICES[:-1])} or {_CHOICES[-1]}.",
+        )
+    # Imported here: both need Linux, and the contract above must be readable everywhere.
+    from dockerlab.engines.embedded.sandbox.namespaces import NamespaceSandbox
+
+    refused = "it was not asked for"
+    if wanted != "proot":
+        namespaces = NamespaceSandbox(work)
+        reason = namespaces.probe()
+        if reason is None:
+            return namespaces
+        refused = reason
+        if wanted == "namespaces":
+            raise EngineError(
+                f"RUN cannot use namespaces here: {refused}.",
+                hint="Set DOCKERLAB_SANDBOX=auto to let dockerlab use proot instead.",
+            )
+    if shutil.which("proot") is None:
+        tried = "" if wanted == "proot" else f" (namespaces were refused: {refused})"
+        raise EngineError(
+            f"RUN needs the program proot, which is not installed{tried}.",
+            hint="Install the system package proot (`apt-get install proot`).",
+        )
+    from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
+
+    return ProotSandbox(work)

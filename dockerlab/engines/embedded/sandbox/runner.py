@@ -1,0 +1,293 @@
+"""The helper process of the namespace sandbox: mounts, runs one command as Docker would, tidies up.
+
+It runs by itself (`python -I -S -c ...`, see namespaces.py), with this folder first on the path, and imports
+only what it must: every RUN waits for it. Its mounts are in its own mount namespace, so they are gone when it
+is, whatever ended it.
+"""
+# pathlib would take longer to import than all the mounts take:
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH112, PTH116, PTH120, PTH211
+
+from __future__ import annotations
+
+import errno
+import marshal
+import os
+import select
+import stat
+
+TYPE_CHECKING = False  # typing's own takes 8 ms to import
+if TYPE_CHECKING:
+    from typing import NoReturn, TypedDict
+
+    from dockerlab.engines.embedded.sandbox import docker_defaults as docker
+    from dockerlab.engines.embedded.sandbox import linux
+else:
+    import docker_defaults as docker
+    import linux
+
+PLAIN = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+
+if TYPE_CHECKING:
+
+    class Bind(TypedDict):
+        """One more mount: a host file or folder, or a tmpfs where `source` is None."""
+
+        source: str | None
+        target: str
+        folder: bool
+        read_only: bool
+        flags: int
+
+    class Spec(TypedDict):
+        """What to run; marshalled, because json takes longer to import than the mounts take."""
+
+        folder: str  # holds what `options` names, and "merged"
+        options: str  # of the overlay mount, relative to `folder`
+        argv: list[str]
+        env: dict[str, str]
+        cwd: str
+        uid: int
+        gid: int
+        groups: list[int]
+        network: bool
+        binds: list[Bind]  # their targets are taken away again where they had to be made
+
+
+def main(request: int, status: int, leash: int) -> None:
+    """Read the spec from `request`, run it, and write "exit NUMBER" or "error TEXT" to `status`.
+
+    All three are file descriptors. `leash` is a pipe whose other end closes when the parent is gone, or wants
+    the command to end.
+    """
+    linux.prctl(linux.PR_SET_PDEATHSIG, 9)
+    for fd in (request, status, leash):
+        os.set_inheritable(fd, False)
+    try:
+        with open(request, "rb", closefd=False) as stream:
+            spec: Spec = marshal.load(stream)
+        result = _run(spec, leash)
+    except OSError as error:
+        result = _trouble(error)
+    os.write(status, os.fsencode(result))
+
+
+def _run(spec: Spec, leash: int) -> str:
+    os.umask(0)
+    linux.unshare(linux.CLONE_NEWNS)
+    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+    os.chdir(spec["folder"])
+    linux.mount("overlay", "merged", "overlay", 0, spec["options"])
+    outside = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.chroot("merged")  # from here on paths, and the symlinks in them, are the image's
+    os.chdir("/")
+    stubs = _missing([bind["target"] for bind in spec["binds"]])
+    _make_targets(spec)
+    os.fchdir(outside)
+    os.chroot(".")
+    os.close(outside)
+    os.chdir(spec["folder"])
+    flags = linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWPID
+    linux.unshare(flags if spec["network"] else flags | linux.CLONE_NEWNET)
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        _become(spec, set(stubs), leash, writer)
+    os.close(writer)
+    os.chroot("merged")
+    os.chdir("/")
+    _wait_or_kill(child, leash)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    trouble = os.read(reader, 65536)
+    if trouble:
+        return os.fsdecode(trouble)
+    _remove(stubs)
+    return f"exit {code if code >= 0 else 128 - code}"
+
+
+def _wait_or_kill(child: int, leash: int) -> None:
+    """Wait until the child has ended; when the parent lets go of the leash, end it."""
+    ended = os.pidfd_open(child)
+    if leash in select.select([ended, leash], [], [])[0]:
+        os.kill(child, 9)
+    os.close(ended)
+
+
+def _missing(targets: list[str]) -> list[str]:
+    """Return what must be made for these targets and taken away again, each deepest first."""
+    found = []
+    for target in targets:
+        place = os.path.realpath(target)
+        while place != "/" and not os.path.lexists(place):
+            found.append(place)
+            place = os.path.dirname(place)
+    return found
+
+
+def _make_targets(spec: Spec) -> None:
+    for folder in ("/proc", "/dev", "/sys"):
+        os.makedirs(os.path.realpath(folder), 0o755, exist_ok=True)
+    for bind in spec["binds"]:
+        place = os.path.realpath(bind["target"])
+        if bind["folder"]:
+            os.makedirs(place, 0o755, exist_ok=True)
+        elif not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+    os.makedirs(os.path.realpath(spec["cwd"]), 0o755, exist_ok=True)
+
+
+def _remove(stubs: list[str]) -> None:
+    """Take away the mount points that are still empty, as BuildKit does; their folders keep their times."""
+    for path in stubs:
+        place = os.path.realpath(path)
+        try:
+            status = os.lstat(place)
+        except OSError:
+            continue  # the command removed it itself, or what it was in
+        parent = os.path.dirname(place)
+        before = os.stat(parent)
+        if stat.S_ISDIR(status.st_mode):
+            try:
+                os.rmdir(place)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                continue
+        elif status.st_size:
+            continue
+        else:
+            os.unlink(place)
+        os.utime(parent, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _become(spec: Spec, made: set[str], leash: int, trouble: int) -> NoReturn:
+    """Turn this process, the first of its PID namespace, into the command. Never returns."""
+    try:
+        linux.die_with_parent(0)
+        if select.select([leash], [], [], 0)[0]:
+            os._exit(1)
+        os.setsid()
+        linux.unshare(linux.CLONE_NEWNS)  # so that the mount points can be removed outside of it
+        _enter_root(spec, made)
+        linux.set_hostname(docker.HOSTNAME)
+        linux.default_signals()
+        os.umask(0o022)
+        os.chdir(spec["cwd"])
+        linux.install_filter(
+            linux.error_filter(
+                {**dict.fromkeys(docker.REFUSED, errno.EPERM), "clone3": errno.ENOSYS},
+                bits=[("clone", linux.CLONE_NAMESPACES, errno.EPERM)],
+            )
+        )
+        linux.limit_capabilities(docker.CAPABILITIES)
+        os.setgroups(list(dict.fromkeys([spec["gid"], *spec["groups"]])))
+        os.setresgid(spec["gid"], spec["gid"], spec["gid"])
+        if spec["uid"]:
+            os.setresuid(spec["uid"], spec["uid"], spec["uid"])
+            linux.die_with_parent(0)  # a change of user forgets it
+        else:
+            linux.set_capabilities(docker.CAPABILITIES)
+    except OSError as error:
+        os.write(trouble, os.fsencode(_trouble(error)))
+        os._exit(1)
+    os.write(2, os.fsencode(_execute(spec["argv"], spec["env"])) + b"\n")
+    os._exit(1)
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> str:
+    """Replace this process by the command; return why it could not be."""
+    name = argv[0]
+    places = [name]
+    if "/" not in name:
+        places = [f"{folder or '.'}/{name}" for folder in env.get("PATH", docker.PATH).split(":")]
+    reason = f'exec: "{name}": executable file not found in $PATH'
+    for place in places:
+        try:
+            os.execve(place, argv, env)
+        except FileNotFoundError:
+            if "/" in name:
+                reason = f'exec: "{name}": no such file or directory'
+        except NotADirectoryError:
+            continue
+        except PermissionError:
+            reason = f'exec: "{name}": permission denied'
+        except OSError as error:
+            return f"exec {place}: {(error.strerror or str(error)).lower()}"
+    return reason
+
+
+def _enter_root(spec: Spec, made: set[str]) -> None:
+    """Mount what a container has and make the merged folder the root. Symlinks resolve inside of it."""
+    # Opened in this mount namespace, and before the root changes: afterwards there is no way to them.
+    sources = {
+        path: os.open(path, os.O_PATH | os.O_CLOEXEC)
+        for path in [bind["source"] for bind in spec["binds"]]
+        + ["/sys/fs/cgroup"]
+        + [f"/dev/{n}" for n, _, _ in docker.NODES]
+        if path is not None and os.path.lexists(path)
+    }
+    os.chdir("merged")
+    linux.pivot_root(".", ".")
+    linux.mount("proc", "/proc", "proc", PLAIN)
+    _fill_dev(sources)
+    linux.mount("sysfs", "/sys", "sysfs", PLAIN | linux.MS_RDONLY)
+    if "/sys/fs/cgroup" in sources and os.path.isdir("/sys/fs/cgroup"):
+        _bind(sources["/sys/fs/cgroup"], "/sys/fs/cgroup")
+        linux.make_read_only("/sys/fs/cgroup")
+    for bind in spec["binds"]:
+        source, target = bind["source"], bind["target"]
+        if source is None:
+            existing = os.path.realpath(target) not in made
+            mode = stat.S_IMODE(os.stat(target).st_mode) if existing else 0o1777
+            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}")
+        else:
+            _bind(sources[source], target)
+            if bind["flags"]:
+                linux.mount(None, target, None, linux.MS_REMOUNT | linux.MS_BIND | bind["flags"])
+        if bind["read_only"]:
+            linux.make_read_only(target)
+    for path in docker.READ_ONLY:
+        if os.path.lexists(path):
+            linux.mount(path, path, None, linux.MS_BIND | linux.MS_REC)
+            linux.mount(None, path, None, linux.MS_REMOUNT | linux.MS_BIND | linux.MS_RDONLY | PLAIN)
+    for path in docker.MASKED:
+        if os.path.isdir(path):
+            linux.mount("tmpfs", path, "tmpfs", linux.MS_RDONLY)
+        elif os.path.lexists(path):
+            linux.mount("/dev/null", path, None, linux.MS_BIND)
+    linux.unmount(".", linux.MNT_DETACH)  # the old root, which pivot_root left on top of this folder
+    os.chdir("/")
+    for fd in sources.values():
+        os.close(fd)
+
+
+def _bind(source: int, target: str) -> None:
+    linux.mount(f"/proc/self/fd/{source}", target, None, linux.MS_BIND | linux.MS_REC)
+
+
+def _fill_dev(sources: dict[str, int]) -> None:
+    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "mode=755,size=65536k")
+    for name, major, minor in docker.NODES:
+        path = f"/dev/{name}"
+        try:
+            os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+        except PermissionError:  # inside a container that may not make devices: borrow its own
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+            _bind(sources[path], path)
+    for name, target in docker.LINKS:
+        os.symlink(target, f"/dev/{name}")
+    for name in ("pts", "shm", "mqueue"):
+        os.mkdir(f"/dev/{name}", 0o755)
+    linux.mount(
+        "devpts",
+        "/dev/pts",
+        "devpts",
+        linux.MS_NOSUID | linux.MS_NOEXEC,
+        "newinstance,ptmxmode=0666,mode=0620,gid=5",
+    )
+    linux.mount("shm", "/dev/shm", "tmpfs", PLAIN, "mode=1777,size=65536k")
+    linux.mount("mqueue", "/dev/mqueue", "mqueue", PLAIN)
+
+
+def _trouble(error: OSError) -> str:
+    return f"error {error.strerror}" + (f": {error.filename!r}" if error.filename else "")
