@@ -33,6 +33,8 @@ _CLASSES = {
 _LETTERS = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\x0c\r "}
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
+_COUNT = re.compile(r"(\d{1,9})(?:,(\d{0,9}))?\}", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -120,8 +122,11 @@ def _compile(pattern: str) -> Callable[[str], bool]:
     if kind == "suffix":
         suffix = pattern[2:]
         return lambda path: path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
-    compiled = re.compile(_python_regex(regex))
-    return lambda path: compiled.match(path) is not None
+    try:
+        compiled = re.compile(_python_regex(regex))
+    except re.error as error:
+        raise ValueError(str(error)) from error
+    return lambda path: compiled.search(path) is not None
 
 
 def _check_syntax(pattern: str) -> None:
@@ -154,7 +159,7 @@ def _check_syntax(pattern: str) -> None:
 
 def _go_regex(pattern: str) -> tuple[str, str]:
     """Return which way Docker matches the pattern, and the regular expression (Go's) it makes of it."""
-    out: list[str] = []
+    out: list[str] = ["^"]
     kind = "exact"
     at, end = 0, len(pattern)
     first = True
@@ -181,7 +186,9 @@ def _go_regex(pattern: str) -> tuple[str, str]:
         elif char == "?":
             out.append("[^/]")
             kind = "regex"
-        elif char in ".+()|{}$":
+        elif (
+            char in ".+()$"
+        ):  # not { | }: Docker means to escape those too, but its table does not reach them
             out.append(f"\\{char}")
         elif char == "\\":
             out.append(f"\\{pattern[at : at + 1]}")
@@ -208,7 +215,14 @@ def _python_regex(regex: str) -> str:
         elif char == "[":
             at, text = _bracket(regex, at)
             out.append(text)
-        elif char in "(.*)?^":
+        elif char == "^":
+            out.append("(?:^)")
+        elif char == "{" and (count := _COUNT.match(regex, at)):
+            if max(int(number) for number in count.groups() if number) > 1000:
+                raise ValueError(f"{{{count.group()} is too large")
+            out.append("{" + count.group())
+            at = count.end()
+        elif char in "(.*)?|":
             out.append(char)
         else:
             out.append(re.escape(char))

@@ -112,6 +112,12 @@ CASES = [
     "! d\nd",
     "**/d\n!src/**",
     "*\n!**/f/*",
+    "a|d/*",
+    "*|d",
+    "{a}*",
+    "d{1}*",
+    "d{0}?",
+    "{1}*",
 ]
 
 
@@ -207,7 +213,9 @@ def test_same_as_buildkit(number: int, sent: dict[str, set[str]], tmp_path: Path
     assert _ours(text, tmp_path) == sent[text]
 
 
-@pytest.mark.parametrize("bad", ["[a", "[]a]", "a\\", "[-x]", "[b-a]", "!", "!/", "[a-]", "\\q"])
+@pytest.mark.parametrize(
+    "bad", ["[a", "[]a]", "a\\", "[-x]", "[b-a]", "!", "!/", "[a-]", "\\q", "*{2}", "a{1001}*", "|{2}*"]
+)
 def test_a_bad_pattern_names_file_and_line(bad: str) -> None:
     """A pattern that Go refuses is a ContextError naming the file and the line."""
     with pytest.raises(ContextError, match=r"web\.dockerignore line 2"):
