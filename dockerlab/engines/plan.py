@@ -1,0 +1,139 @@
+"""Which stages a build needs, and what their names and arguments stand for. Pure; both engines use it."""
+
+from __future__ import annotations
+
+import platform as host
+from collections.abc import Iterable, Iterator, Mapping
+
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
+from dockerlab.errors import DockerfileError
+
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+}
+
+
+def architecture() -> str:
+    """Return this machine's architecture by its OCI name."""
+    machine = host.machine().lower()
+    return ARCHITECTURES.get(machine, machine)
+
+
+def global_args(
+    dockerfile: Dockerfile,
+    build_args: Mapping[str, str],
+    target: str | None,
+    *,
+    machine: str | None = None,
+) -> dict[str, str | None]:
+    """Return the ARGs before the first FROM, and the platform ones that BuildKit sets.
+
+    `machine` is the architecture that builds, when it is not this one (a remote daemon).
+    """
+    machine = machine or architecture()
+    found: dict[str, str | None] = {}
+    for kind in ("TARGET", "BUILD"):
+        found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
+        found |= {f"{kind}VARIANT": ""}
+    found["TARGETSTAGE"] = target or "default"
+    for one in dockerfile.args:
+        for word in one.args:
+            name, equals, default = word.partition("=")
+            value = expanded(default, found, one.line) if equals else found.get(name)
+            found[name] = build_args.get(name, value)
+    return found
+
+
+def expanded(word: str, args: Mapping[str, str | None], line: int) -> str:
+    """Return `word` with global arguments put in."""
+    try:
+        return expand(word, {name: value for name, value in args.items() if value is not None})
+    except DockerfileError as error:
+        raise DockerfileError(error.message, line=line, hint=error.hint) from error
+
+
+def target(dockerfile: Dockerfile, name: str | None) -> Stage:
+    """Return the stage to build: the last one when none is named."""
+    if name is None:
+        return dockerfile.stages[-1]
+    found = dockerfile.stage(name)
+    if found is None:
+        known = ", ".join(stage.name or str(stage.index) for stage in dockerfile.stages)
+        raise DockerfileError(f'there is no stage "{name}"', hint=f"The stages are: {known}.")
+    return found
+
+
+def earlier(dockerfile: Dockerfile, stage: Stage, name: str, *, by_index: bool = False) -> Stage | None:
+    """Return the stage before `stage` that `name` means, the nearest first."""
+    for other in reversed(dockerfile.stages[: stage.index]):
+        if (other.name is not None and other.name == name.lower()) or (by_index and name == str(other.index)):
+            return other
+    return None
+
+
+def base_stage(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | None]) -> Stage | None:
+    """Return the stage that `stage` continues, or None when its FROM names an image or scratch."""
+    return earlier(dockerfile, stage, expanded(stage.base, args, stage.from_.line))
+
+
+def sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
+    """Yield what COPY --from, ADD --from and RUN --mount=from= take files out of: stages or images."""
+    for one in stage.instructions:
+        if one.keyword in ("COPY", "ADD") and one.flag("from"):
+            yield one, str(one.flag("from"))
+        for name, value in one.flags:
+            if name == "mount":
+                for part in value.split(","):
+                    if part.startswith("from="):
+                        yield one, part[5:]
+
+
+def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]) -> set[int]:
+    """Return the stages that `target` needs, itself included: BuildKit leaves the others out."""
+    found: set[int] = set()
+    todo = [target]
+    while todo:
+        stage = todo.pop()
+        if stage.index in found:
+            continue
+        found.add(stage.index)
+        others = [earlier(dockerfile, stage, name, by_index=True) for _, name in sources(stage)]
+        todo += [other for other in [base_stage(dockerfile, stage, args), *others] if other is not None]
+    return found
+
+
+def chain(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | None]) -> tuple[Stage, ...]:
+    """Return `stage` and the stages it continues by FROM, lowest first."""
+    below = base_stage(dockerfile, stage, args)
+    return (stage,) if below is None else (*chain(dockerfile, below, args), stage)
+
+
+def root_base(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | None]) -> str | None:
+    """Return the image that the chain of stages below `stage` starts from, or None for scratch."""
+    lowest = chain(dockerfile, stage, args)[0]
+    name = expanded(lowest.base, args, lowest.from_.line)
+    return None if name == "scratch" else name
+
+
+def images(dockerfile: Dockerfile, stages: Iterable[Stage], args: Mapping[str, str | None]) -> dict[str, int]:
+    """Return the images that `stages` name in FROM or take files from, with the first line that does."""
+    found: dict[str, int] = {}
+    for stage in stages:
+        name = expanded(stage.base, args, stage.from_.line)
+        if name != "scratch" and earlier(dockerfile, stage, name) is None:
+            found.setdefault(name, stage.from_.line)
+        for one, source in sources(stage):
+            if earlier(dockerfile, stage, source, by_index=True) is None and source != "scratch":
+                found.setdefault(source, one.line)
+    return found
+
+
+def stage_name(stage: Stage) -> str:
+    """Return what a stage is called: its name, or its number."""
+    return stage.name or str(stage.index)
