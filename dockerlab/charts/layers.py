@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
-from dockerlab.charts.bars import Bar, Rows, Segment
+from dockerlab.charts.bars import MOST_LABELLED, Bar, Rows, Segment
 from dockerlab.charts.picture import BLUE, GREY, SERIES, Picture, hover, layout, sentence, spec
 from dockerlab.engines import Build
 from dockerlab.image import Layer
@@ -68,7 +68,9 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
         size = sum(row.size_unpacked for row in shown)
         counted.append((size, len(shown)))
         bars.append(Bar(name, f"{human_bytes(size)} in {count(len(shown), 'layer')}", "", (), heading=True))
-        bars += [_layer_bar(row, image.layers, SERIES[number % len(SERIES)]) for row in reversed(own)]
+        bars += _stacked(
+            own, image.layers, SERIES[number % len(SERIES)], most=MOST_LABELLED // len(subjects) - 2
+        )
         if not same_base and len(own) < len(made):
             bars.append(_base_bar(one, [row for row in made if row.base]))
         table += [(name, *_table_row(row, image.layers)) for row in shown]
@@ -77,7 +79,7 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
     engines = list(dict.fromkeys(made_by(one, engine) for one in subjects))
     built = ", ".join(text for text in engines if text)
     scope = "base left out" if same_base and _has_base(a) else "all layers"
-    note = " · ".join(part for part in (built, scope, "lowest layer at the bottom") if part)
+    note = " · ".join(part for part in (built, scope, "lowest layer last") if part)
     sums = "; ".join(
         f"{name}: {human_bytes(size)} in {count(layers, 'layer')}"
         for name, (size, layers) in zip(names, counted, strict=True)
@@ -129,6 +131,20 @@ def _layer_bar(row: Row, layers: Sequence[Layer], colour: str) -> Bar:
     return Bar(
         row.text, label, layer_hover(row, layers), (Segment(row.size_unpacked, colour),), lead=where(row)
     )
+
+
+def _stacked(own: Sequence[Row], layers: Sequence[Layer], colour: str, *, most: int) -> list[Bar]:
+    """Return the bars of some layers, highest first; past `most` the smallest share one bar at the bottom."""
+    if len(own) <= most:
+        return [_layer_bar(row, layers, colour) for row in reversed(own)]
+    largest = sorted(own, key=lambda row: -row.size_unpacked)[: most - 1]
+    kept = {row.number for row in largest}
+    rest = [row for row in own if row.number not in kept]
+    size = sum(row.size_unpacked for row in rest)
+    name = count(len(rest), "smaller layer")
+    shown = hover(name, f"{size:,} bytes unpacked, {max(row.size_unpacked for row in rest):,} in the largest")
+    bars = [_layer_bar(row, layers, colour) for row in reversed(own) if row.number in kept]
+    return [*bars, Bar(name, human_bytes(size), shown, (Segment(size, colour, "."),), lead="rest")]
 
 
 def _base_bar(subject: Subject, base: Sequence[Row]) -> Bar:

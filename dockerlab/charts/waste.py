@@ -164,7 +164,7 @@ def _segments(accounts: Sequence[LayerAccount]) -> tuple[Segment, ...]:
 
 
 def _legend(own: Sequence[LayerAccount], base: Sequence[LayerAccount]) -> list[tuple[str, str, str]]:
-    """Return text, colour and pattern of the kinds that occur; the live base is its own kind."""
+    """Return text, colour and pattern of the kinds that occur, the base's live bytes apart."""
     everything = totals([*own, *base])
     live = totals(own).live
     in_base = totals(base).live
