@@ -142,6 +142,10 @@ def _patterns(seed: int) -> str:
         ".*",
         "f",
         "*.*",
+        "a|d",
+        "[x\\]]",
+        "d+",
+        "^d",
     ]
     lines = []
     for _ in range(pick.randint(1, 5)):
