@@ -14,9 +14,9 @@ from dockerlab.analysis.history import image_of, name_of, rows, stand_in_of
 from dockerlab.context import Context, File
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Build, Builder, Engine, ImageSummary, Ran
-from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.errors import BuildError, ContextError, DockerlabError
 from dockerlab.image import Image
-from dockerlab.units import count, human_bytes
+from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.prediction import Option, Prediction
 from dockerlab.widgets.progress import BuildProgress, PlainLog, show_live
@@ -258,7 +258,13 @@ def run(
     reference = x if isinstance(x, str) else _reference(x.image if isinstance(x, Build) else x)
     title = x.name if isinstance(x, Build) else reference
     argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
-    ran = chosen.run(reference, argv, timeout=timeout)
+    try:
+        ran = chosen.run(reference, argv, timeout=timeout)
+    except TimeoutError:
+        raise BuildError(
+            f"The command was stopped after {human_seconds(timeout)}.",
+            hint="Give it longer with run(..., timeout=SECONDS).",
+        ) from None
     shown = command if isinstance(command, str) else " ".join(command or ("(the image's own command)",))
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
 

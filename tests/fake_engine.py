@@ -125,6 +125,8 @@ class FakeEngine:
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Pretend to run."""
         self.image(reference)
+        if argv and "hang" in argv[-1]:
+            raise TimeoutError
         return Ran(3 if argv and "exit 3" in argv[-1] else 0, f"ran {list(argv or ())}\n")
 
     def save(self, references: Sequence[str], path: Path) -> None:

@@ -56,9 +56,17 @@ def test_every_command_and_option_has_help() -> None:
 
 
 def test_commands_are_those_promised() -> None:
-    """The command line has the commands that the README lists."""
+    """The command line has the commands that users script against."""
     promised = {"doctor", "build", "history", "images", "save", "load", "rm", "prune", "run"}
     assert promised <= set(subcommands())
+
+
+def test_the_readme_shows_only_what_there_is() -> None:
+    """Each `dockerlab COMMAND` line of the README is a command."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^dockerlab ([a-z]+)", readme, re.MULTILINE))
+    assert shown
+    assert shown <= set(subcommands())
 
 
 def test_every_command_takes_engine_and_json() -> None:
@@ -241,6 +249,17 @@ def test_run_ends_with_the_command_s_exit_code(
     assert main(["run", "a:1", "ls", "-l", "--json"]) == 0
     assert capsys.readouterr().out == "ran ['ls', '-l', '--json']\n"
     assert main(["run", "a:1", "exit 3"]) == 3
+
+
+def test_a_path_that_cannot_be_written_is_one_error(
+    engine: FakeEngine, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Saving into a folder that is not there ends with 1 and names the path, without a traceback."""
+    main(["build", "-q", "-t", "a:1", str(project)])
+    assert main(["save", "-o", str(tmp_path / "missing" / "out.tar"), "a:1"]) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert "out.tar" in printed
 
 
 def test_doctor_reports_each_part(

@@ -10,7 +10,7 @@ import dockerlab as lab
 from dockerlab import engines, notebook
 from dockerlab.context import Context
 from dockerlab.engines import ImageSummary
-from dockerlab.errors import ContextError, DockerlabError, ImageNotFoundError, RunError
+from dockerlab.errors import BuildError, ContextError, DockerlabError, ImageNotFoundError, RunError
 from tests.fake_engine import FakeEngine
 
 TWO = "FROM scratch\nRUN dd\nLABEL a=b\nRUN rm\n"
@@ -172,6 +172,12 @@ def test_run_shows_command_output_and_engine(chosen: FakeEngine) -> None:
     failed = lab.run(built, ["exit 3"])
     assert failed.exit_code == 3
     assert "exit code 3" in html(failed)
+
+
+def test_run_that_takes_too_long(chosen: FakeEngine) -> None:
+    """A command that was stopped is a short error with the next step."""
+    with pytest.raises(BuildError, match=r"stopped after 5.0 s\.\nGive it longer"):
+        lab.run(lab.build(TWO, quiet=True), "hang", timeout=5)
 
 
 @pytest.mark.parametrize(

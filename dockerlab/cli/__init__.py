@@ -42,4 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output (head, less) went away: no error, but Python must not write again on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WRONG
+    except OSError as error:
+        # A path of the user's that cannot be read or written, or a command that took too long.
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG
     return code

@@ -26,19 +26,19 @@ def show(*objects: object) -> None:
     """Show each object below the running cell."""
     from IPython.display import display
 
-    display(*objects)  # type: ignore[no-untyped-call]
+    display(*objects)
 
 
 def show_bundle(bundle: Mapping[str, Any]) -> None:
     """Show one output given as MIME type -> content."""
     from IPython.display import display
 
-    display(dict(bundle), raw=True)  # type: ignore[no-untyped-call]
+    display(dict(bundle), raw=True)
 
 
 def show_repaintable(obj: object) -> Handle:
     """Show `obj` and return the handle that repaints it."""
     from IPython.display import display
 
-    handle: Handle = display(obj, display_id=True)  # type: ignore[no-untyped-call]
+    handle: Handle = display(obj, display_id=True)
     return handle

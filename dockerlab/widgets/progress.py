@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, TextIO
 
@@ -35,6 +35,7 @@ class _Row:
     state: str  # "running" | "cached" | "ran" | "done" (nothing to run or reuse) | "failed" | "interrupted"
     seconds: float | None = None
     last: str = ""
+    began: float = field(default_factory=time.monotonic)
 
 
 class BuildProgress:
@@ -207,7 +208,7 @@ def _said(note: Note) -> str:
 
 
 def _live_row(row: _Row) -> str:
-    took = "" if row.seconds is None else human_seconds(row.seconds)
+    took = f"{time.monotonic() - row.began:.0f} s" if row.seconds is None else human_seconds(row.seconds)
     state = "<progress></progress>" if row.state == "running" else escape(row.state)
     last = f"<br><small>{escape(row.last[-120:])}</small>" if row.state == "running" and row.last else ""
     return (
