@@ -1,8 +1,7 @@
-"""The house keeps its own rules: manifest, generated files, links, scripts, imports."""
+"""The house keeps its own rules: manifest, generated files, links, scripts."""
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
@@ -17,73 +16,7 @@ from tools.course import ROOT, read_course
 from tools.course_map import README, with_map
 from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
 
-PACKAGE = ROOT / "dockerlab"
-LINUX_ONLY = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
-# The package's floors, from the bottom up; an import never points to a higher one. What is not named stands
-# with the readers of Dockerfiles, contexts and images, just above errors.
-FLOORS = (
-    ("errors", "units"),
-    (),
-    ("engines",),
-    ("analysis",),
-    ("charts", "examples"),
-    ("widgets", "checks"),
-    ("notebook", "magics", "cli", "__main__"),
-)
-READERS = 1
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-
-
-def modules() -> list[Path]:
-    """List the package's modules."""
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def imports(path: Path) -> Iterator[str]:
-    """Yield the full name of everything a module imports, at its top or later."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def part(dotted: str) -> str | None:
-    """Name the part of the package that `dockerlab.part.more` is of; None for other packages."""
-    head, _, rest = dotted.partition(".")
-    return rest.split(".")[0] if head == "dockerlab" and rest else None
-
-
-def floor(name: str) -> int:
-    """Say on which floor a part of the package stands."""
-    return next((number for number, names in enumerate(FLOORS) if name in names), READERS)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_an_import_never_points_up(path: Path) -> None:
-    """No module imports from a part of the package that stands above its own."""
-    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
-    if own == "__init__":
-        pytest.skip("the package's door opens on every floor")
-    upward = {name for name in imports(path) if (of := part(name)) and floor(of) > floor(own)}
-    assert not upward
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_only_the_embedded_engine_needs_linux(path: Path) -> None:
-    """Outside dockerlab/engines/embedded no module imports what macOS or Windows lack."""
-    if path.is_relative_to(PACKAGE / "engines" / "embedded"):
-        pytest.skip("the embedded engine is for Linux")
-    assert not LINUX_ONLY & {name.split(".")[0] for name in imports(path)}
-
-
-def test_importing_the_package_is_light() -> None:
-    """`import dockerlab` loads neither docker, plotly, requests nor IPython."""
-    heavy = ("docker", "plotly", "requests", "IPython", "ipywidgets")
-    code = f"import dockerlab, sys; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
 
 
 def names(folder: str) -> set[str]:
