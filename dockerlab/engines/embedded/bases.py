@@ -1,7 +1,109 @@
 """Base images: from the store, from a registry, or a stand-in made of Debian packages."""
-# CONTRACT (helper H5):
-#   class Bases:
-#       def __init__(self, store: Store, sandbox: Callable[[], Sandbox]) -> None
-#       def get(self, reference: str, *, on_event: OnEvent | None = None) -> Image
-#           # local image, else pull, else stand-in (Image.stand_in set to `reference`), else RegistryError
-#           # that says all three were tried and what to do.
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dockerlab.engines import Note, OnEvent
+from dockerlab.engines.embedded import standins
+from dockerlab.engines.embedded.reference import Reference
+from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.store import Store
+from dockerlab.errors import ImageNotFoundError, RegistryError
+from dockerlab.image import Image
+
+
+class Bases:
+    """Where FROM gets its images. `build` makes an image of a Dockerfile's text under a tag."""
+
+    def __init__(
+        self, store: Store, sandbox: Callable[[], Sandbox], build: Callable[[str, str], Image] | None = None
+    ) -> None:
+        self._store = store
+        self._sandbox = sandbox
+        self._build = build
+
+    def get(self, reference: str, *, on_event: OnEvent | None = None) -> Image:
+        """Return the image: the store's, else a registry's, else a stand-in (Image.stand_in is set then).
+
+        Raises RegistryError, which says what was tried and what to do.
+        """
+        try:
+            return self._store.image(reference)
+        except ImageNotFoundError:
+            name = Reference.parse(reference).familiar
+        # Here, because requests takes longer to import than a cached build takes in all.
+        from dockerlab.engines.embedded.pull import pull
+
+        try:
+            return pull(reference, self._store, on_event=on_event)
+        except RegistryError as error:
+            not_pulled = error
+        try:
+            image = self.stand_in(name, on_event=on_event, why=not_pulled.message)
+        except RegistryError as error:
+            raise RegistryError(
+                f"{name} is not in the store; {not_pulled.message}\n"
+                f"No stand-in could be made either: {error.message}",
+                hint=error.hint or not_pulled.hint,
+            ) from error
+        if image is None:
+            raise RegistryError(
+                f"{name} is not in the store; {not_pulled.message}\n"
+                f"There is no stand-in for it (there is for {', '.join(standins.references())}).",
+                hint=not_pulled.hint,
+            ) from not_pulled
+        return image
+
+    def stand_in(self, reference: str, *, on_event: OnEvent | None = None, why: str = "") -> Image | None:
+        """Return the stand-in for a reference, made once and kept; None when there is no recipe for it.
+
+        `why` is told with the first progress event. Raises RegistryError when packages cannot be had, and
+        BuildError when they cannot be set up.
+        """
+        name = Reference.parse(reference).familiar
+        recipe = standins.recipe(name)
+        if recipe is None:
+            return None
+        kept = self._kept(name)
+        if kept is not None:
+            return kept
+        tell = on_event or _ignore
+        tell(
+            Note(
+                f"{why} A stand-in for {name} is made of Debian packages, once." if why else f"Making {name}"
+            )
+        )
+        busy = "Another process has been making a stand-in for half an hour."
+        with self._store.building(), self._store.lock("stand-in", exclusive=True, timeout=1800, busy=busy):
+            kept = self._kept(name)
+            if kept is not None:
+                return kept
+            if isinstance(recipe, standins.Minbase):
+                return standins.make_minbase(recipe, name, self._store, self._sandbox(), on_event=tell)
+        # Out of the lock: its own FROM may need another stand-in.
+        return standins.make_derived(recipe, name, self._store, self._build, on_event=tell)
+
+    def _kept(self, name: str) -> Image | None:
+        try:
+            return self._store.image(standins.stand_in_name(name))
+        except ImageNotFoundError:
+            return None
+
+    def stand_in_archive(self, reference: str, *, on_event: OnEvent | None = None) -> Path | None:
+        """Return a `docker load` archive of the stand-in for a reference; None when it has no recipe.
+
+        In the archive it has a name of ours (`standins.stand_in_name`), never the real one.
+        """
+        image = self.stand_in(reference, on_event=on_event)
+        if image is None:
+            return None
+        path = self._store.root / "exports" / f"{image.id.removeprefix('sha256:')}.tar"
+        if not path.exists():
+            self._store.save([standins.stand_in_name(reference)], path)
+        return path
+
+
+def _ignore(event: object) -> None:
+    """Drop an event."""

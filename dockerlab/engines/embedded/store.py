@@ -254,6 +254,12 @@ class Store(BuildCache):
 
         return upkeep.prune(self, all=all)
 
+    def forget_layer(self, diff_id: str) -> None:
+        """Remove a layer that no image has."""
+        from dockerlab.engines.embedded import upkeep
+
+        upkeep.forget_layer(self, diff_id)
+
     def validate(self) -> list[str]:
         """Recompute every digest; return what is wrong, a sentence each, all at once."""
         from dockerlab.engines.embedded import upkeep

@@ -105,3 +105,13 @@ def validate(store: Store) -> list[str]:
             except (ImageError, StoreError) as error:
                 wrong.append(f"{name}: {error.message}")
     return wrong
+
+
+def forget_layer(store: Store, diff_id: str) -> None:
+    """Remove a layer that no image has, and what was unpacked of it."""
+    name = diff_id.removeprefix("sha256:")
+    with durable.plain_errors(store.root), store.changing() as index:
+        if name in set(_reachable(store, index["manifests"])):
+            return
+        durable.remove_tree(store.blob_path(diff_id))
+        durable.remove_tree(store.root / "index" / f"{name}.json")
