@@ -1,0 +1,279 @@
+"""RUN without namespaces: proot, on a work tree of real files.
+
+For hosts that allow neither mounts nor namespaces (Binder: an ordinary user, no new privileges, Docker's
+seccomp filter). Layers come out as under an overlay mount, owners included. It is no security boundary, and:
+
+- inside a RUN every file looks as if it were the RUN user's; only the layer has the true owners
+- a chown to the very number of our own user counts as one to the RUN's user, unless the command is one
+  of chown, chgrp, install, or a user tool, and says it
+- what a process that changed its user makes (su, gosu) belongs to the RUN's user
+- file capabilities (setcap) and supplementary groups are not kept
+- root may write anywhere whatever the modes say, as ever; so may other users in folders of root's
+- without network, the loopback interface is gone too
+- an ordinary user cannot make a device: mknod leaves an empty file that is a device in the layer
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
+from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
+from dockerlab.engines.embedded.sandbox.owners import Recorded
+from dockerlab.engines.embedded.sandbox.treediff import Differ, write_layer
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree, scan
+from dockerlab.errors import EngineError
+from dockerlab.filesystem import Tree
+from dockerlab.image import Layer
+
+NOT_FOUND = 127  # what a shell says of a command that is not there
+END_SECONDS = 15.0  # how long the supervisor may take to end every process
+HOST_TOOLS = ("bin", "lib", "lib64", "usr", "proc", "dev")  # what a shell needs, for the probe
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PROBE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The proot found on this host."""
+
+    path: str
+    version: tuple[int, ...]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What proot needs to see every call before the kernel's filter does.
+
+        From 5.2 on it handles only the calls it must; then chown would reach the supervisor with the path as
+        the guest wrote it, and a relative one could not be resolved.
+        """
+        return {"PROOT_NO_SECCOMP": "1"} if self.version >= (5, 2) else {}
+
+
+def find_proot() -> Tool:
+    """Return this host's proot. Raises EngineError that names the package when there is none."""
+    path = shutil.which("proot")
+    if path is None:
+        raise EngineError(
+            "proot is not installed, and RUN without namespaces needs it.",
+            hint="Install the package proot (Debian and Ubuntu: apt-get install proot).",
+        )
+    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    match = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
+    return Tool(path, tuple(int(part) for part in match.groups()) if match else (5, 4, 0))
+
+
+class ProotSandbox:
+    """Runs commands under proot in work trees below `work` (see the module for what it cannot do).
+
+    Raises EngineError when proot is missing or this processor is not known.
+    """
+
+    name = "proot"
+
+    def __init__(self, work: Path) -> None:
+        self._trees = work / "proot"
+        self._tool = find_proot()
+        self._machine = seccomp.machine()
+
+    def run(
+        self,
+        layers: Sequence[Layer],
+        command: Command,
+        *,
+        output: Callable[[bytes], None],
+        layer: BinaryIO | None,
+        timeout: float | None = None,
+    ) -> int:
+        """Run `command` on `layers`; see `Sandbox.run`."""
+        below = Tree.stacked((item.entries, item) for item in layers)
+        with treepool.borrow(self._trees, [item.diff_id for item in layers]) as tree:
+            tree.move(layers, below)
+            if not _findable(below, command):
+                output(f"{command.argv[0]}: not found in the image\n".encode())
+                return NOT_FOUND
+            tree.begin()
+            wanted = binds(tree, below, command.mounts)
+            points = MountPoints(tree, wanted)
+            clock = tree.scratch / "clock"
+            clock.touch()
+            began = supervise.birth(str(clock)) or clock.stat().st_ctime_ns
+            result = self._supervised(tree, command, wanted, output=output, timeout=timeout)
+            for mount in command.mounts:
+                if mount.kind == "bind" and not mount.read_only and mount.source is not None:
+                    _put_back(mount.source)
+            seen = scan(str(tree.root), skip=points.made)
+            points.remove(seen)
+            code = _exit_code(result["status"])
+            if code != 0 or layer is None:
+                tree.adopt(seen, tree.changed(seen.found), diff_id=None, entries=())
+                return code
+            user = (command.uid, command.gid)
+            differ = Differ(tree, below, seen, recorded=Recorded.read(result), user=user, began=began)
+            changes = differ.changes()
+            diff_id = write_layer(layer, tree, changes, seen)
+            tree.adopt(seen, set(changes.paths), diff_id=diff_id, entries=changes.entries)
+            return 0
+
+    def _supervised(
+        self,
+        tree: WorkTree,
+        command: Command,
+        wanted: Sequence[Bind],
+        *,
+        output: Callable[[bytes], None],
+        timeout: float | None,
+    ) -> dict[str, Any]:
+        request_file, result_file = tree.scratch / "request.json", tree.scratch / "result.json"
+        program = seccomp.program(self._machine, network=command.network)
+        request = {
+            "argv": [self._tool.path, *self._arguments(tree, command, wanted)],
+            "env": {**command.env, **self._tool.environment},
+            "filter": base64.b64encode(program).decode(),
+            "seccomp": self._machine.numbers["seccomp"],
+            "calls": {
+                self._machine.numbers[name]: name
+                for name in (*seccomp.CHOWNS, *seccomp.MKNODS)
+                if name in self._machine.numbers
+            },
+            "root": str(tree.root),
+            "uid": command.uid,
+            "gid": command.gid,
+            "result": str(result_file),
+        }
+        request_file.write_text(json.dumps(request), encoding="utf-8")
+        with _stdin(tree, command.stdin) as stdin:
+            life_read, life_write = os.pipe()
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", supervise.__file__, str(request_file), str(life_read)],
+                    stdin=stdin,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(life_read,),
+                    start_new_session=True,
+                )
+            finally:
+                os.close(life_read)
+        try:
+            _pump(process, output, timeout)
+            process.wait()
+        finally:
+            os.close(life_write)
+            _end(process)
+        if not result_file.exists():
+            raise EngineError(
+                f"What watches over proot ended with exit code {process.returncode} and no result.",
+                hint="Run it again; if it happens again, use Docker for this Dockerfile.",
+            )
+        return dict(json.loads(result_file.read_text(encoding="utf-8")))
+
+    def _arguments(self, tree: WorkTree, command: Command, wanted: Sequence[Bind]) -> list[str]:
+        identity = ["-0"] if (command.uid, command.gid) == (0, 0) else ["-i", f"{command.uid}:{command.gid}"]
+        options = [*identity, "-r", str(tree.root), "-w", command.cwd]
+        for bind in wanted:
+            options += ["-b", f"{bind.source}:/{bind.target}"]
+        return [*options, *command.argv]
+
+
+def probe(work: Path) -> str | None:
+    """Try a real RUN under proot; return why it does not work here, or None when it does."""
+    try:
+        sandbox = ProotSandbox(work)
+    except EngineError as error:
+        return str(error)
+    with tempfile.TemporaryDirectory(dir=_made(work)) as folder:
+        tree = WorkTree(Path(folder))
+        tree.load()
+        said: list[bytes] = []
+        shell = Command(("/bin/sh", "-c", "echo $((6 * 7)); chown 7:7 /; exit 3"), {"PATH": DEFAULT_PATH})
+        host = [Bind(Path("/") / name, name) for name in HOST_TOOLS if (Path("/") / name).exists()]
+        try:
+            result = sandbox._supervised(tree, shell, host, output=said.append, timeout=_PROBE_SECONDS)
+        except (EngineError, OSError) as error:
+            return f"proot does not work here: {error}"
+        text = b"".join(said).decode(errors="replace").strip()
+        if _exit_code(result["status"]) != 3 or text != "42":
+            return f"proot does not work here: {text or 'it said nothing'}"
+        if [row[:2] for row in result["owners"].values()] != [[7, 7]]:
+            return "proot works here, but the kernel did not report a chown (seccomp user notification)."
+    return None
+
+
+def _made(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _findable(tree: Tree, command: Command) -> bool:
+    name = command.argv[0]
+    if "/" in name:
+        places = [name if name.startswith("/") else f"{command.cwd}/{name}"]
+    else:
+        places = [f"{folder}/{name}" for folder in command.env.get("PATH", DEFAULT_PATH).split(":")]
+    mounted = tuple(mount.target.rstrip("/") + "/" for mount in command.mounts)
+    return any(place.startswith(mounted) or tree.resolve(place) in tree for place in places)
+
+
+def _put_back(source: Path) -> None:
+    """Make a folder again that the guest removed: a mount point cannot be removed."""
+    if not source.exists():
+        source.mkdir(parents=True)
+
+
+@contextmanager
+def _stdin(tree: WorkTree, data: bytes) -> Iterator[int | IO[bytes]]:
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    path = tree.scratch / "stdin"
+    path.write_bytes(data)
+    with path.open("rb") as stream:
+        yield stream
+
+
+def _pump(process: subprocess.Popen[bytes], output: Callable[[bytes], None], timeout: float | None) -> None:
+    """Hand on output until every process has closed it. Raises TimeoutError after `timeout` seconds."""
+    if process.stdout is None:
+        raise EngineError("the supervisor has no output pipe")
+    deadline = None if timeout is None else time.monotonic() + timeout
+    handle = process.stdout.fileno()
+    while True:
+        left = None if deadline is None else deadline - time.monotonic()
+        if (left is not None and left <= 0) or not select.select([handle], [], [], left)[0]:
+            raise TimeoutError(f"the command ran for more than {timeout:g} seconds")
+        data = os.read(handle, 1 << 16)
+        if not data:
+            return
+        output(data)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the supervisor to end every process, which it does once its life pipe is closed."""
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
