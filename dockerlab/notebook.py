@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dockerlab import engines
-from dockerlab.analysis.history import image_of, name_of, rows, stand_in_of
 from dockerlab.context import Context, File
 from dockerlab.dockerfile import Dockerfile
-from dockerlab.engines import Build, Builder, Engine, ImageSummary, Ran
+from dockerlab.engines import Build, Builder, Engine
 from dockerlab.errors import BuildError, ContextError, DockerlabError
 from dockerlab.image import Image
-from dockerlab.units import count, human_bytes, human_seconds
+from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
+from dockerlab.widgets.listings import (
+    OWN_PREFIX,
+    Output,
+    Status,
+    bases_at_hand,
+    history_table,
+    images_table,
+)
 from dockerlab.widgets.prediction import Option, Prediction
 from dockerlab.widgets.progress import BuildProgress, PlainLog, show_live
 from dockerlab.widgets.table import Table
@@ -25,7 +31,6 @@ from dockerlab.widgets.table import Table
 if TYPE_CHECKING:
     from dockerlab.charts import Picture
 
-OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
 
 Subject = Build | Image | str  # a str is a reference, looked up in the engine
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
@@ -107,36 +112,6 @@ def history(x: Subject, *, full: bool = False, engine: str | Engine | None = Non
     return history_table(subject, full=full, made_by=made_by)
 
 
-def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
-    """Return the history of a build or an image as a table; `made_by` is the engine its caption names."""
-    image = image_of(subject)
-    found = rows(subject)
-    stand_in = stand_in_of(subject)
-    facts = [
-        count(len(found), "history row"),
-        count(len(image.layers), "layer")
-        + (f" ({image.base_layers} from the base)" if image.base_layers else ""),
-        f"{human_bytes(sum(row.size_unpacked for row in found))} unpacked",
-        *([made_by] if made_by else []),
-        *([f"base {stand_in} (stand-in)"] if stand_in else []),
-    ]
-    return Table(
-        f"{name_of(subject)}: {', '.join(facts)}",
-        ("line", "instruction", "layer", "size"),
-        tuple(
-            (
-                str(row.line) if row.line is not None else "base" if row.base else "",
-                row.created_by if full else row.text,
-                short_id(row.diff_id) if row.diff_id else "no layer",
-                human_bytes(row.size_unpacked) if row.diff_id else "",
-            )
-            for row in found
-        ),
-        right=("line", "size"),
-        code=("instruction",),
-    )
-
-
 def layers(x: Subject, *, engine: str | Engine | None = None) -> Picture:
     """Draw the stack of layers of a build, an image, or a reference."""
     from dockerlab import charts
@@ -159,86 +134,16 @@ def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
     return charts.ledger_by_layer(account(_build_or_image(x, engine)))
 
 
-@dataclass(frozen=True)
-class Status:
-    """Which engine builds here, why, and which base images it holds already."""
-
-    engine: str
-    why: str
-    bases: tuple[ImageSummary, ...]
-
-    def __repr__(self) -> str:
-        names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in self.bases]
-        held = (
-            f"Bases at hand: {', '.join(names)}."
-            if names
-            else "No base image yet: the first build fetches it."
-        )
-        return f"Engine: {self.engine}. {_sentence(self.why)} {held}"
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": f"<div>{escape(repr(self))}</div>"}
-
-
 def status(*, engine: str | Engine | None = None) -> Status:
     """Say in one line which engine is used, why, and which bases are at hand (real or stand-in)."""
     chosen, why = find_engine(engine)
     return Status(chosen.describe(), why, bases_at_hand(chosen))
 
 
-def bases_at_hand(engine: Engine) -> tuple[ImageSummary, ...]:
-    """Return the base images that `engine` holds: those that are not builds of a lesson."""
-    return tuple(
-        sorted(
-            (one for one in engine.images() if _is_base(one)),
-            key=lambda one: (one.stand_in or "", one.reference),
-        )
-    )
-
-
 def images(*, engine: str | Engine | None = None) -> Table:
     """List the images the engine keeps for this course. Sizes are unpacked bytes."""
     chosen, _ = find_engine(engine)
-    kept = chosen.images()
-    return Table(
-        f"{count(len(kept), 'image')}, {chosen.describe()}",
-        ("reference", "id", "layers", "size", "stand-in for"),
-        tuple(
-            (
-                one.reference,
-                short_id(one.id),
-                str(one.layers),
-                human_bytes(one.size_unpacked),
-                one.stand_in or "",
-            )
-            for one in kept
-        ),
-        right=("layers", "size"),
-        code=("reference",),
-    )
-
-
-@dataclass(frozen=True)
-class Output(Ran):
-    """What a command in an image printed, and how it ended."""
-
-    command: str = ""
-    where: str = ""  # "two_runs, embedded (namespaces)"
-
-    def __str__(self) -> str:
-        return self.output
-
-    def __repr__(self) -> str:
-        return f"{self._heading}\n{self.output}".rstrip("\n")
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        html = f"<div>{escape(self._heading)}<pre>{escape(self.output)}</pre></div>"
-        return {"text/plain": repr(self), "text/html": html}
-
-    @property
-    def _heading(self) -> str:
-        ended = "" if self.exit_code == 0 else f", exit code {self.exit_code}"
-        return f"$ {self.command}    ({self.where}{ended})"
+    return images_table(chosen.images(), engine=chosen.describe())
 
 
 def run(
@@ -333,17 +238,3 @@ def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
 
 def _reference(image: Image) -> str:
     return image.reference or image.id
-
-
-def short_id(digest: str) -> str:
-    """Return the first twelve digits of a digest, as Docker shows ids."""
-    return digest.removeprefix("sha256:")[:12]
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith(".") else f"{text}."
-
-
-def _is_base(summary: ImageSummary) -> bool:
-    return not summary.reference.startswith(OWN_PREFIX) or summary.reference == summary.stand_in

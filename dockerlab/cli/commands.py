@@ -13,10 +13,11 @@ from dockerlab.cli import shapes
 from dockerlab.context import Context
 from dockerlab.engines import Event, OnEvent
 from dockerlab.errors import ContextError
+from dockerlab.notebook import read_dockerfile
 from dockerlab.options import key_values, read_secrets
 from dockerlab.units import count, human_bytes, human_seconds
+from dockerlab.widgets.listings import history_table, images_table
 from dockerlab.widgets.progress import BuildProgress, PlainLog
-from dockerlab.widgets.table import Table
 
 
 def doctor(args: Namespace) -> int:
@@ -69,8 +70,6 @@ def build(args: Namespace) -> int:
 
 def history(args: Namespace) -> int:
     """List an image's history rows, newest first, as Docker does."""
-    from dockerlab.notebook import history_table
-
     engine, _ = engines.choose(args.engine)
     image = engine.image(args.image)
     table = history_table(image, full=args.no_trunc, made_by=engine.describe())
@@ -83,22 +82,7 @@ def images(args: Namespace) -> int:
     """List the images that are kept."""
     engine, _ = engines.choose(args.engine)
     kept = engine.images()
-    table = Table(
-        f"{count(len(kept), 'image')}, {engine.describe()}",
-        ("REFERENCE", "ID", "LAYERS", "UNPACKED", "CREATED", "STAND-IN FOR"),
-        tuple(
-            (
-                one.reference,
-                one.id.removeprefix("sha256:")[:12],
-                str(one.layers),
-                human_bytes(one.size_unpacked),
-                one.created[:10],
-                one.stand_in or "",
-            )
-            for one in kept
-        ),
-        right=("LAYERS", "UNPACKED"),
-    )
+    table = images_table(kept, engine=engine.describe())
     _print(args, shapes.images_shape(kept, engine.describe()), table.text())
     return 0
 
@@ -172,8 +156,6 @@ def _json_event(event: Event) -> None:
 
 def _dockerfile(args: Namespace) -> tuple[str, str]:
     """Return the Dockerfile's text, and its name as seen from the context (for its own .dockerignore)."""
-    from dockerlab.notebook import read_dockerfile
-
     if args.file == "-":
         return sys.stdin.read(), "Dockerfile"
     if not args.context.is_dir():

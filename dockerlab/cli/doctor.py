@@ -13,6 +13,7 @@ from typing import Any
 from dockerlab import engines
 from dockerlab.errors import DockerlabError
 from dockerlab.units import human_bytes
+from dockerlab.widgets.listings import bases_at_hand
 
 ANSWER_SECONDS = 5.0  # how long a program or a registry may take to answer
 LOW_SPACE = 2_000_000_000  # bytes: the course's builds with Debian, Python and Node bases fit below this
@@ -73,8 +74,6 @@ def _engine(name: str | None) -> Finding:
 
 
 def _bases(name: str | None) -> Finding:
-    from dockerlab.notebook import bases_at_hand
-
     try:
         held = bases_at_hand(engines.choose(name)[0])
     except DockerlabError as error:

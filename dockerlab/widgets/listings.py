@@ -1,0 +1,135 @@
+"""What an engine has, and what an image is made of, as tables and one-line answers that name the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from dockerlab.analysis.history import image_of, name_of, rows, stand_in_of
+from dockerlab.engines import Build, Engine, ImageSummary, Ran
+from dockerlab.image import Image
+from dockerlab.units import count, human_bytes
+from dockerlab.widgets.table import Table
+
+OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
+
+
+def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
+    """Return the history of a build or an image as a table; `made_by` is the engine its caption names."""
+    image = image_of(subject)
+    found = rows(subject)
+    stand_in = stand_in_of(subject)
+    facts = [
+        count(len(found), "history row"),
+        count(len(image.layers), "layer")
+        + (f" ({image.base_layers} from the base)" if image.base_layers else ""),
+        f"{human_bytes(sum(row.size_unpacked for row in found))} unpacked",
+        *([made_by] if made_by else []),
+        *([f"base {stand_in} (stand-in)"] if stand_in else []),
+    ]
+    return Table(
+        f"{name_of(subject)}: {', '.join(facts)}",
+        ("line", "instruction", "layer", "size"),
+        tuple(
+            (
+                str(row.line) if row.line is not None else "base" if row.base else "",
+                row.created_by if full else row.text,
+                short_id(row.diff_id) if row.diff_id else "no layer",
+                human_bytes(row.size_unpacked) if row.diff_id else "",
+            )
+            for row in found
+        ),
+        right=("line", "size"),
+        code=("instruction",),
+    )
+
+
+def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
+    """Return kept images as a table; `engine` is the one its caption names."""
+    return Table(
+        f"{count(len(kept), 'image')}, {engine}",
+        ("reference", "id", "layers", "unpacked", "created", "stand-in for"),
+        tuple(
+            (
+                one.reference,
+                short_id(one.id),
+                str(one.layers),
+                human_bytes(one.size_unpacked),
+                one.created[:10],
+                one.stand_in or "",
+            )
+            for one in kept
+        ),
+        right=("layers", "unpacked"),
+        code=("reference",),
+    )
+
+
+@dataclass(frozen=True)
+class Status:
+    """Which engine builds here, why, and which base images it holds already."""
+
+    engine: str
+    why: str
+    bases: tuple[ImageSummary, ...]
+
+    def __repr__(self) -> str:
+        names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in self.bases]
+        held = (
+            f"Bases at hand: {', '.join(names)}."
+            if names
+            else "No base image yet: the first build fetches it."
+        )
+        return f"Engine: {self.engine}. {_sentence(self.why)} {held}"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": f"<div>{escape(repr(self))}</div>"}
+
+
+def bases_at_hand(engine: Engine) -> tuple[ImageSummary, ...]:
+    """Return the base images that `engine` holds: those that are not builds of a lesson."""
+    return tuple(
+        sorted(
+            (one for one in engine.images() if _is_base(one)),
+            key=lambda one: (one.stand_in or "", one.reference),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Output(Ran):
+    """What a command in an image printed, and how it ended."""
+
+    command: str = ""
+    where: str = ""  # "two_runs, embedded (namespaces)"
+
+    def __str__(self) -> str:
+        return self.output
+
+    def __repr__(self) -> str:
+        return f"{self._heading}\n{self.output}".rstrip("\n")
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        html = f"<div>{escape(self._heading)}<pre>{escape(self.output)}</pre></div>"
+        return {"text/plain": repr(self), "text/html": html}
+
+    @property
+    def _heading(self) -> str:
+        ended = "" if self.exit_code == 0 else f", exit code {self.exit_code}"
+        return f"$ {self.command}    ({self.where}{ended})"
+
+
+def short_id(digest: str) -> str:
+    """Return the first twelve digits of a digest, as Docker shows ids."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith(".") else f"{text}."
+
+
+def _is_base(summary: ImageSummary) -> bool:
+    return not summary.reference.startswith(OWN_PREFIX) or summary.reference == summary.stand_in
