@@ -134,7 +134,7 @@ class Apt:
         self.architecture = self._output(["dpkg", "--print-architecture"]).strip()
 
     def fetch(self, say: Callable[[str], None]) -> list[Path]:
-        """Download the packages of a minimal system; return the .deb files. `say` hears what is being done."""
+        """Download the packages of a minimal system; return the .deb files. `say` hears what is done."""
         self._configure()
         say(f"reading Debian's package lists ({self._suite})")
         try:

@@ -89,10 +89,12 @@ _LEFTOVERS = (
     "var/lib/dpkg/lock",
     "var/lib/dpkg/lock-frontend",
     "var/lib/dpkg/triggers/Lock",
-    "var/lib/systemd/random-seed",
+    "var/cache/debconf/config.dat-old",
+    "var/cache/debconf/passwords.dat-old",
+    "var/cache/debconf/templates.dat-old",
+    "var/cache/ldconfig/aux-cache",
 )
-_EMPTIED = ("dev", "proc", "sys", "run", "tmp", "var/tmp", "var/log", "var/lib/apt/lists", "var/cache/apt")
-_EMPTIED_TOO = ("var/cache/ldconfig", "var/cache/debconf")
+_EMPTIED = ("dev/", "proc/", "sys/", "run/", "tmp/", "var/tmp/", "var/lib/apt/lists/", "var/cache/apt/")
 _KEPT_FOLDERS = {
     "run/lock",
     "var/cache/apt/archives",
@@ -288,8 +290,7 @@ def _squashed(store: Store, layers: Iterable[Layer], found: Mirrors, *, suite: s
 
 
 def _is_leftover(path: str) -> bool:
-    if path in _LEFTOVERS:
-        return True
     if path in _KEPT_FOLDERS:
         return False
-    return path.startswith(tuple(f"{folder}/" for folder in (*_EMPTIED, *_EMPTIED_TOO)))
+    log = path.startswith("var/log/") and path.endswith(".log")
+    return log or path in _LEFTOVERS or path.startswith(_EMPTIED)
