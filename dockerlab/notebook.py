@@ -221,7 +221,7 @@ def default_tag(name: str) -> str:
 
     Rules: lower case letters, digits, single separators (distribution reference grammar, "path-component").
     """
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     return f"{OWN_PREFIX}{plain or 'image'}:latest"
 
 

@@ -38,7 +38,7 @@ def html(shown: object) -> str:
 def test_build_names_the_build(engine: FakeEngine) -> None:
     """The learner's name goes on the build, and into the reference that keeps it."""
     built = lab.build(TWO, name="Two_Runs", engine=engine, quiet=True)
-    assert (built.name, built.image.reference) == ("Two_Runs", "dockerlab/two-runs:latest")
+    assert (built.name, built.image.reference) == ("Two_Runs", "dockerlab/two_runs:latest")
     assert built.layers_added == 2
 
 
@@ -139,13 +139,13 @@ def test_history_of_a_reference(chosen: FakeEngine) -> None:
 def test_status_is_one_line(tmp_path: Path) -> None:
     """Status names the engine, why it was chosen, and bases."""
     bases = [
-        ImageSummary("debian:trixie-slim", "sha256:1", "", 1, 1, stand_in="debian:trixie-slim"),
+        ImageSummary("dockerlab/stand-in:debian-x", "sha256:1", "", 1, 1, stand_in="debian:x"),
         ImageSummary("alpine:3", "sha256:2", "", 1, 1),
-        ImageSummary("dockerlab/two:latest", "sha256:3", "", 1, 1, stand_in="debian:trixie-slim"),
+        ImageSummary("dockerlab/two:latest", "sha256:3", "", 1, 1, stand_in="debian:x"),
     ]
     status = lab.status(engine=FakeEngine(tmp_path, bases=bases))
     assert repr(status) == (
-        "Engine: fake engine. It was passed in. Bases at hand: alpine:3, debian:trixie-slim (stand-in)."
+        "Engine: fake engine. It was passed in. Bases at hand: alpine:3, debian:x (stand-in)."
     )
     assert repr(status) in html(status)
 
@@ -183,8 +183,8 @@ def test_run_that_takes_too_long(chosen: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("name", "tag"),
     [
-        ("two_runs", "dockerlab/two-runs:latest"),
-        ("_X__y", "dockerlab/x-y:latest"),
+        ("two_runs", "dockerlab/two_runs:latest"),
+        ("_X__y", "dockerlab/x_y:latest"),
         ("ü", "dockerlab/image:latest"),
     ],
 )

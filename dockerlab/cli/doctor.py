@@ -13,7 +13,7 @@ from typing import Any
 from dockerlab import engines
 from dockerlab.errors import DockerlabError
 from dockerlab.units import human_bytes
-from dockerlab.widgets.listings import bases_at_hand
+from dockerlab.widgets.listings import base_names, bases_at_hand
 
 ANSWER_SECONDS = 5.0  # how long a program or a registry may take to answer
 LOW_SPACE = 2_000_000_000  # bytes: the course's builds with Debian, Python and Node bases fit below this
@@ -78,8 +78,7 @@ def _bases(name: str | None) -> Finding:
         held = bases_at_hand(engines.choose(name)[0])
     except DockerlabError as error:
         return _refused("bases", error)
-    names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in held]
-    return Finding("bases", True, ", ".join(names) or "none yet; the first build fetches them")
+    return Finding("bases", True, ", ".join(base_names(held)) or "none yet; the first build fetches them")
 
 
 def _docker() -> Finding:

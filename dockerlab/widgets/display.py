@@ -24,21 +24,21 @@ def in_kernel() -> bool:
 
 def show(*objects: object) -> None:
     """Show each object below the running cell."""
-    from IPython.display import display
-
-    display(*objects)
+    _display()(*objects)
 
 
 def show_bundle(bundle: Mapping[str, Any]) -> None:
     """Show one output given as MIME type -> content."""
-    from IPython.display import display
-
-    display(dict(bundle), raw=True)
+    _display()(dict(bundle), raw=True)
 
 
 def show_repaintable(obj: object) -> Handle:
     """Show `obj` and return the handle that repaints it."""
+    handle: Handle = _display()(obj, display_id=True)
+    return handle
+
+
+def _display() -> Any:
     from IPython.display import display
 
-    handle: Handle = display(obj, display_id=True)
-    return handle
+    return display

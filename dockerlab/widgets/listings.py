@@ -13,6 +13,7 @@ from dockerlab.image import Image
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
 
+STAND_IN_PREFIX = "dockerlab/stand-in:"
 OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
 
 
@@ -76,7 +77,7 @@ class Status:
     bases: tuple[ImageSummary, ...]
 
     def __repr__(self) -> str:
-        names = [f"{base.reference} (stand-in)" if base.stand_in else base.reference for base in self.bases]
+        names = base_names(self.bases)
         held = (
             f"Bases at hand: {', '.join(names)}."
             if names
@@ -93,7 +94,7 @@ def bases_at_hand(engine: Engine) -> tuple[ImageSummary, ...]:
     return tuple(
         sorted(
             (one for one in engine.images() if _is_base(one)),
-            key=lambda one: (one.stand_in or "", one.reference),
+            key=lambda one: one.stand_in or one.reference,
         )
     )
 
@@ -126,10 +127,17 @@ def short_id(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12]
 
 
+def base_names(bases: Sequence[ImageSummary]) -> list[str]:
+    """Return the references of bases as FROM writes them, stand-ins marked."""
+    return [f"{base.stand_in} (stand-in)" if base.stand_in else base.reference for base in bases]
+
+
 def _sentence(text: str) -> str:
     text = text.strip()
     return text if text.endswith(".") else f"{text}."
 
 
 def _is_base(summary: ImageSummary) -> bool:
-    return not summary.reference.startswith(OWN_PREFIX) or summary.reference == summary.stand_in
+    if summary.reference.startswith(STAND_IN_PREFIX):
+        return True
+    return not summary.reference.startswith(OWN_PREFIX) and not summary.stand_in
