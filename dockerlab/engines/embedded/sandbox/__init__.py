@@ -70,7 +70,7 @@ class Sandbox(Protocol):
 def choose(work: Path) -> Sandbox:
     """Return the best sandbox that really works here, found by trying; `work` is a folder it may keep.
 
-    $DOCKERLAB_SANDBOX is "auto" (the default), "namespaces" or "proot". Raises EngineError naming what is missing.
+    $DOCKERLAB_SANDBOX is "auto" (the default), "namespaces" or "proot". Raises EngineError (what to install).
     """
     wanted = os.environ.get("DOCKERLAB_SANDBOX") or "auto"
     if wanted not in _CHOICES:

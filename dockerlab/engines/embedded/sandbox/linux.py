@@ -50,6 +50,11 @@ SECCOMP_MODE_FILTER = 2
 CAP_SYS_ADMIN = 21
 CAP_LAST = 63  # what the two 32-bit words of capset(2) can hold
 _CAPABILITY_VERSION_3 = 0x20080522
+# netdevice(7)
+_AF_INET = 2
+_SOCK_DGRAM = 2
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 1
 # seccomp(2): what a filter says, and where it looks in struct seccomp_data
 SECCOMP_RET_ALLOW = 0x7FFF0000
 SECCOMP_RET_ERRNO = 0x00050000
@@ -191,6 +196,15 @@ def set_hostname(name: str) -> None:
     """Call sethostname(2)."""
     text = os.fsencode(name)
     check(libc.sethostname(text, ctypes.c_size_t(len(text))), "sethostname")
+
+
+def raise_loopback() -> None:
+    """Turn on `lo`, which a new network namespace has, but down (netdevice(7), SIOCSIFFLAGS)."""
+    fd = check(libc.socket(_AF_INET, _SOCK_DGRAM, 0), "socket")
+    try:
+        check(libc.ioctl(fd, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", _IFF_UP)), "set lo up")
+    finally:
+        os.close(fd)
 
 
 def prctl(option: int, *arguments: int | bytes) -> int:

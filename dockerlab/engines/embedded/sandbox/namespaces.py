@@ -124,9 +124,12 @@ class NamespaceSandbox:
         while True:
             folder = self._runs / secrets.token_hex(8)
             folder.mkdir()
-            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # a cleaner took it for one left behind
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if folder.exists():  # else a cleaner was quicker than the lock
+            if folder.exists():
                 break
             os.close(fd)
         try:

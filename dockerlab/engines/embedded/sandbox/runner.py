@@ -5,7 +5,7 @@ only what it must: every RUN waits for it. Its mounts are in its own mount names
 is, whatever ended it.
 """
 # pathlib would take longer to import than all the mounts take:
-# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH112, PTH116, PTH120, PTH211
+# ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH116, PTH120, PTH211
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def main(request: int, status: int, leash: int) -> None:
 
 
 def _run(spec: Spec, leash: int) -> str:
-    os.umask(0)
+    os.umask(0o022)
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     os.chdir(spec["folder"])
@@ -125,7 +125,9 @@ def _missing(targets: list[str]) -> list[str]:
 
 def _make_targets(spec: Spec) -> None:
     for folder in ("/proc", "/dev", "/sys"):
-        os.makedirs(os.path.realpath(folder), 0o755, exist_ok=True)
+        if os.path.islink(folder):
+            raise OSError(errno.ELOOP, "the image has a symbolic link where a folder must be", folder)
+        os.makedirs(folder, 0o755, exist_ok=True)
     for bind in spec["binds"]:
         place = os.path.realpath(bind["target"])
         if bind["folder"]:
@@ -168,10 +170,13 @@ def _become(spec: Spec, made: set[str], leash: int, trouble: int) -> NoReturn:
             os._exit(1)
         os.setsid()
         linux.unshare(linux.CLONE_NEWNS)  # so that the mount points can be removed outside of it
+        os.umask(0)
         _enter_root(spec, made)
-        linux.set_hostname(docker.HOSTNAME)
-        linux.default_signals()
         os.umask(0o022)
+        linux.set_hostname(docker.HOSTNAME)
+        if not spec["network"]:
+            linux.raise_loopback()
+        linux.default_signals()
         os.chdir(spec["cwd"])
         linux.install_filter(
             linux.error_filter(
@@ -180,6 +185,9 @@ def _become(spec: Spec, made: set[str], leash: int, trouble: int) -> NoReturn:
             )
         )
         linux.limit_capabilities(docker.CAPABILITIES)
+        for stream in (0, 1, 2):
+            if not stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.fchown(stream, spec["uid"], -1)  # else `> /dev/stdout` is refused to other users than root
         os.setgroups(list(dict.fromkeys([spec["gid"], *spec["groups"]])))
         os.setresgid(spec["gid"], spec["gid"], spec["gid"])
         if spec["uid"]:
@@ -235,10 +243,10 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
         _bind(sources["/sys/fs/cgroup"], "/sys/fs/cgroup")
         linux.make_read_only("/sys/fs/cgroup")
     for bind in spec["binds"]:
-        source, target = bind["source"], bind["target"]
+        # While the old root lies on top of this one, the kernel takes ".." for a way to it; realpath does not.
+        source, target = bind["source"], os.path.realpath(bind["target"])
         if source is None:
-            existing = os.path.realpath(target) not in made
-            mode = stat.S_IMODE(os.stat(target).st_mode) if existing else 0o1777
+            mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
             linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}")
         else:
             _bind(sources[source], target)
