@@ -101,6 +101,16 @@ def find_chromium() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
+def missing() -> str | None:
+    """Say what keeps a browser from being driven here, or None when nothing does."""
+    if find_chromium() is None:
+        return "no Chromium here: install it, or name one in CHROMIUM"
+    driver = subprocess.run(
+        [sys.executable, "-m", "playwright", "--version"], capture_output=True, text=True, check=False
+    )
+    return f"Playwright does not start: {driver.stderr.strip()}" if driver.returncode else None
+
+
 def free_port() -> int:
     """Return a TCP port of loopback that nobody listens on now."""
     with socket.socket() as listener:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.browser import Theme, chromium, find_chromium, serve, visit
+from tools.browser import Theme, chromium, missing, serve, visit
 from tools.course import ROOT
 
 
@@ -19,8 +19,8 @@ def main() -> int:
     parser.add_argument("--to", type=Path, default=ROOT / ".lab" / "look", help="folder for the screenshots")
     parser.add_argument("--theme", choices=["light", "dark", "both"], default="both")
     options = parser.parse_args()
-    if find_chromium() is None:
-        print("No Chromium here: install it, or name one in CHROMIUM.", file=sys.stderr)
+    if reason := missing():
+        print(reason, file=sys.stderr)
         return 1
     themes: tuple[Theme, ...] = ("light", "dark") if options.theme == "both" else (options.theme,)
     wrong = False

@@ -42,11 +42,12 @@ if linux && ! docker_answers; then
         need debian-archive-keyring
 fi
 
-if [ "$want" = test ] && linux && [ -z "${CHROMIUM:-}" ] && ! have chromium; then
-    # Ubuntu's chromium is a snap, which does not work in a container: the browser tests are skipped there.
-    if [ -r /etc/os-release ] && grep -q '^ID=debian' /etc/os-release; then
-        optional="chromium"
-    fi
+# The browser tests drive Chromium through Playwright, whose own node needs libatomic. Ubuntu's chromium is a snap, which
+# does not work in a container: they are skipped there, as they are wherever these two are missing.
+if [ "$want" = test ] && [ -r /etc/os-release ] && grep -q '^ID=debian' /etc/os-release; then
+    [ -n "${CHROMIUM:-}" ] || have chromium || optional="chromium"
+    set -- /usr/lib/*/libatomic.so.1
+    [ -e "$1" ] || optional="${optional:+$optional }libatomic1"
 fi
 
 [ -n "$missing$optional" ] || exit 0

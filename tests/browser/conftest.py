@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.browser import chromium, find_chromium, serve
+from tools.browser import chromium, missing, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a copy of the course (JupyterLab saves what it runs); the value is the address."""
     copy = tmp_path_factory.mktemp("course")
     for folder in ("notebooks", "exercises", "solutions"):
@@ -33,8 +33,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Start Chromium, or skip where there is none."""
-    if find_chromium() is None:
-        pytest.skip("no Chromium here: install it, or name one in CHROMIUM")
+    if reason := missing():
+        pytest.skip(reason)
     with chromium() as started:
         yield started
 
