@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import ImageNotFoundError, RegistryError
 from dockerlab.image import Image
+
+_ASK_AGAIN = 600.0  # seconds; until then a stand-in that is there is used without asking the registry
 
 
 class Bases:
@@ -33,6 +36,10 @@ class Bases:
             return self._store.image(reference)
         except ImageNotFoundError:
             name = Reference.parse(reference).familiar
+        if self._registry_was_silent(name):
+            kept = self._kept(name)
+            if kept is not None:
+                return kept
         # Here, because requests takes longer to import than a cached build takes in all.
         from dockerlab.engines.embedded.pull import pull
 
@@ -40,6 +47,7 @@ class Bases:
             return pull(reference, self._store, on_event=on_event)
         except RegistryError as error:
             not_pulled = error
+            self._store.put_step(_silent_key(name), {"asked": time.time()})
         try:
             image = self.stand_in(name, on_event=on_event, why=not_pulled.message)
         except RegistryError as error:
@@ -85,6 +93,11 @@ class Bases:
         # Out of the lock: its own FROM may need another stand-in.
         return standins.make_derived(recipe, name, self._store, self._build, on_event=tell)
 
+    def _registry_was_silent(self, name: str) -> bool:
+        """Tell whether the registry could not give this image a short while ago, to any process."""
+        asked = (self._store.step(_silent_key(name)) or {}).get("asked", 0)
+        return 0 <= time.time() - float(asked) < _ASK_AGAIN
+
     def _kept(self, name: str) -> Image | None:
         try:
             return self._store.image(standins.stand_in_name(name))
@@ -103,6 +116,10 @@ class Bases:
         if not path.exists():
             self._store.save([standins.stand_in_name(reference)], path)
         return path
+
+
+def _silent_key(name: str) -> str:
+    return f"not pulled: {name}"
 
 
 def _ignore(event: object) -> None:

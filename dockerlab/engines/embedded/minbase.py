@@ -20,6 +20,7 @@ from dockerlab.engines.embedded.layertar import LayerWriter, in_order
 from dockerlab.engines.embedded.registry import platform
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.embedded.trust import FOLDER, own_certificates
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree
 from dockerlab.image import STAND_IN, BlobLayer, Image, Layer
@@ -286,6 +287,12 @@ def _squashed(store: Store, layers: Iterable[Layer], found: Mirrors, *, suite: s
     keys = next((f"/{keyring}{end}" for end in (".pgp", ".gpg") if f"{keyring}{end}" in tree), "")
     sources = found.sources(suite, keyring=keys)
     files.append(_file("etc/apt/sources.list.d/debian.sources", sources, newest))
+    certificates = own_certificates()
+    if certificates:
+        files.append((Entry(FOLDER, "dir", 0o755, mtime=newest), b""))
+    for number, pem in enumerate(certificates, 1):
+        # ca-certificates is not in this image: when it is installed it takes these in.
+        files.append(_file(f"{FOLDER}/dockerlab-{number}.crt", pem.decode("ascii"), newest))
     return _written(store, files)
 
 

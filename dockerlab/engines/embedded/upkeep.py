@@ -60,11 +60,11 @@ def prune(store: Store, *, all: bool = False) -> int:
 
 
 def _unpacked(work: Path, needed: set[str], depth: int = 2) -> Iterator[Path]:
-    """Yield the folders below `work` that a sandbox named after a layer that is no longer there."""
+    """Yield what sandboxes unpacked: folders of layers that are no longer there, and proot's work trees."""
     for item in os.scandir(work):
         found = _HEX.search(item.name)
-        if found:
-            if found[0] not in needed:
+        if found or item.name.startswith("tree-"):
+            if not found or found[0] not in needed:
                 yield Path(item.path)
         elif depth and item.is_dir(follow_symlinks=False):
             yield from _unpacked(Path(item.path), needed, depth - 1)
@@ -115,3 +115,5 @@ def forget_layer(store: Store, diff_id: str) -> None:
             return
         durable.remove_tree(store.blob_path(diff_id))
         durable.remove_tree(store.root / "index" / f"{name}.json")
+        for path in store.work.glob(f"*/{name}"):
+            durable.remove_tree(path)
