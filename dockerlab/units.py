@@ -25,6 +25,8 @@ def human_seconds(seconds: float) -> str:
     """Return a duration in seconds as '4 ms', '0.35 s', '12.3 s', '1 min 15 s' or '2 h 5 min'."""
     if seconds < 0:
         return f"-{human_seconds(-seconds)}"
+    if not seconds:
+        return "0 s"
     if seconds < 0.0995:
         return f"{round(seconds * 1000)} ms"
     if seconds < 9.95:

@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -212,3 +214,108 @@ def test_charts_do_not_load_plotly() -> None:
     """Making a picture's JSON needs no plotly, so that neither import nor drawing waits for it."""
     code = "import sys, dockerlab.charts; sys.exit('plotly' in sys.modules or 'docker' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def steps_of(build: Build, cached: dict[int, bool], seconds: dict[int, float] | None = None) -> Build:
+    """Return the build with other cached flags and times, by step number."""
+    return replace(
+        build,
+        steps=tuple(
+            replace(
+                step, cached=cached.get(step.number), seconds=(seconds or {}).get(step.number, step.seconds)
+            )
+            for step in build.steps
+        ),
+    )
+
+
+def test_timeline_names_the_slowest_line(two_runs: Build) -> None:
+    """The title gives the build's time and the slowest line; each step starts where the last one ended."""
+    picture = charts.build_timeline(steps_of(two_runs, {1: False, 2: False}, {1: 2.5, 2: 0.5}))
+    assert picture.title == "two_runs took 3.0 s, 2.5 s of it in line 2"
+    bars = next(trace for trace in picture.spec["data"] if trace["type"] == "bar")
+    assert (bars["base"], bars["x"]) == ([0.0, 2.5], [2.5, 0.5])
+
+
+def test_timeline_of_a_cached_build(two_runs: Build) -> None:
+    """Cached steps are hatched and say so; metadata has no row and is counted."""
+    assert charts.build_timeline(steps_of(two_runs, {1: True, 2: True})).title.endswith(
+        "all steps came from the cache"
+    )
+    picture = charts.build_timeline(steps_of(two_runs, {1: True}))
+    assert "1 other instruction only set metadata" in words(picture)
+    assert [row[3] for row in picture.rows] == ["cached", "metadata"]
+
+
+def test_cache_grid_compares_edits(two_runs: Build) -> None:
+    """One column per edit says which steps ran; the title gives the worst and the best edit."""
+    grid = {
+        "none": steps_of(two_runs, {1: True, 2: True}),
+        "line 2": steps_of(two_runs, {1: False, 2: False}, {1: 2.5}),
+    }
+    picture = charts.cache_grid(grid)
+    assert picture.title == '2 of 2 steps ran again after "line 2", none after "none"'
+    assert picture.rows[0][3:] == ("cached", "ran, 2.5 s")
+    with pytest.raises(ValueError, match="1 to 8"):
+        charts.cache_grid({})
+
+
+def test_rebuild_cost_says_which_order_is_cheapest() -> None:
+    """The sums per order are of its edits, and the picture says that they are computed."""
+    orders = {
+        "COPY . first": {"app.py": 3600.0},
+        "requirements first": {"app.py": 60.0, "requirements.txt": 30.0},
+    }
+    picture = charts.rebuild_cost(orders, engine="embedded (namespaces)")
+    assert picture.title.startswith('"requirements first" costs 1 min 30 s of rebuilding a week')
+    assert "computed from builds measured on embedded (namespaces)" in picture.summary
+
+
+def test_sharing_counts_a_layer_once(tmp_path: Path, two_runs: Build, one_run: Build) -> None:
+    """The base that two images have in common takes its place on disk once."""
+    picture = charts.layer_sharing(two_runs, one_run)
+    assert picture.title == "2 images of 30.0 MB take 25.0 MB: they share 1 layer"
+    (tmp_path / "alone").mkdir()
+    alone = stack(tmp_path / "alone", [{"x": 10}], name="alone:1")
+    assert "share no layer" in charts.layer_sharing(alone, two_runs).title
+
+
+def test_layer_map_finds_where_the_bytes_are(tmp_path: Path) -> None:
+    """The title goes down to where most bytes are; folders that only hold a folder are one tile."""
+    files: Members = {f"usr/lib/py/m{i}": 100 + i for i in range(9)} | {"usr/lib/other": 300, "etc/x": 7}
+    picture = charts.layer_map(stack(tmp_path, [files], name="map:1"))
+    assert picture.title == "map:1, layer 1: 75 % of its 1.24 kB in 11 files is below /usr/lib/py"
+    trace = picture.spec["data"][0]
+    assert "/usr/lib" in trace["ids"]
+    assert "/usr" not in trace["ids"]
+    with pytest.raises(ValueError, match="no layer 2"):
+        charts.layer_map(stack(tmp_path, [files]), 2)
+
+
+def test_layer_map_of_many_files_adds_up(tmp_path: Path) -> None:
+    """However many files, few tiles are drawn, and in each folder they add up to the folder."""
+    files: Members = {f"d{i % 7}/e{i % 31}/f{i}": i for i in range(3000)}
+    trace = charts.layer_map(stack(tmp_path, [files])).spec["data"][0]
+    assert len(trace["ids"]) < 700
+    size = dict(zip(trace["ids"], trace["values"], strict=True))
+    below: Counter[str] = Counter()
+    for parent, value in zip(trace["parents"], trace["values"], strict=True):
+        below[parent] += value
+    assert all(size[parent] == total for parent, total in below.items() if parent)
+
+
+def test_all_pictures_are_valid_plotly(tmp_path: Path, two_runs: Build, one_run: Build) -> None:
+    """Plotly validates these pictures too, their tables fit their columns, their JSON has no NaN."""
+    pytest.importorskip("plotly")
+    pictures = [
+        charts.build_timeline(two_runs),
+        charts.cache_grid({"a": two_runs, "b": one_run}),
+        charts.rebuild_cost({"a": {"x": 1.0}}, engine="e"),
+        charts.layer_sharing(two_runs, one_run),
+        charts.layer_map(two_runs),
+    ]
+    for picture in pictures:
+        assert picture.figure.layout.height == picture.spec["layout"]["height"]
+        assert all(len(row) == len(picture.columns) for row in picture.rows)
+        assert set(picture.right) <= set(picture.columns)
+        json.dumps(picture._repr_mimebundle_(), allow_nan=False)

@@ -33,7 +33,8 @@ def test_bytes_have_three_digits_and_a_decimal_unit(size: int, text: str) -> Non
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "0 ms"),
+        (0, "0 s"),
+        (0.0001, "0 ms"),
         (0.0042, "4 ms"),
         (0.35, "0.35 s"),
         (0.9951, "1.0 s"),

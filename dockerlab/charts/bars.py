@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dockerlab.charts.picture import CHARACTER, NARROW, OUTLINE, axis, byte_ticks, clip, ink, pixels
+from dockerlab.charts.picture import CHARACTER, NARROW, NEUTRAL, OUTLINE, axis, byte_ticks, clip, ink, pixels
 
 ROW_HEIGHT = 27
 MOST_LABELLED = 32  # with more rows the bars get thin, and only the largest are labelled
@@ -18,16 +18,16 @@ _VISIBLE = 0.006  # a bar below this share of the axis gets a mark, so that it c
 
 @dataclass(frozen=True)
 class Segment:
-    """One piece of a bar. `size` is in bytes."""
+    """One piece of a bar. `size` is in the axis' unit: bytes or seconds."""
 
-    size: int
+    size: float
     colour: str
     pattern: str = ""  # plotly's marker.pattern.shape
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One row: a name on the left, segments from zero on, a label at their end."""
+    """One row: a name on the left, segments from `start` on, a label at their end."""
 
     name: str
     label: str
@@ -36,11 +36,17 @@ class Bar:
     lead: str = ""  # bold start of the name: "line 3"
     heading: bool = False  # a row that names the rows below it, and has no bar
     keep: bool = False  # keep its label even among many rows
+    start: float = 0
 
     @property
-    def size(self) -> int:
-        """Bytes of all segments."""
+    def size(self) -> float:
+        """The length of all segments."""
         return sum(segment.size for segment in self.segments)
+
+    @property
+    def end(self) -> float:
+        """Where the last segment ends."""
+        return self.start + self.size
 
 
 @dataclass
@@ -49,6 +55,7 @@ class Rows:
 
     bars: Sequence[Bar]
     axis_title: str
+    ticks: Callable[[float], tuple[list[float], list[str]]] = byte_ticks
     left: int = field(init=False)
     height: int = field(init=False)
     many: bool = field(init=False)
@@ -72,7 +79,7 @@ class Rows:
             {
                 "type": "scatter",
                 "mode": "text",
-                "x": [self.bars[i].size for i in shown],
+                "x": [self.bars[i].end for i in shown],
                 "y": [self._y(i) for i in shown],
                 "text": [f"&nbsp;&nbsp;{ink(self.bars[i].label)}" for i in shown],
                 "textposition": "middle right",
@@ -85,7 +92,7 @@ class Rows:
     def axes(self) -> dict[str, Any]:
         """Return both axes."""
         limit = self._limit()
-        places, labels = byte_ticks(limit)
+        places, labels = self.ticks(limit)
         named = [i for i in range(len(self.bars)) if self.bars[i].heading or i in set(self._labelled())]
         return {
             "barmode": "stack",
@@ -118,9 +125,11 @@ class Rows:
             for bar in self.bars
         ]
         rows = [i for i, size in enumerate(sizes) if size]
+        shifted = {"base": [self.bars[i].start for i in rows]} if any(bar.start for bar in self.bars) else {}
         return {
             "type": "bar",
             "orientation": "h",
+            **shifted,
             "x": [sizes[i] for i in rows],
             "y": [self._y(i) for i in rows],
             "marker": marker(colour, pattern, outline=0.4 if self.many else 1),
@@ -132,7 +141,7 @@ class Rows:
         return {
             "type": "scatter",
             "mode": "markers",
-            "x": [self.bars[i].size for i in rows],
+            "x": [self.bars[i].end for i in rows],
             "y": [self._y(i) for i in rows],
             "marker": {
                 "symbol": "line-ns",
@@ -182,9 +191,9 @@ class Rows:
         """Return where the axis ends, so that each bar and the label behind it fit at the narrowest width."""
         room = NARROW - self.left - 26.0
         needed = [
-            bar.size * room / max(room - pixels(bar.label) - 14, 60) for bar in self.bars if not bar.heading
+            bar.end * room / max(room - pixels(bar.label) - 14, 60) for bar in self.bars if not bar.heading
         ]
-        return max([*needed, 1.0])
+        return max(needed, default=0) or 1.0
 
 
 def marker(colour: str, pattern: str = "", *, outline: float = 1) -> dict[str, Any]:
@@ -199,6 +208,65 @@ def marker(colour: str, pattern: str = "", *, outline: float = 1) -> dict[str, A
             "solidity": 0.22,
         }
     return look
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What colours and patterns mean: (text, colour, pattern) in order."""
+
+    entries: Sequence[tuple[str, str, str]]
+
+    @property
+    def height(self) -> int:
+        """Pixels it takes: one line, or two where it does not fit the narrowest width."""
+        return 24 * (1 if self._fits else 2)
+
+    @property
+    def _fits(self) -> bool:
+        return sum(46 + pixels(text) for text, _, _ in self.entries) < NARROW - 40
+
+    def traces(self) -> list[dict[str, Any]]:
+        """Return empty traces whose only purpose is their line in the legend."""
+        return [
+            {
+                "type": "bar",
+                "orientation": "h",
+                "x": [None],
+                "y": [None],
+                "name": ink(text),
+                "marker": marker(colour, pattern),
+                "showlegend": True,
+                "hoverinfo": "skip",
+            }
+            for text, colour, pattern in self.entries
+        ]
+
+    def layout(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what to add to `frame`, whose top margin has room for the legend."""
+        columns = {} if self._fits else {"entrywidthmode": "pixels", "entrywidth": 165}
+        return {
+            "showlegend": True,
+            "legend": {
+                "orientation": "h",
+                "traceorder": "normal",
+                "xref": "container",
+                "x": 0,
+                "xanchor": "left",
+                "yref": "container",
+                "y": 1 - (frame["margin"]["t"] - self.height - 8) / frame["height"],
+                "yanchor": "top",
+                "font": {"color": NEUTRAL, "size": 12},
+                "itemclick": False,
+                "itemdoubleclick": False,
+                "bgcolor": "rgba(0,0,0,0)",
+                **columns,
+            },
+        }
+
+
+def without_legend(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return traces that leave the legend alone."""
+    return [{**trace, "showlegend": False} for trace in traces]
 
 
 def _name_length(bar: Bar) -> int:

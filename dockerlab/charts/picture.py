@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dockerlab.units import human_bytes
+from dockerlab.units import human_bytes, human_seconds
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,6 +31,9 @@ NEUTRAL = "#757575"  # readable on white and on JupyterLab's dark background, wh
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
 CHARACTER = 6.7  # pixels an average character of the 12 px labels takes, rounded up
 NARROW = 700  # the narrowest width, in pixels, that nothing may be cut off at
+_MOST_TICKS = 5
+_CLOCK = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600)  # steps in seconds that clocks know
+_UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:B|kB|MB|GB|TB|ms|s|min|h|%)(?:\b|(?<=%)))")
 TITLE_WIDTH = 78  # characters of a title line at that width
 
 _TONES = {
@@ -142,28 +145,44 @@ def sentence(text: str) -> str:
     return text.rstrip(".") + "."
 
 
-def byte_ticks(largest: float, *, at_most: int = 5) -> tuple[list[int], list[str]]:
+def byte_ticks(largest: float) -> tuple[list[float], list[str]]:
     """Return round positions from 0 to `largest` bytes, and their labels."""
-    step = nice_step(largest, at_most=at_most)
-    places = [round(step * i) for i in range(int(largest / step) + 1)] if largest >= 1 else [0]
-    return places, [ink(_round_label(place), "quiet") for place in places]
+    return _ticks(largest, max(_nice_step(largest / _MOST_TICKS), 1), human_bytes)
 
 
-def nice_step(largest: float, *, at_most: int) -> float:
-    """Return a step of 1, 2 or 5 times a power of ten that cuts `largest` into at most that many parts."""
-    raw = max(largest, 1e-9) / at_most
-    power = 10.0 ** math.floor(math.log10(raw))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999999)
+def second_ticks(largest: float) -> tuple[list[float], list[str]]:
+    """Return round positions from 0 to `largest` seconds, and their labels."""
+    raw = largest / _MOST_TICKS
+    step = (
+        _nice_step(raw)
+        if raw <= 20
+        else next((one for one in _CLOCK if one >= raw), _nice_step(raw / 3600) * 3600)
+    )
+    return _ticks(largest, max(step, 0.001), human_seconds)
 
 
-def _round_label(place: int) -> str:
-    label = human_bytes(place)
+def _ticks(largest: float, step: float, label: Callable[[float], str]) -> tuple[list[float], list[str]]:
+    """Return the multiples of `step`, without one so near the end of the axis that its label would be cut."""
+    places: list[float] = [round(step * i, 6) for i in range(int(largest / step) + 1)]
+    if len(places) > 2 and places[-1] > 0.97 * largest:
+        places.pop()
+    return places, [ink(_round(label(place)), "quiet") for place in places]
+
+
+def _nice_step(raw: float) -> float:
+    """Return the smallest of 1, 2 and 5 times a power of ten that is not below `raw`."""
+    power = 10.0 ** math.floor(math.log10(max(raw, 1e-9)))
+    return next((power * factor for factor in (1, 2, 5) if power * factor >= raw * 0.999999), power * 10)
+
+
+def _round(label: str) -> str:
+    """Drop zeros after the point: '20.0 MB' is '20 MB'."""
     return re.sub(r"\.?0+(?= )", "", label) if "." in label else label
 
 
 def heading(title: str, note: str) -> tuple[str, int]:
     """Return the finding in bold with the note small below it, and the height they take in pixels."""
-    finding = textwrap.wrap(title, TITLE_WIDTH, break_on_hyphens=False)
+    finding = textwrap.wrap(_UNIT_SPACE.sub("\u00a0", title), TITLE_WIDTH, break_on_hyphens=False)
     below = textwrap.wrap(note, TITLE_WIDTH + 20, break_on_hyphens=False)
     parts = [ink(line, "strong", size=15, bold=True) for line in finding]
     parts += [ink(line, "quiet", size=12) for line in below]

@@ -6,20 +6,16 @@ from collections.abc import Sequence
 
 from dockerlab.analysis.audit import KINDS, Kind
 from dockerlab.analysis.ledger import Flow, LayerAccount, Ledger, headline, totals
-from dockerlab.charts.bars import Bar, Rows, Segment, marker
+from dockerlab.charts.bars import Bar, Legend, Rows, Segment, without_legend
 from dockerlab.charts.picture import (
     BLUE,
     GREY,
-    NARROW,
-    NEUTRAL,
     ORANGE,
     PURPLE,
     VERMILLION,
     Picture,
     hover,
-    ink,
     layout,
-    pixels,
     sentence,
     spec,
 )
@@ -59,27 +55,8 @@ def ledger_by_layer(book: Ledger) -> Picture:
     marked = f"on a stand-in for {book.stand_in}" if book.stand_in else ""
     built = ", ".join(part for part in (book.engine, marked) if part)
     note = " · ".join(part for part in (built, "lowest layer at the bottom") if part)
-    legend = _legend(own, base)
-    lines = 1 if sum(46 + pixels(text) for text, _, _ in legend) < NARROW - 40 else 2
-    frame = layout(title, note, plot_height=rows.height, left=rows.left, above=24 * lines) | rows.axes()
-    frame |= {
-        "showlegend": True,
-        "legend": {
-            "orientation": "h",
-            "traceorder": "normal",
-            "xref": "container",
-            "x": 0,
-            "xanchor": "left",
-            "yref": "container",
-            "y": 1 - (frame["margin"]["t"] - 24 * lines - 8) / frame["height"],
-            "yanchor": "top",
-            "font": {"color": NEUTRAL, "size": 12},
-            "itemclick": False,
-            "itemdoubleclick": False,
-            "bgcolor": "rgba(0,0,0,0)",
-            **({"entrywidthmode": "pixels", "entrywidth": 165} if lines > 1 else {}),
-        },
-    }
+    legend = Legend(_legend(own, base))
+    frame = layout(title, note, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
     return Picture(
         title=title,
         summary=sentence(f"{title} ({_sums(book)}{f'; built by {built}' if built else ''})"),
@@ -93,9 +70,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
         ),
         rows=tuple(_table_row(account) for account in book.rows),
         right=("layer", *(WORDS[kind] for kind in KINDS), "tar headers", "whole tar"),
-        spec=spec(
-            [*map(_legend_trace, legend), *({**trace, "showlegend": False} for trace in rows.traces())], frame
-        ),
+        spec=spec(legend.traces() + without_legend(rows.traces()), frame | legend.layout(frame)),
     )
 
 
@@ -145,7 +120,7 @@ def _base_bar(base: Sequence[LayerAccount], flows: Sequence[Flow]) -> Bar:
 
 
 def _label(content: int, mine: Sequence[Flow], wastes: int = 0) -> str:
-    """Return what to write behind a bar: its waste and the largest cause, else its bytes and what it hides."""
+    """Return what to write behind a bar: its waste and the largest cause, or its bytes and what it hides."""
     if mine:
         rest = sum(flow.bytes for flow in mine[1:])
         more = f", {human_bytes(rest)} more wasted" if rest else ""
@@ -175,21 +150,6 @@ def _legend(own: Sequence[LayerAccount], base: Sequence[LayerAccount]) -> list[t
         for kind in KINDS
         if kind != "live" and (size := getattr(everything, kind))
     ]
-
-
-def _legend_trace(entry: tuple[str, str, str]) -> dict[str, object]:
-    """Return an empty trace whose only purpose is its line in the legend."""
-    text, colour, pattern = entry
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "x": [None],
-        "y": [None],
-        "name": ink(text),
-        "marker": marker(colour, pattern),
-        "showlegend": True,
-        "hoverinfo": "skip",
-    }
 
 
 def _sums(book: Ledger) -> str:

@@ -1,0 +1,270 @@
+"""What is inside: the files of a layer as a map, and the layers that images share."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of
+from dockerlab.charts.bars import Bar, Legend, Rows, Segment, without_legend
+from dockerlab.charts.layers import UNPACKED, made_by, where
+from dockerlab.charts.picture import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    OUTLINE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    Picture,
+    hover,
+    layout,
+    plain,
+    sentence,
+    spec,
+)
+from dockerlab.filesystem import Entry
+from dockerlab.units import count, human_bytes, human_share
+
+MOST_TILES = 300
+_TILES = (SKY, ORANGE, GREEN, PURPLE, "#F0E442", VERMILLION, "#BFBFBF")
+_TILE_INK = "#111111"
+_TABLE_ROWS = 20
+_ROOT = "#C9C9C9"
+
+
+@dataclass
+class _Folder:
+    """A folder or file, and the bytes below it."""
+
+    path: str
+    size: int = 0
+    files: int = 0
+    inside: dict[str, _Folder] = field(default_factory=dict)
+
+
+def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None = None) -> Picture:
+    """Draw the files of a layer as tiles, nested by folder, each as large as its bytes; a click goes in.
+
+    `layer` is its number, 1 for the lowest; without it the largest layer that is not the base's. Only the
+    largest 300 files and folders get a tile of their own. Raises ValueError when there is no such layer.
+    """
+    made = layer_rows(subject)
+    row = _pick(made, layer)
+    assert row.layer is not None
+    root = _folders(image_of(subject).layers[row.layer - 1].entries)
+    tiles = _tiles(root)
+    title = f"{name_of(subject)}, {where(row)}: {_largest(root)}"
+    built = made_by(subject, engine)
+    note = " · ".join(part for part in (row.text, built, f"{UNPACKED}; click a folder to go in") if part)
+    frame = layout(title, note, plot_height=380, left=8, bottom=8)
+    frame |= {"uniformtext": {"minsize": 10, "mode": "hide"}}
+    top = sorted(root.inside.values(), key=lambda one: (-one.size, one.path))
+    table = _deepest(root)
+    return Picture(
+        title=title,
+        summary=sentence(f"{title}{f' (built by {built})' if built else ''}"),
+        columns=("folder or file", "files", "unpacked", "share"),
+        rows=tuple(
+            (f"/{one.path}", f"{one.files:,}", human_bytes(one.size), human_share(one.size, root.size))
+            for one in (table or top)[:_TABLE_ROWS]
+        ),
+        right=("files", "unpacked", "share"),
+        spec=spec([_treemap(tiles, root)], frame),
+    )
+
+
+def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
+    """Draw what each image has to itself and what it shares with another of them: a layer is on disk once.
+
+    Sizes are unpacked bytes. Raises ValueError for fewer than two images.
+    """
+    if len(subjects) < 2:
+        raise ValueError("sharing takes two images or more")
+    stacks = [{row.diff_id: row for row in layer_rows(one)} for one in subjects]
+    holders = Counter(diff_id for stack in stacks for diff_id in stack)
+    names = [name_of(one) for one in subjects]
+    bars = []
+    table = []
+    for name, stack in zip(names, stacks, strict=True):
+        shared = [row for diff_id, row in stack.items() if holders[diff_id] > 1]
+        alone = [row for diff_id, row in stack.items() if holders[diff_id] == 1]
+        both, own = (sum(row.size_unpacked for row in rows) for rows in (shared, alone))
+        shown = hover(
+            name,
+            f"shared: {count(len(shared), 'layer')}, {both:,} bytes",
+            f"its own: {count(len(alone), 'layer')}, {own:,} bytes",
+        )
+        segments = tuple(s for s in (Segment(both, GREY, "/"), Segment(own, BLUE)) if s.size)
+        bars.append(Bar(name, f"{human_bytes(own)} its own", shown, segments))
+        table.append((name, str(len(shared)), human_bytes(both), str(len(alone)), human_bytes(own)))
+    rows = Rows(bars, UNPACKED)
+    everything = sum(bar.size for bar in bars)
+    on_disk = sum({diff_id: row.size_unpacked for stack in stacks for diff_id, row in stack.items()}.values())
+    common = sum(times > 1 for times in holders.values())
+    title = (
+        f"{len(subjects)} images of {human_bytes(everything)} take {human_bytes(on_disk)}:"
+        f" they share {count(common, 'layer')}"
+        if common
+        else f"{len(subjects)} images share no layer and take all of their {human_bytes(everything)}"
+    )
+    built = ", ".join(dict.fromkeys(filter(None, (made_by(one, engine) for one in subjects))))
+    legend = Legend([("shared with another image", GREY, "/"), ("its own", BLUE, "")])
+    frame = layout(title, built, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
+    return Picture(
+        title=title,
+        summary=sentence(f"{title}{f' (built by {built})' if built else ''}"),
+        columns=("image", "layers shared", "bytes shared", "layers its own", "bytes its own"),
+        rows=tuple(table),
+        right=("layers shared", "bytes shared", "layers its own", "bytes its own"),
+        spec=spec(legend.traces() + without_legend(rows.traces()), frame | legend.layout(frame)),
+    )
+
+
+def _pick(made: Sequence[Row], layer: int | None) -> Row:
+    if layer is None:
+        own = [row for row in made if not row.base] or list(made)
+        if not own:
+            raise ValueError("the image has no layers")
+        return max(own, key=lambda row: row.size_unpacked)
+    for row in made:
+        if row.layer == layer:
+            return row
+    raise ValueError(f"there is no layer {layer}: the image has {len(made)}")
+
+
+def _folders(entries: Sequence[Entry]) -> _Folder:
+    """Sum files into the folders above them; a folder that only holds a folder merges with it."""
+    root = _Folder("")
+    for entry in entries:
+        if entry.kind != "file" or not entry.size:
+            continue
+        here = root
+        here.size += entry.size
+        here.files += 1
+        parts = entry.path.split("/")
+        for depth, part in enumerate(parts, 1):
+            here = here.inside.setdefault(part, _Folder("/".join(parts[:depth])))
+            here.size += entry.size
+            here.files += 1
+    waiting = [root]
+    while waiting:
+        here = waiting.pop()
+        for name, child in here.inside.items():
+            while len(child.inside) == 1 and (only := next(iter(child.inside.values()))).inside:
+                child = only
+            here.inside[name] = child
+            waiting.append(child)
+    return root
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """One tile to draw."""
+
+    what: _Folder
+    parent: _Folder
+    top: _Folder  # the outermost folder it is in, or itself
+
+
+def _tiles(root: _Folder) -> list[_Tile]:
+    """Return the largest folders and files, at most 300, each inside a folder that is drawn as well."""
+    drawn: list[_Tile] = []
+    waiting = [(-one.size, one.path, _Tile(one, root, one)) for one in root.inside.values()]
+    heapq.heapify(waiting)
+    while waiting and len(drawn) < MOST_TILES:
+        _, _, tile = heapq.heappop(waiting)
+        drawn.append(tile)
+        for child in tile.what.inside.values():
+            heapq.heappush(waiting, (-child.size, child.path, _Tile(child, tile.what, tile.top)))
+    return drawn
+
+
+def _treemap(tiles: Sequence[_Tile], root: _Folder) -> dict[str, Any]:
+    order = sorted(root.inside.values(), key=lambda one: (-one.size, one.path))
+    colours = {one.path: _TILES[min(i, len(_TILES) - 1)] for i, one in enumerate(order)}
+    drawn: Counter[str] = Counter()
+    for tile in tiles:
+        drawn[tile.parent.path] += tile.what.size
+    nodes = [("/", "/", "", root.size, _ROOT, hover("the whole layer", f"{root.size:,} bytes"))]
+    for tile in tiles:
+        one = tile.what
+        name = plain(one.path[len(tile.parent.path) :].lstrip("/"))
+        label = f"{name}{'&nbsp; ' if drawn[one.path] else '<br>'}{human_bytes(one.size)}"
+        colour = colours[tile.top.path]
+        nodes.append(
+            (f"/{one.path}", label, f"/{tile.parent.path}", one.size, colour, _tile_hover(one, root))
+        )
+    for folder, colour in [(root, _ROOT), *((tile.what, colours[tile.top.path]) for tile in tiles)]:
+        rest = folder.size - drawn[folder.path]
+        if rest and drawn[folder.path]:
+            label = f"smaller<br>{human_bytes(rest)}"
+            shown = hover(f"smaller files and folders in /{folder.path}", f"{rest:,} bytes")
+            nodes.append((f"/{folder.path}//rest", label, f"/{folder.path}", rest, colour, shown))
+    ids, labels, parents, values, fills, boxes = (list(column) for column in zip(*nodes, strict=True))
+    return {
+        "type": "treemap",
+        "ids": ids,
+        "labels": labels,
+        "parents": parents,
+        "values": values,
+        "branchvalues": "total",
+        "maxdepth": 4,
+        "hovertext": boxes,
+        "hoverinfo": "text",
+        "textposition": "top left",
+        "textfont": {"color": _TILE_INK, "size": 12},
+        "marker": {
+            "colors": fills,
+            "line": {"color": OUTLINE, "width": 1},
+            "pad": {"t": 20, "l": 3, "r": 3, "b": 3},
+        },
+        "tiling": {"pad": 1},
+        "pathbar": {"visible": True, "thickness": 20, "textfont": {"size": 12, "color": _TILE_INK}},
+        "root": {"color": _ROOT},
+    }
+
+
+def _tile_hover(one: _Folder, root: _Folder) -> str:
+    files = f" in {count(one.files, 'file')}" if one.inside else ""
+    return hover(
+        f"/{one.path}", f"{one.size:,} bytes{files}, {human_share(one.size, root.size)} of the layer"
+    )
+
+
+def _largest(root: _Folder) -> str:
+    """Say where most of the bytes are: down into folders as long as one holds more than half."""
+    if not root.size:
+        return "the layer stores no file content"
+    here = root
+    while here.inside:
+        top = max(here.inside.values(), key=lambda one: one.size)
+        if top.size * 2 < root.size:
+            break
+        here = top
+    whole = f"{human_bytes(root.size)} in {count(root.files, 'file')}"
+    if here is root:
+        return f"{whole}, no folder with more than half"
+    share = human_share(here.size, root.size)
+    return f"{share} of its {whole} {'is below' if here.inside else 'is'} /{here.path}"
+
+
+def _deepest(root: _Folder) -> list[_Folder]:
+    """Return the folders and files to list: each folder opened up while one thing in it has most of it."""
+    found: list[_Folder] = []
+    waiting = list(root.inside.values())
+    while waiting:
+        one = waiting.pop()
+        if (
+            one.inside
+            and max(child.size for child in one.inside.values()) * 2 > one.size
+            and len(found) < 200
+        ):
+            waiting += one.inside.values()
+        else:
+            found.append(one)
+    return sorted(found, key=lambda one: (-one.size, one.path))
