@@ -27,7 +27,7 @@ MANIFESTS = (
 )
 _MAX_MANIFEST = 4 << 20  # bytes; the specification asks registries to take at least this
 _MAX_CONFIG = 16 << 20
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16  # bytes; what a dropped line may lose
 
 
 @dataclass(frozen=True)
