@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from dockerlab.widgets.listings import (
     images_table,
 )
 from dockerlab.widgets.prediction import Option, Prediction
-from dockerlab.widgets.progress import BuildProgress, PlainLog, show_live
+from dockerlab.widgets.progress import BuildProgress, PlainLog, live
 from dockerlab.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ def build(
     title = name or (tag or "image").rpartition("/")[2].partition(":")[0]
     progress = BuildProgress(title, engine=chosen.describe())
     in_place = in_kernel()
-    if in_place and not quiet:
-        show_live(progress)
     plain = PlainLog()
 
     def on_event(event: engines.Event) -> None:
@@ -77,25 +76,26 @@ def build(
         if not in_place and not quiet:
             plain(event)
 
-    try:
-        built = chosen.build(
-            text,
-            context=as_context(context),
-            tag=tag or default_tag(title),
-            target=target,
-            build_args=build_args,
-            secrets=secrets,
-            no_cache=no_cache,
-            builder=builder,
-            on_event=on_event,
-        )
-    except KeyboardInterrupt:
-        raise BuildInterrupted(progress.interrupted()) from None
-    except DockerlabError as error:
-        progress.failed(error.line)
-        raise
-    built = replace(built, name=title)
-    progress.succeeded(built)
+    with live(progress) if in_place and not quiet else nullcontext():
+        try:
+            built = chosen.build(
+                text,
+                context=as_context(context),
+                tag=tag or default_tag(title),
+                target=target,
+                build_args=build_args,
+                secrets=secrets,
+                no_cache=no_cache,
+                builder=builder,
+                on_event=on_event,
+            )
+        except KeyboardInterrupt:
+            raise BuildInterrupted(progress.interrupted()) from None
+        except DockerlabError as error:
+            progress.failed(error.line)
+            raise
+        built = replace(built, name=title)
+        progress.succeeded(built)
     return built
 
 

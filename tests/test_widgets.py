@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import replace
 
 import pytest
 
 from dockerlab.engines import Finished, Log, Note, Started, Step
-from dockerlab.widgets.progress import BuildProgress, PlainLog, clean
+from dockerlab.widgets.progress import BuildProgress, PlainLog, clean, live
 from dockerlab.widgets.table import FOLD_ROWS, Table
 
 STEP = Step(1, "0", "RUN", "RUN a", 2, False, 0.25)
@@ -78,17 +79,65 @@ def test_a_failure_marks_its_step(progress: BuildProgress) -> None:
     assert [row[3] for row in progress.table().rows] == ["interrupted", "failed"]
 
 
-def test_painting_is_bounded(progress: BuildProgress) -> None:
-    """A thousand log lines in a moment repaint a few times only; a new step repaints at once."""
-    painted: list[str] = []
-    progress.paint = lambda: painted.append(progress.text())
-    progress(Started(1, 2, "0", "RUN a", 2))
-    for number in range(1000):
-        progress(Log(1, f"line {number}"))
-    assert len(painted) < 20
-    progress(Finished(STEP, 2))
-    progress(Started(2, 2, "0", "RUN b", 3))
-    assert painted[-1].endswith("RUN b")
+class Screen:
+    """Stands for a notebook's output: keeps what was painted, and when there is something to see."""
+
+    def __init__(self) -> None:
+        self.painted: list[str] = []
+        self.changed = threading.Condition()
+
+    def update(self, progress: BuildProgress, **_: object) -> None:
+        """Paint."""
+        with self.changed:
+            self.painted.append(progress.html())
+            self.changed.notify_all()
+
+    def shows(self, text: str) -> bool:
+        """Wait until `text` is on the screen, ten seconds at most."""
+        with self.changed:
+            return self.changed.wait_for(lambda: bool(self.painted) and text in self.painted[-1], timeout=10)
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
+    """Catch what would be painted in a notebook."""
+    one = Screen()
+    monkeypatch.setattr("dockerlab.widgets.progress.show_repaintable", lambda progress: one)
+    return one
+
+
+def test_painting_is_bounded(progress: BuildProgress, screen: Screen) -> None:
+    """A thousand lines in a moment repaint a few times, and the last is seen though nothing follows."""
+    with live(progress):
+        progress(Started(1, 2, "0", "RUN a", 2))
+        for number in range(1000):
+            progress(Log(1, f"line {number}"))
+        assert screen.shows("line 999")
+        assert len(screen.painted) < 20
+        progress.failed(2)
+    assert "failed at line 2" in screen.painted[-1]
+
+
+def test_a_silent_step_ticks(
+    progress: BuildProgress, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a step says nothing, its seconds go on."""
+    monkeypatch.setattr("dockerlab.widgets.progress.TICK_SECONDS", 0.01)
+    with live(progress):
+        progress(Started(1, 1, "0", "RUN a", 2))
+        assert screen.shows("<td>0 s</td>")
+        painted = len(screen.painted)
+        with screen.changed:
+            assert screen.changed.wait_for(lambda: len(screen.painted) > painted + 1, timeout=10)
+
+
+def test_a_build_that_ends_badly_is_not_left_running(progress: BuildProgress, screen: Screen) -> None:
+    """Whatever ends the block, the thread is gone and the last picture says that nothing was built."""
+    progress(Started(1, 1, "0", "RUN a", 2))
+    with pytest.raises(ZeroDivisionError), live(progress):
+        raise ZeroDivisionError
+    assert "not built" in screen.painted[-1]
+    assert not [thread for thread in threading.enumerate() if thread.name == "build progress"]
 
 
 def test_plain_log_of_every_event() -> None:

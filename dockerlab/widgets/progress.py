@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, TextIO
 
@@ -16,6 +19,7 @@ from dockerlab.widgets.display import show_repaintable
 from dockerlab.widgets.table import Table
 
 REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
+TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
 LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
@@ -39,48 +43,50 @@ class _Row:
 
 
 class BuildProgress:
-    """Collects the events of one build: call it with each. `paint`, when set, is called when there is news.
+    """Collects the events of one build: call it with each. Another thread may read it meanwhile.
 
     `name` is the learner's name for the build, `engine` the engine that does it.
     """
 
     def __init__(self, name: str, *, engine: str) -> None:
-        self.paint: Callable[[], object] | None = None
         self.name = name
         self.engine = engine
         self.total = 0
         self.note = ""
         self.outcome = ""  # "" while it runs, then one sentence
+        self.version = 0  # goes up with every event
         self._rows: dict[int, _Row] = {}
-        self._painted = 0.0
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         """Take one event in."""
+        with self._lock:
+            self._take(event)
+            self.version += 1
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, Note):
             self.note = _said(event)
-            self._repaint(force=False)
-            return
-        if isinstance(event, Log):
+        elif isinstance(event, Log):
             row = self._rows.get(event.number)
             text = clean(event.text)
             if row is not None and text.strip():
                 row.last = text
-                self._repaint(force=False)
-            return
-        self.total = max(self.total, event.total)
-        if isinstance(event, Started):
+        elif isinstance(event, Started):
+            self.total = max(self.total, event.total)
             self._rows[event.number] = _Row(event.number, event.stage, event.text, event.line, "running")
             self.note = ""
         else:
+            self.total = max(self.total, event.total)
             step = event.step
             state = {True: "cached", False: "ran", None: "done"}[step.cached]
             self._rows[step.number] = _Row(step.number, step.stage, step.text, step.line, state, step.seconds)
-        self._repaint(force=isinstance(event, Started))
 
     @property
     def running(self) -> int | None:
         """The number of the step that is running (the lowest, when stages run side by side), or None."""
-        numbers = [row.number for row in self._rows.values() if row.state == "running"]
+        with self._lock:
+            numbers = [row.number for row in self._rows.values() if row.state == "running"]
         return min(numbers, default=None)
 
     def succeeded(self, build: Build) -> None:
@@ -112,11 +118,12 @@ class BuildProgress:
         """Return what to show now, as HTML."""
         if self.outcome:
             return self.table().html()
-        done = sum(row.state != "running" for row in self._rows.values())
+        shown = self._shown()
+        done = sum(row.state != "running" for row in shown)
         of = f" {done} of {self.total} steps" if self.total else ""
         filled = f' max="{self.total}" value="{done}"' if self.total else ""
         note = f"<div>{escape(self.note)}</div>" if self.note else ""
-        rows = "".join(_live_row(row) for row in self._shown()[-LIVE_ROWS:])
+        rows = "".join(_live_row(row) for row in shown[-LIVE_ROWS:])
         return (
             f'<div role="status"><b>{escape(self.name)}</b> <progress{filled}></progress>{of}, '
             f"{escape(self.engine)}{note}<table><tbody>{rows}</tbody></table></div>"
@@ -127,7 +134,8 @@ class BuildProgress:
         if self.outcome:
             return self.table().text()
         step = self.running
-        where = f"step {step} of {self.total}: {self._rows[step].text}" if step is not None else self.note
+        with self._lock:
+            where = f"step {step} of {self.total}: {self._rows[step].text}" if step is not None else self.note
         return f"{self.name}: building, {where}" if where else f"{self.name}: building"
 
     def table(self) -> Table:
@@ -154,20 +162,15 @@ class BuildProgress:
         return {"text/plain": self.text(), "text/html": self.html()}
 
     def _shown(self) -> list[_Row]:
-        return [self._rows[number] for number in sorted(self._rows)]
+        with self._lock:
+            return [replace(self._rows[number]) for number in sorted(self._rows)]
 
     def _end(self, outcome: str, *, left: str) -> None:
-        for row in self._rows.values():
-            if row.state == "running":
-                row.state = left
-        self.outcome = outcome
-        self._repaint(force=True)
-
-    def _repaint(self, *, force: bool) -> None:
-        now = time.monotonic()
-        if self.paint is not None and (force or now - self._painted >= REPAINT_SECONDS):
-            self._painted = now
-            self.paint()
+        with self._lock:
+            for row in self._rows.values():
+                if row.state == "running":
+                    row.state = left
+            self.outcome = outcome
 
 
 class PlainLog:
@@ -195,10 +198,33 @@ class PlainLog:
         print(text, file=self._stream if self._stream is not None else sys.stderr, flush=True)
 
 
-def show_live(progress: BuildProgress) -> None:
-    """Show `progress` in the running cell and repaint it there as events come."""
+@contextmanager
+def live(progress: BuildProgress) -> Iterator[None]:
+    """Show `progress` in the running cell and repaint it there until the block ends.
+
+    A thread of its own paints: the last line before a long silence is seen, and a log costs the build little.
+    """
     handle = show_repaintable(progress)
-    progress.paint = lambda: handle.update(progress)
+    over = threading.Event()
+
+    def follow() -> None:
+        shown, at = progress.version, time.monotonic()
+        while not over.wait(REPAINT_SECONDS):
+            if progress.version != shown or time.monotonic() - at >= TICK_SECONDS:
+                shown, at = progress.version, time.monotonic()
+                handle.update(progress)
+
+    # In a copy of the cell's context, where the kernel keeps which cell its output belongs to.
+    painter = threading.Thread(target=copy_context().run, args=(follow,), name="build progress", daemon=True)
+    painter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        painter.join()
+        if not progress.outcome:
+            progress.failed(None)
+        handle.update(progress)
 
 
 def _said(note: Note) -> str:
