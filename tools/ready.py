@@ -35,8 +35,8 @@ def main() -> int:
         print(f"Engine: {engine.describe()}. {why}", flush=True)
         for base in read_course().bases:
             build = engine.build(f"FROM {base}\n{STEP}\n", tag="dockerlab/ready", on_event=show)
-            made = f" (a stand-in made of Debian packages: {build.stand_in})" if build.stand_in else ""
-            print(f"Base:   {base}{made}", flush=True)
+            made = ", a stand-in made of Debian packages" if build.stand_in else ""
+            print(f"Base: {base}{made}", flush=True)
     except DockerlabError as error:
         print(f"\nThe engine is not ready. {type(error).__name__}: {error}", file=sys.stderr)
         return 1
