@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
+from dockerlab.errors import EngineError
 from dockerlab.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
@@ -122,7 +126,9 @@ class Engine(Protocol):
 
     name: str  # "docker" | "embedded"
 
-    def describe(self) -> str: ...  # "Docker 26.1.5, BuildKit" / "embedded (namespaces)"
+    def describe(self) -> str:
+        """Return the engine with its version or kind: "Docker 26.1.5, BuildKit", "embedded (namespaces)"."""
+        ...
 
     def build(
         self,
@@ -136,17 +142,102 @@ class Engine(Protocol):
         no_cache: bool = False,
         builder: Builder | None = None,
         on_event: OnEvent | None = None,
-    ) -> Build: ...
+    ) -> Build:
+        """Build an image; without `tag` the engine picks a name. `on_event` is called as things happen.
 
-    def image(self, reference: str) -> Image: ...
-    def images(self) -> list[ImageSummary]: ...
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran: ...
-    def save(self, references: Sequence[str], path: Path) -> None: ...  # an archive `docker load` takes
-    def load(self, path: Path) -> list[str]: ...  # what `docker save` wrote
-    def remove(self, reference: str) -> None: ...  # only images labelled as ours on Docker
-    def prune(self) -> int: ...  # bytes freed: build cache and unreferenced blobs of ours
+        Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or EngineError, with the
+        Dockerfile line where there is one. KeyboardInterrupt ends the build and leaves the store right.
+        """
+        ...
+
+    def image(self, reference: str) -> Image:
+        """Return an image by name or ID; raises ImageNotFoundError."""
+        ...
+
+    def images(self) -> list[ImageSummary]:
+        """List the images that the lab made or fetched."""
+        ...
+
+    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+        """Run `argv` (default: the image's command; an entry point stays) for at most `timeout` seconds."""
+        ...
+
+    def save(self, references: Sequence[str], path: Path) -> None:
+        """Write an archive that `docker load` takes."""
+        ...
+
+    def load(self, path: Path) -> list[str]:
+        """Read what `docker save` wrote; return the references in it."""
+        ...
+
+    def remove(self, reference: str) -> None:
+        """Remove an image; on Docker only one of the lab's own."""
+        ...
+
+    def prune(self) -> int:
+        """Remove what no named image of ours needs; return the bytes freed."""
+        ...
+
+
+_ALLOWED = ("auto", "docker", "embedded")
+_chosen: dict[str, tuple[Engine, str]] = {}
 
 
 def choose(name: str | None = None) -> tuple[Engine, str]:
-    """Return the engine to use and why, in one sentence. `name` (default $DOCKERLAB_ENGINE, else "auto")."""
-    ...
+    """Return the engine to use and why, in one sentence. `name`: default $DOCKERLAB_ENGINE, else "auto".
+
+    "auto" is Docker where a daemon answers (as the docker command finds it) and buildx is installed, else the
+    embedded engine. The answer is kept for the life of the process. Raises EngineError.
+    """
+    wanted = name or os.environ.get("DOCKERLAB_ENGINE") or "auto"
+    if wanted not in _ALLOWED:
+        source = "DOCKERLAB_ENGINE is" if name is None else "The engine asked for is"
+        raise EngineError(f"{source} {wanted!r}.", hint="It may be auto, docker or embedded.")
+    if wanted not in _chosen:
+        _chosen[wanted] = _choose(wanted, asked="DOCKERLAB_ENGINE" if name is None else "The caller")
+    return _chosen[wanted]
+
+
+def _choose(wanted: str, *, asked: str) -> tuple[Engine, str]:
+    if wanted == "embedded":
+        return _embedded(), f"{asked} asks for the embedded engine."
+    from dockerlab.engines.docker import DockerEngine, probe
+
+    version, trouble = probe()
+    if version is not None:
+        why = f"A Docker daemon answers (version {version.partition('+')[0]}) and buildx is installed."
+        return DockerEngine(stand_in=_stand_in if sys.platform == "linux" else None), why
+    if wanted == "docker":
+        hint = "Start Docker (`docker version` shows whether it runs), or set DOCKERLAB_ENGINE=auto."
+        raise EngineError(trouble, hint=hint)
+    return _embedded(), f"{trouble} So images are built without it."
+
+
+def _embedded() -> Engine:
+    if sys.platform != "linux":
+        raise EngineError(
+            "No Docker daemon answers, and the embedded engine runs on Linux only.",
+            hint="Install and start Docker Desktop, or use the Binder link in the README.",
+        )
+    from dockerlab.engines.embedded import EmbeddedEngine
+
+    return EmbeddedEngine()
+
+
+def _stand_in(reference: str) -> Path | None:
+    """Make the archive of a stand-in on the embedded engine, which is loaded only when one is needed."""
+    embedded = import_module("dockerlab.engines.embedded")
+    made: Path | None = embedded.stand_in_archive(reference)
+    return made
+
+
+def summary(image: Image) -> ImageSummary:
+    """Return an image's line of `images`."""
+    return ImageSummary(
+        reference=image.reference or "",
+        id=image.id,
+        created=str(image.config.get("created") or ""),
+        size_unpacked=image.size_unpacked,
+        layers=len(image.layers),
+        stand_in=image.stand_in,
+    )

@@ -1,0 +1,134 @@
+"""Running `docker buildx build`: its command line, its output, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dockerlab.context import Context
+from dockerlab.engines.buildkit_events import Objects
+
+STOP = 10.0  # seconds that an interrupted buildx gets to end by itself
+
+
+@dataclass(frozen=True)
+class Request:
+    """One build, as the command line says it."""
+
+    text: str
+    context: Context | None
+    tag: str
+    label: str
+    target: str | None
+    build_args: Mapping[str, str]
+    secrets: Mapping[str, bytes]
+    no_cache: bool
+    bound: Mapping[str, str]  # reference -> local image that serves it
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How buildx ended: its exit code, the image's ID, and the lines it printed that were no events."""
+
+    code: int
+    identity: str
+    text: tuple[str, ...]
+
+
+def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]], None]) -> Ended:
+    """Run the build and pass on each status message as it comes; on Ctrl-C buildx is ended first."""
+    with ExitStack() as held:
+        work = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="dockerlab-")))
+        folder = work / "context"
+        if request.context is None:
+            folder.mkdir()
+        else:
+            folder = held.enter_context(request.context.materialised())
+        identity = work / "id"
+        command = [docker, *_arguments(request, work, identity), str(folder)]
+        lines = held.enter_context(_running(command))
+        objects = Objects()
+        for line in lines:
+            message = objects.feed(line)
+            if message is not None:
+                feed(message)
+        objects.end()
+        code = lines.wait()
+        return Ended(code, identity.read_text().strip() if identity.exists() else "", tuple(objects.other))
+
+
+class _Lines:
+    """The lines of a process's standard error."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __iter__(self) -> Iterator[str]:
+        assert self._process.stderr is not None
+        return iter(self._process.stderr)
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return self._process.wait()
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str]) -> Iterator[_Lines]:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "DOCKER_CLI_HINTS": "false"},
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then ends buildx in order
+    )
+    try:
+        yield _Lines(process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
+    place = work / "dockerfile"
+    place.mkdir()
+    (place / "Dockerfile").write_text(request.text, "utf-8", "surrogateescape", newline="")
+    if request.context is not None:
+        # The Dockerfile is sent from a folder of its own: the ignore file named after it must be there too.
+        own = f"{request.context.dockerfile}.dockerignore"
+        node = request.context.all_files().get(own)
+        if node is not None and node.entry.kind == "file":
+            with node.origin.open(node.entry) as content:
+                (place / "Dockerfile.dockerignore").write_bytes(content.read())
+    found = ["buildx", "build", "--progress=rawjson", "--load", "--iidfile", str(identity)]
+    found += ["--file", str(place / "Dockerfile"), "--tag", request.tag, "--label", request.label]
+    if request.target is not None:
+        found += ["--target", request.target]
+    for name, value in request.build_args.items():
+        found += ["--build-arg", f"{name}={value}"]
+    for number, (name, secret) in enumerate(request.secrets.items()):
+        path = work / f"secret-{number}"
+        path.touch(mode=0o600)
+        path.write_bytes(secret)
+        found += ["--secret", f"id={name},src={path}"]
+    for reference, image in request.bound.items():
+        found += ["--build-context", f"{reference}=docker-image://{image}"]
+    if request.no_cache:
+        found.append("--no-cache")
+    return found

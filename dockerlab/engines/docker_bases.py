@@ -1,0 +1,165 @@
+"""Base images for builds on Docker: those it has, those it can pull, and stand-ins for the others.
+
+A stand-in lives under a name of ours, `dockerlab/stand-in:<reference>`. Nobody's own `debian:...` is ever
+made, moved or hidden: BuildKit is told by --build-context, the legacy builder by another FROM in what it is
+sent.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from dockerlab.dockerfile import Dockerfile
+from dockerlab.engines import Note, OnEvent
+from dockerlab.engines.docker_images import archive_under
+from dockerlab.errors import EngineError
+from dockerlab.image import STAND_IN, full_reference, read_archive
+
+Api = Any  # docker.APIClient, which is not typed
+
+LABEL = "dev.dockerlab"
+STAND_INS = "dockerlab/stand-in"
+PULL_SILENCE = 20.0  # seconds without a word from the registry, after which a pull is given up
+
+_unpullable: dict[str, str] = {}  # full reference -> why; tried once per process
+
+
+class Bases:
+    """Finds out, once per process and reference, where a base image comes from."""
+
+    def __init__(
+        self,
+        api: Callable[[], Api],
+        puller: Callable[[float], Api],
+        stand_in: Callable[[str], Path | None] | None,
+    ) -> None:
+        self._api = api
+        self._puller = puller
+        self._stand_in = stand_in
+
+    def ready(self, references: Iterable[str], on_event: OnEvent) -> dict[str, str]:
+        """Return the references that a stand-in must serve, each with the stand-in's own name.
+
+        Without a maker of stand-ins nothing is pulled here: Docker pulls as it builds.
+        """
+        served: dict[str, str] = {}
+        for reference in references if self._stand_in is not None else ():
+            if self.has(reference) or self._pulled(reference, on_event):
+                continue
+            name = f"{STAND_INS}:{slug(reference)}"
+            if self.has(name) or self._made(reference, name, on_event):
+                served[reference] = name
+                on_event(Note(f"{reference} is a stand-in here: {_unpullable[full_reference(reference)]}"))
+        return served
+
+    def has(self, reference: str) -> bool:
+        """Tell whether Docker has an image of that name."""
+        return self.inspect(reference) is not None
+
+    def inspect(self, reference: str) -> Mapping[str, Any] | None:
+        """Return what Docker knows of an image it has."""
+        from docker.errors import APIError, ImageNotFound
+
+        try:
+            return cast("Mapping[str, Any]", self._api().inspect_image(reference))
+        except ImageNotFound:
+            return None
+        except APIError as error:
+            if error.is_client_error():  # a reference that is none: let the build say so
+                return None
+            raise
+
+    def _pulled(self, reference: str, on_event: OnEvent) -> bool:
+        from docker.errors import APIError, DockerException
+        from docker.utils import parse_repository_tag
+        from requests.exceptions import RequestException
+
+        full = full_reference(reference)
+        if full in _unpullable:
+            return False
+        on_event(Note(f"Pulling {reference}."))
+        repository, tag = parse_repository_tag(full)
+        api = self._puller(PULL_SILENCE)
+        try:
+            for message in api.pull(repository, tag=tag, stream=True, decode=True):
+                if "error" in message:
+                    _unpullable[full] = f"it cannot be pulled ({_reason(str(message['error']))})."
+                    return False
+                detail = message.get("progressDetail") or {}
+                if detail.get("total"):
+                    on_event(
+                        Note(f"Pulling {reference}.", int(detail.get("current", 0)), int(detail["total"]))
+                    )
+        except (APIError, DockerException) as error:
+            why = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
+            _unpullable[full] = f"it cannot be pulled ({_reason(str(why))})."
+            return False
+        except RequestException:
+            _unpullable[full] = f"its registry said nothing for {PULL_SILENCE:.0f} seconds."
+            return False
+        finally:
+            api.close()
+        return True
+
+    def _made(self, reference: str, name: str, on_event: OnEvent) -> bool:
+        assert self._stand_in is not None
+        on_event(Note(f"{reference} cannot be pulled: making a stand-in of the same kind."))
+        path = self._stand_in(reference)
+        if path is None:
+            return False
+        with tempfile.TemporaryFile() as out:
+            stream = cast(BinaryIO, out)
+            archive_under(read_archive(path), name, stream, labels={LABEL: "1", STAND_IN: reference})
+            stream.seek(0)
+            for message in self._api().load_image(stream):
+                if "error" in message:
+                    raise EngineError(f"Docker did not take the stand-in of {reference}: {message['error']}")
+        return True
+
+
+def slug(reference: str) -> str:
+    """Return a reference as a tag: debian:trixie-slim is debian-trixie-slim."""
+    short = full_reference(reference).removeprefix("docker.io/library/").removeprefix("docker.io/")
+    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", short).strip("-.")[:128]
+
+
+def rewritten(dockerfile: Dockerfile, served: Mapping[str, str], expand: Callable[[str, int], str]) -> str:
+    """Return the Dockerfile's text with the references in `served` replaced, line numbers kept.
+
+    `expand` puts global arguments into a FROM's word, given its line.
+    """
+    rows = dockerfile.text.split("\n")
+    for stage in dockerfile.stages:
+        name = served.get(expand(stage.base, stage.from_.line))
+        if name is not None:
+            _replace(rows, stage.from_.line, stage.from_.end_line, stage.base, name)
+        for one in stage.instructions:
+            source = one.flag("from") if one.keyword in ("COPY", "ADD") else None
+            if source is not None and source in served:
+                _replace(rows, one.line, one.end_line, f"--from={source}", f"--from={served[source]}")
+    return "\n".join(rows)
+
+
+def _replace(rows: list[str], first: int, last: int, old: str, new: str) -> None:
+    for at in range(first - 1, last):
+        if old in rows[at]:
+            rows[at] = rows[at].replace(old, new, 1)
+            return
+
+
+def _reason(message: str) -> str:
+    """Return the part of a registry's refusal that says why."""
+    for known in (
+        "no such host",
+        "connection refused",
+        "i/o timeout",
+        "network is unreachable",
+        "toomanyrequests",
+    ):
+        if known in message:
+            return known
+    return message.strip().splitlines()[0][-120:] if message.strip() else "no reason given"
