@@ -152,7 +152,7 @@ def test_status_is_one_line(tmp_path: Path) -> None:
 
 def test_status_without_bases(engine: FakeEngine) -> None:
     """Where no base was fetched yet, status says when one will be."""
-    assert repr(lab.status(engine=engine)).endswith("No base image yet: the first build fetches it.")
+    assert repr(lab.status(engine=engine)).endswith("Base images come with the first build that needs them.")
 
 
 def test_images_lists_what_is_kept(engine: FakeEngine) -> None:

@@ -78,7 +78,11 @@ def _bases(name: str | None) -> Finding:
         held = bases_at_hand(engines.choose(name)[0])
     except DockerlabError as error:
         return _refused("bases", error)
-    return Finding("bases", True, ", ".join(base_names(held)) or "none yet; the first build fetches them")
+    return Finding(
+        "bases",
+        True,
+        ", ".join(base_names(held)) or "none listed; they come with the first build that needs them",
+    )
 
 
 def _docker() -> Finding:

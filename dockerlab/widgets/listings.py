@@ -81,7 +81,7 @@ class Status:
         held = (
             f"Bases at hand: {', '.join(names)}."
             if names
-            else "No base image yet: the first build fetches it."
+            else "Base images come with the first build that needs them."
         )
         return f"Engine: {self.engine}. {_sentence(self.why)} {held}"
 

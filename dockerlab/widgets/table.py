@@ -65,9 +65,9 @@ class Table:
 
 
 def _cell(tag: str, text: str, *, right: bool = False, code: bool = False) -> str:
-    side = "right" if right else "left"
+    style = "text-align:right;white-space:nowrap" if right else "text-align:left"
     shown = f"<code>{escape(text)}</code>" if code and text else escape(text)
-    return f'<{tag} style="text-align:{side}">{shown}</{tag}>'
+    return f'<{tag} style="{style}">{shown}</{tag}>'
 
 
 def _aligned(
