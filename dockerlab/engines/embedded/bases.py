@@ -89,7 +89,7 @@ class Bases:
             if kept is not None:
                 return kept
             if isinstance(recipe, standins.Minbase):
-                return standins.make_minbase(recipe, name, self._store, self._sandbox(), on_event=tell)
+                return standins.make_minbase(recipe, name, self._store, self._sandbox, on_event=tell)
         # Out of the lock: its own FROM may need another stand-in.
         return standins.make_derived(recipe, name, self._store, self._build, on_event=tell)
 

@@ -66,7 +66,7 @@ def stand_in_name(reference: str) -> str:
 
 
 def make_minbase(
-    recipe: Minbase, reference: str, store: Store, sandbox: Sandbox, *, on_event: OnEvent
+    recipe: Minbase, reference: str, store: Store, sandbox: Callable[[], Sandbox], *, on_event: OnEvent
 ) -> Image:
     """Make a Debian base. Raises RegistryError when the host knows no Debian mirror."""
     from dockerlab.engines.embedded import minbase
@@ -79,7 +79,7 @@ def make_minbase(
         )
     return minbase.make(
         store,
-        sandbox,
+        sandbox(),
         found,
         reference=reference,
         name=stand_in_name(reference),
