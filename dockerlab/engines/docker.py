@@ -239,7 +239,9 @@ class DockerEngine:
                 failed.error if failed else ""
             ]
             log = failed.log if failed else ()
-            raise build_error(said[-1] or "\n".join(ended.text), job.dockerfile, at=at, log=log)
+            raise build_error(
+                said[-1] or "\n".join(ended.text), job.dockerfile, at=at, log=log, began=bool(failed)
+            )
         for warning in matcher.graph.warnings:
             job.on_event(Note(warning))
         for index in sorted(matcher.unmatched):

@@ -25,9 +25,17 @@ _REFUSED = re.compile(
 
 
 def build_error(
-    message: str, dockerfile: Dockerfile, *, at: Instruction | None, log: Sequence[str] = ()
+    message: str,
+    dockerfile: Dockerfile,
+    *,
+    at: Instruction | None,
+    log: Sequence[str] = (),
+    began: bool = True,
 ) -> DockerlabError:
-    """Return the error for Docker's `message`; `at` is the instruction that failed, when it is known."""
+    """Return the error for Docker's `message`; `at` is the instruction that failed, when it is known.
+
+    `began` is False when Docker refused before any step began.
+    """
     text = message.strip().removeprefix("ERROR: ").removeprefix("failed to solve: ").strip()
     line = at.line if at else None
     parse = _PARSE.search(text)
@@ -75,6 +83,8 @@ def build_error(
     if _unreachable(text):
         hint = "Check the network, or build on an image that `docker images` lists."
         return BuildError(f"the registry cannot be reached: {_short(text)}", line=line, hint=hint)
+    if not began and at is not None:
+        return DockerfileError(_short(text), line=line, hint="Mend that line and build again.")
     return BuildError(_short(text) or "Docker did not say why the build failed", line=line)
 
 
@@ -100,6 +110,7 @@ def _unreachable(text: str) -> bool:
 
 
 def _short(text: str) -> str:
-    """Return the innermost reason of a chain `a: b: c`, at most two of its links."""
+    """Return the first line without the command that Docker repeats in it, its end when it is long."""
     first = text.splitlines()[0] if text else ""
+    first = first.rpartition(" did not complete successfully: ")[2]
     return first if len(first) <= 200 else "..." + first[-197:]

@@ -1,0 +1,97 @@
+"""A real Docker daemon, and a small base image made here: no registry is needed."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engines.docker import DockerEngine, probe
+
+BASE = "dockerlab/test-engine-base:1"
+APPLETS = (
+    "sh",
+    "true",
+    "false",
+    "cat",
+    "echo",
+    "touch",
+    "mkdir",
+    "rm",
+    "chmod",
+    "sleep",
+    "ls",
+    "env",
+    "kill",
+)
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run a docker command; return what it printed."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def _static_busybox() -> Path | None:
+    for name in ("/usr/bin/busybox", "/bin/busybox", "/bin/busybox.static"):
+        path = Path(name)
+        if path.exists() and b"/ld-linux" not in path.read_bytes():
+            return path
+    return None
+
+
+@pytest.fixture(scope="session")
+def base() -> Iterator[str]:
+    """Import a base image of one layer, busybox; removed at the end with all that was built on it."""
+    version, why = probe()
+    if version is None:
+        pytest.skip(f"needs Docker: {why}")
+    busybox = _static_busybox()
+    if busybox is None:
+        pytest.skip("needs a statically linked busybox to make a base image of")
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for folder in ("bin", "dev", "etc", "proc", "sys", "tmp"):
+            info = tarfile.TarInfo(folder)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(info)
+        # Without /etc/hosts and /etc/resolv.conf the first RUN would leave their empty places in its layer.
+        for name, text in (("passwd", b"root:x:0:0::/root:/bin/sh\n"), ("hosts", b""), ("resolv.conf", b"")):
+            info = tarfile.TarInfo(f"etc/{name}")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+        info = tarfile.TarInfo("bin/busybox")
+        info.size, info.mode = busybox.stat().st_size, 0o755
+        with busybox.open("rb") as content:
+            tar.addfile(info, content)
+        for applet in APPLETS:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    subprocess.run(["docker", "import", "-", BASE], input=out.getvalue(), capture_output=True, check=True)
+    yield BASE
+    ours = docker(
+        "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=dockerlab/test-engine*"
+    )
+    stand_ins = docker(
+        "images",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+        "--filter",
+        "reference=dockerlab/stand-in:test-engine*",
+    )
+    for name in [*ours.split(), *stand_ins.split()]:
+        docker("rmi", "--force", name, check=False)
+
+
+@pytest.fixture(scope="session")
+def engine(base: str, tmp_path_factory: pytest.TempPathFactory) -> DockerEngine:
+    """Return the Docker engine, keeping what it takes out of Docker in a temporary folder."""
+    assert shutil.which("docker")
+    return DockerEngine(root=tmp_path_factory.mktemp("docker"))
