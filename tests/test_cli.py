@@ -343,3 +343,52 @@ def test_python_m_dockerlab() -> None:
         check=True,
     )
     assert done.stdout.startswith("dockerlab ")
+
+
+def test_on_the_embedded_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real build, its history, its archive read into another store, and its removal, by commands alone."""
+    if sys.platform != "linux":
+        pytest.skip("the embedded engine runs on Linux")
+    monkeypatch.setattr(engines, "_chosen", {})
+    monkeypatch.setenv("DOCKERLAB_ENGINE", "embedded")
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path / "one"))
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Dockerfile").write_text("FROM scratch\nCOPY hello /\nLABEL a=b\n")
+    (project / "hello").write_text("hello\n")
+
+    def printed(*line: str) -> Any:
+        assert main([*line, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    built = printed("build", "-t", "hello:1", str(project))
+    assert built["engine"].startswith("embedded")
+    assert [layer["size_unpacked"] for layer in built["layers"]] == [6]
+    assert printed("build", "-t", "hello:1", str(project))["steps"][1]["cached"] is True
+    assert [row["layer"] for row in printed("history", "hello:1")["rows"]] == [1, None]
+    assert printed("save", "-o", str(tmp_path / "out.tar"), "hello:1")["bytes"] > 0
+
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path / "two"))
+    monkeypatch.setattr(engines, "_chosen", {})
+    assert printed("load", "-i", str(tmp_path / "out.tar"))["images"] == ["hello:1"]
+    assert printed("images")["images"][0]["id"] == built["id"]
+    assert printed("rm", "hello:1") == {"removed": ["hello:1"]}
+    assert printed("prune")["freed"] > 0
+    assert printed("images")["images"] == []
+
+
+def test_a_dockerfile_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt instruction on the real engine ends with 1, its line, and a next step."""
+    if sys.platform != "linux":
+        pytest.skip("the embedded engine runs on Linux")
+    monkeypatch.setattr(engines, "_chosen", {})
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path / "one"))
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPPY a /\n")
+    assert main(["build", "--engine", "embedded", str(tmp_path)]) == 1
+    assert (
+        "error: Dockerfile line 2: unknown instruction COPPY\nDid you mean COPY?" in capsys.readouterr().err
+    )

@@ -294,3 +294,28 @@ def test_the_extension_is_found_by_its_short_name() -> None:
     """`%load_ext dockerlab` needs no longer name."""
     assert callable(dockerlab.load_ipython_extension)
     assert notebook.build is dockerlab.build
+
+
+def test_a_real_build_in_a_real_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the embedded engine the magic builds, then from its cache, and a missing file names its line."""
+    if sys.platform != "linux":
+        pytest.skip("the embedded engine runs on Linux")
+    monkeypatch.setenv("DOCKERLAB_ENGINE", "embedded")
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path))
+    build = "%%dockerfile app --context files\nFROM scratch\nCOPY hello /\nLABEL a=b\nWORKDIR /x\n"
+    cells = [
+        "%load_ext dockerlab\nimport dockerlab as lab\nfiles = {'hello': 'hello'}",
+        build,
+        "app.layers_added, [step.cached for step in app.steps]",
+        build,
+        "app.layers_added, [step.cached for step in app.steps]",
+        "%%dockerfile bad\nFROM scratch\nCOPY hello /\n",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(one) for one in cells])
+    NotebookClient(book, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    outputs = [cell.outputs for cell in book.cells]
+    assert [outputs[number][0]["data"]["text/plain"] for number in (2, 4)] == [
+        "(2, [None, False, None, False])",
+        "(2, [None, True, None, True])",
+    ]
+    assert outputs[5][-1]["traceback"][0].startswith('ContextError: Dockerfile line 2: "hello" is not in')
