@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dockerlab.charts.picture import CHARACTER, NARROW, NEUTRAL, OUTLINE, axis, byte_ticks, clip, ink, pixels
+from dockerlab.charts.picture import CHARACTER, NARROW, OUTLINE, axis, byte_ticks, clip, ink, pixels
 
 ROW_HEIGHT = 27
 MOST_LABELLED = 32  # with more rows the bars get thin, and only the largest are labelled
 THIN_HEIGHT = 720  # pixels that many thin rows share
 LABEL_CHARACTERS = 44
 _LABEL_GAP = 17  # pixels between labels in thin rows
+_MOST_TIMES = 8  # a base this many times the largest layer on it is drawn cut short
+_LEGEND_LINE = 22  # pixels
+_GLYPHS = {"": "■", "/": "▨", "\\": "▧", "x": "▩", "+": "▦", "-": "▤"}  # look like the patterns
 _VISIBLE = 0.006  # a bar below this share of the axis gets a mark, so that it can be seen and pointed at
 
 
@@ -210,63 +213,65 @@ def marker(colour: str, pattern: str = "", *, outline: float = 1) -> dict[str, A
     return look
 
 
+def cut_short(bar: Bar, largest: float) -> Bar:
+    """Return a bar not much longer than the `largest` other one; if that cuts it, its label says so.
+
+    A base many times the size of all that is built on it would leave nothing to see of the rest.
+    """
+    if not largest or bar.size <= _MOST_TIMES * largest:
+        return bar
+    factor = 1.3 * largest / bar.size
+    pieces = tuple(replace(segment, size=segment.size * factor) for segment in bar.segments)
+    return replace(bar, segments=pieces, label=f"{bar.label} (bar cut short)")
+
+
 @dataclass(frozen=True)
 class Legend:
-    """What colours and patterns mean: (text, colour, pattern) in order."""
+    """What colours and patterns mean, as lines of text above the drawing: text, colour, pattern."""
 
     entries: Sequence[tuple[str, str, str]]
 
     @property
     def height(self) -> int:
-        """Pixels it takes: one line, or two where it does not fit the narrowest width."""
-        return 24 * (1 if self._fits else 2)
+        """Pixels it takes."""
+        return _LEGEND_LINE * len(self._lines())
 
-    @property
-    def _fits(self) -> bool:
-        return sum(46 + pixels(text) for text, _, _ in self.entries) < NARROW - 40
-
-    def traces(self) -> list[dict[str, Any]]:
-        """Return empty traces whose only purpose is their line in the legend."""
+    def annotations(self, *, left: int) -> list[dict[str, Any]]:
+        """Return the lines, for a drawing whose left margin is `left` pixels."""
+        lines = self._lines()
         return [
             {
-                "type": "bar",
-                "orientation": "h",
-                "x": [None],
-                "y": [None],
-                "name": ink(text),
-                "marker": marker(colour, pattern),
-                "showlegend": True,
-                "hoverinfo": "skip",
+                "text": "&nbsp;&nbsp;&nbsp; ".join(f"{_swatch(entry)} {ink(entry[0])}" for entry in line),
+                "x": 0,
+                "xref": "paper",
+                "xanchor": "left",
+                "xshift": 8 - left,
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "yshift": 4 + _LEGEND_LINE * (len(lines) - 1 - i),
+                "showarrow": False,
+                "align": "left",
             }
-            for text, colour, pattern in self.entries
+            for i, line in enumerate(lines)
         ]
 
-    def layout(self, frame: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what to add to `frame`, whose top margin has room for the legend."""
-        columns = {} if self._fits else {"entrywidthmode": "pixels", "entrywidth": 165}
-        return {
-            "showlegend": True,
-            "legend": {
-                "orientation": "h",
-                "traceorder": "normal",
-                "xref": "container",
-                "x": 0,
-                "xanchor": "left",
-                "yref": "container",
-                "y": 1 - (frame["margin"]["t"] - self.height - 8) / frame["height"],
-                "yanchor": "top",
-                "font": {"color": NEUTRAL, "size": 12},
-                "itemclick": False,
-                "itemdoubleclick": False,
-                "bgcolor": "rgba(0,0,0,0)",
-                **columns,
-            },
-        }
+    def _lines(self) -> list[list[tuple[str, str, str]]]:
+        lines: list[list[tuple[str, str, str]]] = []
+        used = float(NARROW)
+        for entry in self.entries:
+            width = pixels(entry[0]) + 44
+            if used + width > NARROW - 10:
+                lines.append([])
+                used = 0
+            lines[-1].append(entry)
+            used += width
+        return lines
 
 
-def without_legend(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return traces that leave the legend alone."""
-    return [{**trace, "showlegend": False} for trace in traces]
+def _swatch(entry: tuple[str, str, str]) -> str:
+    _, colour, pattern = entry
+    return f'<span style="color:{colour};font-size:15px">{_GLYPHS[pattern]}</span>'
 
 
 def _name_length(bar: Bar) -> int:

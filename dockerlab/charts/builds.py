@@ -13,7 +13,6 @@ from dockerlab.charts.bars import (
     Legend,
     Rows,
     Segment,
-    without_legend,
 )
 from dockerlab.charts.layers import made_by
 from dockerlab.charts.picture import (
@@ -37,7 +36,7 @@ from dockerlab.charts.picture import (
 from dockerlab.engines import Build, Step
 from dockerlab.units import count, human_seconds
 
-_PATTERNS = ("", "/", ".", "x", "\\", "+")
+_PATTERNS = ("", "/", "-", "x", "\\", "+")
 _CELL_INK = "#111111"
 _MOST_EDITS = 8
 
@@ -160,6 +159,7 @@ def rebuild_cost(orders: Mapping[str, Mapping[str, float]], *, engine: str) -> P
     title = _cost_title(totals)
     note = f"computed from builds measured on {engine}"
     frame = layout(title, note, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
+    frame["annotations"] += legend.annotations(left=rows.left)
     return Picture(
         title=title,
         summary=sentence(f"{title} ({note})"),
@@ -169,7 +169,7 @@ def rebuild_cost(orders: Mapping[str, Mapping[str, float]], *, engine: str) -> P
             for order, costs in orders.items()
         ),
         right=(*edits, "sum per week"),
-        spec=spec(legend.traces() + without_legend(rows.traces()), frame | legend.layout(frame)),
+        spec=spec(rows.traces(), frame),
     )
 
 
@@ -199,6 +199,9 @@ def _time_title(build: Build, timed: Sequence[Step]) -> str:
     title = f"{build.name} took {human_seconds(build.seconds)}"
     if timed and not spent:
         return f"{title}: {'all steps' if cached > 1 else 'its step'} came from the cache"
+    inside = sum(step.seconds for step in timed)
+    if inside < build.seconds / 2:  # the rest went into the base, the context, or waiting
+        title += f", {human_seconds(inside)} of it in its steps"
     if len(spent) > 1:
         slowest = max(spent, key=lambda step: step.seconds)
         title += f", {human_seconds(slowest.seconds)} of it in line {slowest.line}"

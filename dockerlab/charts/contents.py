@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of
-from dockerlab.charts.bars import Bar, Legend, Rows, Segment, without_legend
+from dockerlab.charts.bars import Bar, Legend, Rows, Segment
 from dockerlab.charts.layers import UNPACKED, made_by, where
 from dockerlab.charts.picture import (
     BLUE,
@@ -21,6 +21,7 @@ from dockerlab.charts.picture import (
     SKY,
     VERMILLION,
     Picture,
+    clip,
     hover,
     layout,
     plain,
@@ -34,6 +35,7 @@ MOST_TILES = 300
 _TILES = (SKY, ORANGE, GREEN, PURPLE, "#F0E442", VERMILLION, "#BFBFBF")
 _TILE_INK = "#111111"
 _TABLE_ROWS = 20
+_MOST_OF = 0.7  # a folder with this share of its parent is looked into for the colours
 _ROOT = "#C9C9C9"
 
 
@@ -62,7 +64,7 @@ def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None 
     built = made_by(subject, engine)
     note = " · ".join(part for part in (row.text, built, f"{UNPACKED}; click a folder to go in") if part)
     frame = layout(title, note, plot_height=380, left=8, bottom=8)
-    frame |= {"uniformtext": {"minsize": 10, "mode": "hide"}}
+    frame |= {"uniformtext": {"minsize": 9, "mode": "hide"}}
     top = sorted(root.inside.values(), key=lambda one: (-one.size, one.path))
     table = _deepest(root)
     return Picture(
@@ -115,13 +117,14 @@ def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
     built = ", ".join(dict.fromkeys(filter(None, (made_by(one, engine) for one in subjects))))
     legend = Legend([("shared with another image", GREY, "/"), ("its own", BLUE, "")])
     frame = layout(title, built, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
+    frame["annotations"] += legend.annotations(left=rows.left)
     return Picture(
         title=title,
         summary=sentence(f"{title}{f' (built by {built})' if built else ''}"),
         columns=("image", "layers shared", "bytes shared", "layers its own", "bytes its own"),
         rows=tuple(table),
         right=("layers shared", "bytes shared", "layers its own", "bytes its own"),
-        spec=spec(legend.traces() + without_legend(rows.traces()), frame | legend.layout(frame)),
+        spec=spec(rows.traces(), frame),
     )
 
 
@@ -168,38 +171,49 @@ class _Tile:
 
     what: _Folder
     parent: _Folder
-    top: _Folder  # the outermost folder it is in, or itself
+    colour: str
 
 
 def _tiles(root: _Folder) -> list[_Tile]:
     """Return the largest folders and files, at most 300, each inside a folder that is drawn as well."""
+    colours = _colours(root)
     drawn: list[_Tile] = []
-    waiting = [(-one.size, one.path, _Tile(one, root, one)) for one in root.inside.values()]
+    outer = [_Tile(one, root, colours.get(one.path, _ROOT)) for one in root.inside.values()]
+    waiting = [(-tile.what.size, tile.what.path, tile) for tile in outer]
     heapq.heapify(waiting)
     while waiting and len(drawn) < MOST_TILES:
         _, _, tile = heapq.heappop(waiting)
         drawn.append(tile)
         for child in tile.what.inside.values():
-            heapq.heappush(waiting, (-child.size, child.path, _Tile(child, tile.what, tile.top)))
+            colour = colours.get(child.path, tile.colour)
+            heapq.heappush(waiting, (-child.size, child.path, _Tile(child, tile.what, colour)))
     return drawn
 
 
+def _colours(root: _Folder) -> dict[str, str]:
+    """Return a colour per part of the folder where the bytes first split up; what is below inherits it."""
+    split = root
+    while split.inside:
+        top = max(split.inside.values(), key=lambda one: one.size)
+        if top.size < _MOST_OF * split.size or len(top.inside) < 2:
+            break
+        split = top
+    order = sorted(split.inside.values(), key=lambda one: (-one.size, one.path))
+    return {one.path: _TILES[min(i, len(_TILES) - 1)] for i, one in enumerate(order)}
+
+
 def _treemap(tiles: Sequence[_Tile], root: _Folder) -> dict[str, Any]:
-    order = sorted(root.inside.values(), key=lambda one: (-one.size, one.path))
-    colours = {one.path: _TILES[min(i, len(_TILES) - 1)] for i, one in enumerate(order)}
     drawn: Counter[str] = Counter()
     for tile in tiles:
         drawn[tile.parent.path] += tile.what.size
     nodes = [("/", "/", "", root.size, _ROOT, hover("the whole layer", f"{root.size:,} bytes"))]
     for tile in tiles:
         one = tile.what
-        name = plain(one.path[len(tile.parent.path) :].lstrip("/"))
+        name = plain(clip(one.path[len(tile.parent.path) :].lstrip("/"), 24 if one.inside else 16))
         label = f"{name}{'&nbsp; ' if drawn[one.path] else '<br>'}{human_bytes(one.size)}"
-        colour = colours[tile.top.path]
-        nodes.append(
-            (f"/{one.path}", label, f"/{tile.parent.path}", one.size, colour, _tile_hover(one, root))
-        )
-    for folder, colour in [(root, _ROOT), *((tile.what, colours[tile.top.path]) for tile in tiles)]:
+        shown = _tile_hover(one, root)
+        nodes.append((f"/{one.path}", label, f"/{tile.parent.path}", one.size, tile.colour, shown))
+    for folder, colour in [(root, _ROOT), *((tile.what, tile.colour) for tile in tiles)]:
         rest = folder.size - drawn[folder.path]
         if rest and drawn[folder.path]:
             label = f"smaller<br>{human_bytes(rest)}"
@@ -213,7 +227,7 @@ def _treemap(tiles: Sequence[_Tile], root: _Folder) -> dict[str, Any]:
         "parents": parents,
         "values": values,
         "branchvalues": "total",
-        "maxdepth": 4,
+        "maxdepth": 6,
         "hovertext": boxes,
         "hoverinfo": "text",
         "textposition": "top left",
@@ -246,10 +260,12 @@ def _largest(root: _Folder) -> str:
         if top.size * 2 < root.size:
             break
         here = top
+    if root.files == 1:
+        return f"its {human_bytes(root.size)} are one file, /{here.path}"
     whole = f"{human_bytes(root.size)} in {count(root.files, 'file')}"
     if here is root:
         return f"{whole}, no folder with more than half"
-    share = human_share(here.size, root.size)
+    share = "all" if here.size == root.size else human_share(here.size, root.size)
     return f"{share} of its {whole} {'is below' if here.inside else 'is'} /{here.path}"
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
-from dockerlab.charts.bars import MOST_LABELLED, Bar, Rows, Segment
+from dockerlab.charts.bars import MOST_LABELLED, Bar, Rows, Segment, cut_short
 from dockerlab.charts.picture import BLUE, GREY, SERIES, Picture, hover, layout, sentence, spec
 from dockerlab.engines import Build
 from dockerlab.image import Layer
@@ -28,7 +28,7 @@ def layer_stack(subject: Subject, *, engine: str | None = None) -> Picture:
     base = [row for row in made if row.base]
     bars = [_layer_bar(row, image.layers, BLUE) for row in reversed(own)]
     if base:
-        bars.append(_base_bar(subject, base))
+        bars.append(cut_short(_base_bar(subject, base), max((bar.size for bar in bars), default=0)))
     rows = Rows(bars, UNPACKED)
     finding = _finding(own, image.layers)
     title = _stack_title(subject, own, base) + (f"; {finding}" if finding else "")

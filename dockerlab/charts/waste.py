@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dockerlab.analysis.audit import KINDS, Kind
 from dockerlab.analysis.ledger import Flow, LayerAccount, Ledger, headline, totals
-from dockerlab.charts.bars import Bar, Legend, Rows, Segment, without_legend
+from dockerlab.charts.bars import Bar, Legend, Rows, Segment, cut_short
 from dockerlab.charts.picture import (
     BLUE,
     GREY,
@@ -23,7 +23,7 @@ from dockerlab.units import count, human_bytes
 
 LOOK: dict[Kind, tuple[str, str]] = {
     "live": (BLUE, ""),
-    "overwritten": (ORANGE, "."),
+    "overwritten": (ORANGE, "-"),
     "deleted": (VERMILLION, "x"),
     "again": (PURPLE, "/"),
 }
@@ -49,7 +49,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
     base = [account for account in book.rows if account.row.base]
     bars = [_bar(account, flows) for account in reversed(own)]
     if base:
-        bars.append(_base_bar(base, flows))
+        bars.append(cut_short(_base_bar(base, flows), max((bar.size for bar in bars), default=0)))
     rows = Rows(bars, "file content, unpacked bytes")
     title = headline(book)
     marked = f"on a stand-in for {book.stand_in}" if book.stand_in else ""
@@ -57,6 +57,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
     note = " · ".join(part for part in (built, "lowest layer at the bottom") if part)
     legend = Legend(_legend(own, base))
     frame = layout(title, note, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
+    frame["annotations"] += legend.annotations(left=rows.left)
     return Picture(
         title=title,
         summary=sentence(f"{title} ({_sums(book)}{f'; built by {built}' if built else ''})"),
@@ -70,7 +71,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
         ),
         rows=tuple(_table_row(account) for account in book.rows),
         right=("layer", *(WORDS[kind] for kind in KINDS), "tar headers", "whole tar"),
-        spec=spec(legend.traces() + without_legend(rows.traces()), frame | legend.layout(frame)),
+        spec=spec(rows.traces(), frame),
     )
 
 
