@@ -20,6 +20,7 @@ from dockerlab.widgets.table import Table
 
 REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
 TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
+NO_TIME = 0.01  # seconds
 LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
@@ -146,7 +147,7 @@ class BuildProgress:
                 str(row.line),
                 row.text,
                 "" if row.state == "done" else row.state,
-                "" if row.seconds is None else human_seconds(row.seconds),
+                _took(row),
             )
             for row in self._shown()
         )
@@ -233,8 +234,15 @@ def _said(note: Note) -> str:
     return note.text
 
 
+def _took(row: _Row) -> str:
+    """Return a finished step's wall time; nothing for metadata, which takes no time worth reading."""
+    if row.seconds is None or (row.state == "done" and row.seconds < NO_TIME):
+        return ""
+    return human_seconds(row.seconds)
+
+
 def _live_row(row: _Row) -> str:
-    took = f"{time.monotonic() - row.began:.0f} s" if row.seconds is None else human_seconds(row.seconds)
+    took = f"{time.monotonic() - row.began:.0f} s" if row.state == "running" else _took(row)
     state = "<progress></progress>" if row.state == "running" else escape(row.state)
     last = f"<br><small>{escape(row.last[-120:])}</small>" if row.state == "running" and row.last else ""
     return (
