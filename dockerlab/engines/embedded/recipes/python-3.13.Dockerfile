@@ -1,7 +1,6 @@
 # Differs from the official image as python:3.13-slim does, and has fewer development headers: compilers,
 # version control and the libraries that wheels are most often built against are there.
 FROM debian:trixie
-ENV LANG=C.UTF-8 PIP_BREAK_SYSTEM_PACKAGES=1
 RUN apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates curl git gnupg netbase openssh-client procps sq tzdata wget \
     && rm -rf /var/lib/apt/lists/*
@@ -12,7 +11,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 RUN apt-get update && apt-get install -y --no-install-recommends \
         python3 python3-dev python3-pip python3-venv \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /usr/lib/python3*/EXTERNALLY-MANAGED \
     && ln -s ../../bin/python3 /usr/local/bin/python \
     && ln -s ../../bin/python3 /usr/local/bin/python3
 CMD ["python3"]
