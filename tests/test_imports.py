@@ -162,7 +162,7 @@ def test_what_lessons_and_the_command_line_load_is_light(name: str) -> None:
 def test_import_takes_under_100_ms() -> None:
     """The best of five imports in fresh interpreters stays under 100 ms."""
     code = "import time; t = time.perf_counter(); import dockerlab; print(time.perf_counter() - t)"
-    seconds = []
+    seconds: list[float] = []
     deadline = time.monotonic() + 30
     while len(seconds) < 5 and time.monotonic() < deadline:
         seconds.append(float(python(code)))

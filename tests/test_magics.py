@@ -263,7 +263,8 @@ def test_an_interrupted_kernel_says_what_was_kept() -> None:
 
     def interrupt(cell: Any, output: Any) -> None:
         if output.get("text") == "started\n":
-            pid = client.km.provisioner.pid
+            provisioner: Any = client.km.provisioner if client.km else None
+            pid = provisioner.pid
             threading.Thread(target=os.kill, args=(pid, signal.SIGINT)).start()
 
     client = Watching(book, timeout=60, kernel_name="python3", allow_errors=True)
