@@ -1,0 +1,182 @@
+"""The learner's side of an exercise: check a build, open a hint, keep progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from dockerlab import engines
+from dockerlab.checks import run_chaining
+from dockerlab.checks.manifest import hints as hints_of_all
+from dockerlab.checks.progress import (
+    ProgressError,
+    Record,
+    progress_path,
+    read_progress,
+    write_progress,
+)
+from dockerlab.checks.verdict import Hints, Report, Verdict
+from dockerlab.context import Context, File
+from dockerlab.engines import Build, Engine, Event, Finished
+from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.units import count
+
+
+class Definition(Protocol):
+    """What the module of one exercise holds."""
+
+    @property
+    def STARTER(self) -> str:  # noqa: N802 - a module's constant
+        """The Dockerfile the learner begins with: it works, and wastes."""
+        ...
+
+    @property
+    def CONTEXT(self) -> Mapping[str, str | bytes | File] | None:  # noqa: N802 - a module's constant
+        """The build context of starter and attempt, or None."""
+        ...
+
+    def rules(self, attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+        """Measure the attempt; the starter's build gives the budget and the right results."""
+        ...
+
+
+EXERCISES: dict[str, Definition] = {
+    "02-run-chaining": run_chaining,
+}
+
+
+def exercise(name: str) -> Exercise:
+    """Return the exercise of that name; DockerlabError when there is none."""
+    if name not in EXERCISES:
+        raise DockerlabError(
+            f"There is no exercise {name!r}.", hint=f"The exercises are: {', '.join(EXERCISES)}."
+        )
+    return Exercise(name, EXERCISES[name], hints_of_all().get(name, ()))
+
+
+def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callable[[str], object]) -> Report:
+    """Measure `attempt` against the rules of an exercise, with the engine that built it.
+
+    The starter is built too, which is cached after the first time; `on_wait` gets a sentence when it is not.
+    Raises BuildError when the starter cannot be built here.
+    """
+    engine, _ = engines.choose("embedded" if attempt.builder == "embedded" else "docker")
+    told: list[str] = []
+
+    def on_event(event: Event) -> None:
+        slow = isinstance(event, Finished) and event.step.cached is False
+        if slow and not told:
+            told.append("Building the starter once, to compare with it ...")
+            on_wait(told[0])
+
+    try:
+        starter = engine.build(
+            definition.STARTER,
+            context=None if definition.CONTEXT is None else Context.files(definition.CONTEXT),
+            tag=f"dockerlab/starter-{name}:latest",
+            builder=attempt.builder,
+            on_event=on_event,
+        )
+    except DockerlabError as error:
+        raise BuildError(
+            f"The check compares with the starter, and that could not be built here: {error.message}",
+            hint="Where the network is the cause: check again when you are online. Your Dockerfile is not.",
+        ) from error
+    starter = replace(starter, name="the starter")
+    return Report(
+        exercise=name,
+        verdicts=tuple(definition.rules(attempt, starter, engine)),
+        engine=attempt.engine,
+        stand_in=attempt.stand_in,
+        lesson=f"../notebooks/{name}.ipynb",
+    )
+
+
+class Exercise:
+    """One exercise. What is known of it is in the progress file, so that nothing is lost by running a cell again."""
+
+    def __init__(self, name: str, definition: Definition, hints: Sequence[str]) -> None:
+        self.name = name
+        self.definition = definition
+        self.hints = tuple(hints)
+        self._unsaved = Record()  # what is known where the progress file cannot be used
+
+    @property
+    def starter(self) -> str:
+        """The Dockerfile to begin with."""
+        return self.definition.STARTER
+
+    def check(self, mine: object, *, record: bool = True) -> Report:
+        """Measure a build against the rules and show what was found.
+
+        `mine` is what `%%dockerfile` or `lab.build` returned. `record=False` leaves the progress file alone.
+        Raises DockerlabError when there is no build to measure.
+        """
+        report = judge(self.definition, _as_build(mine), name=self.name, on_wait=_say)
+        if not record:
+            return report
+        known, notes = self._update(lambda known: known.after(report))
+        if report.passed:
+            notes = (*notes, f"How others did it, and why: ../solutions/{self.name}.ipynb")
+        elif known.hints < len(self.hints):
+            notes = (*notes, f"task.hint() opens hint {known.hints + 1} of {len(self.hints)}.")
+        return replace(report, notes=notes)
+
+    def hint(self) -> Hints:
+        """Open the next hint, and show it below those that are open already; all of them once it is passed."""
+        if not self.hints:
+            raise DockerlabError(f"The exercise {self.name} has no hints.")
+        known, notes = self._update(
+            lambda known: (
+                known if known.passed else replace(known, hints=min(known.hints + 1, len(self.hints)))
+            )
+        )
+        number = len(self.hints) if known.passed else known.hints
+        if number == len(self.hints):
+            notes = (*notes, f"That is the last hint. A solution: ../solutions/{self.name}.ipynb")
+        return Hints(self.name, self.hints[:number], len(self.hints), notes)
+
+    def __repr__(self) -> str:
+        try:
+            known = read_progress(progress_path()).get(self.name, Record())
+        except ProgressError as error:
+            return f"Exercise {self.name}. {error}"
+        if known.passed:
+            return f"Exercise {self.name}: passed on {str(known.passed_at)[:10]}, at try {known.tries}."
+        if known.tries:
+            tried = count(known.tries, "try", "tries")
+            return f"Exercise {self.name}: not passed yet, {tried}, {count(known.hints, 'hint')} opened."
+        return (
+            f"Exercise {self.name}: not tried yet. {count(len(self.hints), 'hint')} to open if you want them."
+        )
+
+    def _update(self, change: Callable[[Record], Record]) -> tuple[Record, tuple[str, ...]]:
+        """Change this exercise's record; trouble with the file is a note, for what was measured still counts."""
+        path = progress_path()
+        try:
+            records = read_progress(path)
+            record = change(records.get(self.name, Record()))
+            write_progress(path, {**records, self.name: record})
+        except ProgressError as error:
+            self._unsaved = change(self._unsaved)
+            return self._unsaved, (f"Your progress was not kept. {error.message} {error.hint}",)
+        return record, ()
+
+
+def _as_build(mine: object) -> Build:
+    if isinstance(mine, Build):
+        return mine
+    if isinstance(mine, DockerlabError):
+        raise BuildError(
+            "There is no image to check: the build of this Dockerfile failed.",
+            hint="Mend what the message below its cell says, run that cell again, then this one.",
+        )
+    raise DockerlabError(
+        f"A {type(mine).__name__} is no build.",
+        hint="Pass the name that stands behind %%dockerfile: task.check(mine).",
+    )
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)

@@ -1,0 +1,128 @@
+"""The learner's progress: one JSON file, theirs to read, move, hand in or delete.
+
+    {"version": 1, "exercises": {"02-run-chaining": {
+        "passed": true, "passed_at": "2026-01-31T10:00:00+00:00", "tries": 3, "hints": 1,
+        "last": {"at": "...", "passed": true, "engine": "Docker 26.1.5, BuildKit", "stand_in": null,
+                 "rules": [{"rule": "...", "passed": true, "measured": "...", "target": "..."}]}}}}
+
+`tries` and `hints` count up to the first check that passed; `last` is the last check, whatever it said.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from dockerlab.checks.verdict import Report
+from dockerlab.errors import DockerlabError
+
+VERSION = 1
+FILE_NAME = "progress.json"
+
+
+class ProgressError(DockerlabError):
+    """The progress file cannot be read or written; what was measured is not touched by that."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one exercise."""
+
+    passed: bool = False
+    passed_at: str | None = None  # ISO 8601, UTC: when it first passed
+    tries: int = 0
+    hints: int = 0  # opened so far
+    last: Mapping[str, Any] | None = field(default=None)
+
+    def after(self, report: Report) -> Record:
+        """Return the record with one more check in it."""
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        last = {
+            "at": now,
+            "passed": report.passed,
+            "engine": report.engine,
+            "stand_in": report.stand_in,
+            "rules": [verdict.to_dict() for verdict in report.verdicts],
+        }
+        if self.passed:
+            return replace(self, last=last)
+        return replace(
+            self,
+            passed=report.passed,
+            passed_at=now if report.passed else None,
+            tries=self.tries + 1,
+            last=last,
+        )
+
+
+def progress_path() -> Path:
+    """Return where the progress file is, or will be.
+
+    $DOCKERLAB_PROGRESS if set; else progress.json beside course.toml, found from the current folder upwards,
+    so that notebooks of all folders share it; else in the current folder.
+    """
+    chosen = os.environ.get("DOCKERLAB_PROGRESS")
+    if chosen:
+        return Path(chosen).expanduser()
+    here = Path.cwd()
+    course = next((folder for folder in (here, *here.parents) if (folder / "course.toml").is_file()), here)
+    return course / FILE_NAME
+
+
+def read_progress(path: Path) -> dict[str, Record]:
+    """Return the records of a progress file by exercise, none where there is no file; raises ProgressError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProgressError(
+            f"The progress file {path} cannot be read: {error}.",
+            hint="Point DOCKERLAB_PROGRESS at a file you can read and write.",
+        ) from error
+    try:
+        data = json.loads(text)
+        version = data["version"]
+        if version != VERSION:
+            raise ProgressError(
+                f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
+                hint="Update dockerlab, or move the file away to start anew.",
+            )
+        return {name: Record(**record) for name, record in data["exercises"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ProgressError(
+            f"{path} is not a progress file: {error}.", hint="Move it away to start anew."
+        ) from error
+
+
+def write_progress(path: Path, records: Mapping[str, Record]) -> None:
+    """Replace the file by one with these records, in one step; raises ProgressError."""
+    data = {
+        "version": VERSION,
+        "exercises": {name: asdict(record) for name, record in sorted(records.items())},
+    }
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # a teacher collects it; what mkstemp makes only its owner reads
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ProgressError(
+            f"The progress file {path} cannot be written: {error.strerror or error}.",
+            hint="Point DOCKERLAB_PROGRESS at a file you can write.",
+        ) from error
