@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -224,11 +223,11 @@ def _embedded() -> Engine:
     return EmbeddedEngine()
 
 
-def _stand_in(reference: str) -> Path | None:
+def _stand_in(reference: str, on_event: OnEvent) -> Path | None:
     """Make the archive of a stand-in on the embedded engine, which is loaded only when one is needed."""
-    embedded = import_module("dockerlab.engines.embedded")
-    made: Path | None = embedded.stand_in_archive(reference)
-    return made
+    from dockerlab.engines.embedded import EmbeddedEngine
+
+    return EmbeddedEngine().bases.stand_in_archive(reference, on_event=on_event)
 
 
 def summary(image: Image) -> ImageSummary:

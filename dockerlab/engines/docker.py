@@ -19,7 +19,7 @@ from dockerlab.engines import Build, Builder, Event, ImageSummary, Note, OnEvent
 from dockerlab.engines import legacy as legacy_builder
 from dockerlab.engines.buildkit import Request, run_buildx
 from dockerlab.engines.buildkit_steps import Matcher, StageFacts
-from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
+from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache, home
 from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
@@ -103,7 +103,7 @@ class DockerEngine:
     def __init__(
         self,
         *,
-        stand_in: Callable[[str], Path | None] | None = None,
+        stand_in: StandInMaker | None = None,
         root: Path | None = None,
         docker: str = "docker",
     ) -> None:

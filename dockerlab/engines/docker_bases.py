@@ -19,6 +19,7 @@ from dockerlab.engines.docker_images import archive_under
 from dockerlab.errors import EngineError
 from dockerlab.image import STAND_IN, full_reference, read_archive
 
+StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed
 
 LABEL = "dev.dockerlab"
@@ -35,7 +36,7 @@ class Bases:
         self,
         api: Callable[[], Api],
         puller: Callable[[float], Api],
-        stand_in: Callable[[str], Path | None] | None,
+        stand_in: StandInMaker | None,
     ) -> None:
         self._api = api
         self._puller = puller
@@ -108,7 +109,7 @@ class Bases:
     def _made(self, reference: str, name: str, on_event: OnEvent) -> bool:
         assert self._stand_in is not None
         on_event(Note(f"{reference} cannot be pulled: making a stand-in of the same kind."))
-        path = self._stand_in(reference)
+        path = self._stand_in(reference, lambda event: on_event(event) if isinstance(event, Note) else None)
         if path is None:
             return False
         with tempfile.TemporaryFile() as out:

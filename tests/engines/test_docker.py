@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.context import Context
-from dockerlab.engines import Build, Builder, Event, Finished, Log, Note, Started
+from dockerlab.engines import Build, Builder, Event, Finished, Log, Note, OnEvent, Started
 from dockerlab.engines.docker import DockerEngine
 from dockerlab.errors import (
     BuildError,
@@ -404,7 +404,7 @@ def test_a_stand_in_never_takes_the_real_name(base: str, tmp_path: Path) -> None
     docker("save", "-o", str(archive), base)
     asked: list[str] = []
 
-    def maker(reference: str) -> Path | None:
+    def maker(reference: str, on_event: OnEvent) -> Path | None:
         asked.append(reference)
         return archive
 
