@@ -145,6 +145,13 @@ def test_bundle_has_three_forms(two_runs: Build) -> None:
     assert "<script" not in bundle["text/html"]
 
 
+def test_charts_keep_their_own_height(two_runs: Build) -> None:
+    """Plotly's `responsive` is off: JupyterLab would squeeze the chart to the height of an empty cell."""
+    spec = charts.layer_stack(two_runs).spec
+    assert "responsive" not in spec["config"]
+    assert spec["layout"]["height"] > 150
+
+
 def test_same_input_same_json(two_runs: Build) -> None:
     """Drawing twice gives the same JSON, without ids made up on the way."""
     first, second = (json.dumps(charts.layer_stack(two_runs)._repr_mimebundle_()) for _ in range(2))

@@ -195,7 +195,8 @@ def _colours(root: _Folder) -> dict[str, str]:
     split = root
     while split.inside:
         top = max(split.inside.values(), key=lambda one: one.size)
-        if top.size < _MOST_OF * split.size or len(top.inside) < 2:
+        folders = sum(bool(child.inside) for child in top.inside.values())
+        if top.size < _MOST_OF * split.size or folders < 2:
             break
         split = top
     order = sorted(split.inside.values(), key=lambda one: (-one.size, one.path))

@@ -231,11 +231,14 @@ def layout(
 
 
 def spec(data: list[dict[str, Any]], layout_: dict[str, Any]) -> dict[str, Any]:
-    """Put traces and layout together as the plotly mime type wants them."""
+    """Put traces and layout together as the plotly mime type wants them.
+
+    Not `responsive`: in JupyterLab that gives the chart its cell's height, which is next to none.
+    """
     return {
         "data": data,
         "layout": layout_,
-        "config": {"displaylogo": False, "displayModeBar": False, "responsive": True},
+        "config": {"displaylogo": False, "displayModeBar": False},
     }
 
 
