@@ -152,7 +152,9 @@ def test_the_mirror_is_the_hosts_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
         expected = None
     else:
         monkeypatch.setenv("DOCKERLAB_DEBIAN_MIRROR", "http://chosen.example/debian/")
-        expected = Mirrors("http://chosen.example/debian", "http://chosen.example/debian-security")
+        expected = Mirrors(
+            "http://chosen.example/debian", "http://chosen.example/debian-security", guessed=True
+        )
     assert mirrors(tmp_path) == expected
 
 

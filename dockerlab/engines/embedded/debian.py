@@ -29,15 +29,23 @@ _SUITES = {
 }
 _KEPT_SETTINGS = re.compile(r"Acquire::(https?::|Check-|Retries|ForceIPv)", re.IGNORECASE)
 _APT_SECONDS = 600.0
-_NEXT = "Set DOCKERLAB_DEBIAN_MIRROR to the address of a Debian mirror (it ends in /debian)."
+_PATIENCE = {"Retries": "1", "http::Timeout": "10", "https::Timeout": "10"}  # seconds without a byte
+_NEXT = (
+    "Check the network, or set DOCKERLAB_DEBIAN_MIRROR to the address of a Debian mirror (it ends in /debian), "
+    "or `dockerlab load` an archive of the image."
+)
 
 
 @dataclass(frozen=True)
 class Mirrors:
-    """Where Debian packages come from; `security` is None where only the main archive is known."""
+    """Where Debian packages come from; `security` is None where only the main archive is known.
+
+    `guessed`: the security archive's address was made from the main one's, and need not exist.
+    """
 
     main: str
     security: str | None
+    guessed: bool = False
 
     def sources(self, suite: str, *, keyring: str) -> str:
         """Return a deb822 sources file for `suite`, its updates and its security archive."""
@@ -52,7 +60,8 @@ def mirrors(etc: Path = Path("/etc/apt")) -> Mirrors | None:
     """Return the Debian mirrors: $DOCKERLAB_DEBIAN_MIRROR, else those of the host's own apt, else None."""
     chosen = os.environ.get("DOCKERLAB_DEBIAN_MIRROR", "").strip().rstrip("/")
     if chosen:
-        return Mirrors(chosen, f"{chosen}-security" if chosen.endswith("/debian") else None)
+        beside = f"{chosen}-security" if chosen.endswith("/debian") else None
+        return Mirrors(chosen, beside, guessed=beside is not None)
     main = security = None
     for uri, suite in _listed(etc):
         name, _, pocket = suite.replace("/", "-", 1).partition("-")
@@ -140,9 +149,8 @@ class Apt:
         try:
             self._apt("update")
         except RegistryError:
-            if self.mirrors.security is None:
+            if not self.mirrors.guessed:
                 raise
-            # A private mirror need not have the security archive, and its address is only a guess then.
             self.mirrors = Mirrors(self.mirrors.main, None)
             self._configure()
             self._apt("update")
@@ -194,6 +202,8 @@ class Apt:
         # Proxies and the like are the host's.
         host = self._output(["apt-config", "dump"]).splitlines()
         lines += [line for line in host if _KEPT_SETTINGS.match(line)]
+        # After the host's, so that these count: a mirror that is away is told of soon.
+        lines += [f'Acquire::{kind} "{value}";' for kind, value in _PATIENCE.items()]
         (self._home / "apt.conf").write_text("\n".join(lines) + "\n")
 
     def _apt(self, *arguments: str) -> str:
@@ -223,5 +233,5 @@ class Apt:
             said = [
                 line for line in done.stderr.splitlines() if line.startswith("E:")
             ] or done.stderr.splitlines()
-            raise RegistryError(f"{command[0]} failed: {' '.join(said[-2:])}", hint=_NEXT)
+            raise RegistryError(f"{command[0]} failed: {' '.join(said[:1])}", hint=_NEXT)
         return done.stdout
