@@ -94,7 +94,7 @@ def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callabl
 
 
 class Exercise:
-    """One exercise. What is known of it is in the progress file, so that nothing is lost by running a cell again."""
+    """One exercise; what is known of it is in the progress file, so running a cell again loses nothing."""
 
     def __init__(self, name: str, definition: Definition, hints: Sequence[str]) -> None:
         self.name = name
@@ -124,18 +124,17 @@ class Exercise:
         return replace(report, notes=notes)
 
     def hint(self) -> Hints:
-        """Open the next hint, and show it below those that are open already; all of them once it is passed."""
+        """Open the next hint, and show it below those already open; all of them once it is passed."""
         if not self.hints:
             raise DockerlabError(f"The exercise {self.name} has no hints.")
+        total = len(self.hints)
         known, notes = self._update(
-            lambda known: (
-                known if known.passed else replace(known, hints=min(known.hints + 1, len(self.hints)))
-            )
+            lambda known: known if known.passed else replace(known, hints=min(known.hints + 1, total))
         )
-        number = len(self.hints) if known.passed else known.hints
-        if number == len(self.hints):
+        number = total if known.passed else known.hints
+        if number == total:
             notes = (*notes, f"That is the last hint. A solution: ../solutions/{self.name}.ipynb")
-        return Hints(self.name, self.hints[:number], len(self.hints), notes)
+        return Hints(self.name, self.hints[:number], total, notes)
 
     def __repr__(self) -> str:
         try:
@@ -152,7 +151,7 @@ class Exercise:
         )
 
     def _update(self, change: Callable[[Record], Record]) -> tuple[Record, tuple[str, ...]]:
-        """Change this exercise's record; trouble with the file is a note, for what was measured still counts."""
+        """Change this exercise's record; trouble with the file is a note, the verdicts are shown all the same."""
         path = progress_path()
         try:
             records = read_progress(path)

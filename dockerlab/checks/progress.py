@@ -76,7 +76,7 @@ def progress_path() -> Path:
 
 
 def read_progress(path: Path) -> dict[str, Record]:
-    """Return the records of a progress file by exercise, none where there is no file; raises ProgressError."""
+    """Return a progress file's records by exercise, none where there is no file; raises ProgressError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -30,7 +30,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Report:
-    """The verdicts of one check, and what to do next. Nothing of it is an error: it is shown, never raised."""
+    """The verdicts of one check, and what to do next; shown, never raised."""
 
     exercise: str
     verdicts: tuple[Verdict, ...]
