@@ -121,7 +121,7 @@ def test_moved_files_keep_their_owner(lab: Lab) -> None:
 
 
 def test_chown_is_recorded(lab: Lab) -> None:
-    """A chown goes to the layer, by absolute and relative path and through a descriptor, setuid bits cleared."""
+    """A chown goes to the layer, by absolute path, relative path and descriptor, and clears setuid bits."""
     script = (
         "cd /d; chown 7 a; chown -R 8:9 /etc; install -o 10 -g 11 a new; chown 12 b; touch x; chown -h 1:2 x"
     )
@@ -244,7 +244,8 @@ def test_mounts_leave_no_trace(lab: Lab) -> None:
         Mount("tmpfs", "/d/t"),
         Mount("bind", "/run/secrets/s", fixed / "f", read_only=True),
     )
-    script = "cat /m/fixed/f /run/secrets/s; rm -rf /m/fixed /run/secrets/s; echo > /var/cache/c/kept; echo > /d/t/x"
+    remove = "rm -rf /m/fixed /run/secrets/s"
+    script = f"cat /m/fixed/f /run/secrets/s; {remove}; echo > /var/cache/c/kept; echo > /d/t/x"
     assert lab.names(script, mounts=mounts) == []
     assert lab.said == b"fixed\nfixed\n"
     assert (fixed / "f").read_text() == "fixed\n"

@@ -52,7 +52,7 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
 
 
 class MountPoints:
-    """The targets that the image lacks: made before the RUN, gone after it, the folders around them as if never.
+    """The targets that the image lacks: made before the RUN, gone after it without a trace.
 
     proot would make and remove them itself, and their folder would look changed.
     """

@@ -10,6 +10,7 @@ seccomp filter). Layers come out as under an overlay mount, owners included. It 
 - file capabilities (setcap) and supplementary groups are not kept
 - root may write anywhere whatever the modes say, as ever; so may other users in folders of root's
 - without network, the loopback interface is gone too
+- commands run on one processor: system calls are far quicker so, and `nproc` says 1
 - an ordinary user cannot make a device: mknod leaves an empty file that is a device in the layer
 """
 

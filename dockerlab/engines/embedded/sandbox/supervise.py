@@ -270,6 +270,17 @@ def _become(request: dict[str, Any], channel: socket.socket, parent: int) -> Non
     os.execve(request["argv"][0], request["argv"], request["env"])
 
 
+def stay_on_one_cpu() -> None:
+    """Keep this process and all it starts on the processor it is on.
+
+    Every system call under proot is a hand-over between two processes; across processors each waits for a wake-up.
+    Measured on `apt-get install python3`, 2 cores, busy machine: 21 s free, 7.9 s on one (nproc then says 1).
+    """
+    allowed = os.sched_getaffinity(0)
+    here = libc.sched_getcpu()
+    os.sched_setaffinity(0, {here if here in allowed else min(allowed)})
+
+
 def descendants(pid: int) -> list[int]:
     """Return every living process below `pid`."""
     children: dict[int, list[int]] = {}
@@ -361,6 +372,7 @@ def main() -> None:
         request = json.load(stream)
     life = int(sys.argv[2])
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    stay_on_one_cpu()
     recorder = Recorder(request)
     proot, listener = start(request)
     status = watch(proot, listener, life, recorder)
