@@ -31,7 +31,7 @@ _KEPT_SETTINGS = re.compile(r"Acquire::(https?::|Check-|Retries|ForceIPv)", re.I
 _APT_SECONDS = 600.0
 _PATIENCE = {"Retries": "1", "http::Timeout": "10", "https::Timeout": "10"}  # seconds without a byte
 _NEXT = (
-    "Check the network, or set DOCKERLAB_DEBIAN_MIRROR to the address of a Debian mirror (it ends in /debian), "
+    "Check the network, or set DOCKERLAB_DEBIAN_MIRROR to a Debian mirror's address (it ends in /debian), "
     "or `dockerlab load` an archive of the image."
 )
 
