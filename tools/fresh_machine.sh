@@ -39,25 +39,26 @@ done
 git bundle create -q "$logs/checkout.bundle" HEAD
 clone='cd ~ && git -c advice.detachedHead=false -c init.defaultBranch=main clone -q /checkout.bundle lab && cd lab'
 serve='
-./make lab ARGS="--no-browser --port 8899 --token=" >lab.log 2>&1 &
+./make lab ARGS="--no-browser --port 8899 --token=" &
 server=$!
-python3 - <<END
-import sys, time, urllib.request
+python3 - $server <<END
+import os, sys, time, urllib.error, urllib.request
 began = time.monotonic()
-while time.monotonic() - began < 600:
+while time.monotonic() - began < 400:
     try:
         page = urllib.request.urlopen("http://127.0.0.1:8899/lab/tree/notebooks/00-start-here.ipynb", timeout=10)
         found = urllib.request.urlopen("http://127.0.0.1:8899/api/contents/notebooks/00-start-here.ipynb", timeout=10)
-        print(f"make lab: {page.status} and {found.status} after {time.monotonic() - began:.0f} s")
+        print(f"make lab: {page.status} and {found.status} after {time.monotonic() - began:.0f} s", flush=True)
         sys.exit(0)
+    except urllib.error.HTTPError as error:
+        sys.exit(f"make lab: {error} for {error.url}")
     except OSError:
+        os.kill(int(sys.argv[1]), 0) # it ended: ProcessLookupError
         time.sleep(1)
-sys.exit("make lab: no answer in 600 s")
+sys.exit("make lab: no answer in 400 s")
 END
 served=$?
-cat lab.log
 kill $server
-[ $served = 0 ] || exit 1
 '
 again='
 began=$(date +%s%N)
@@ -78,7 +79,7 @@ bare() {
 
 root() {
     timeout "$seconds" docker run --rm --init "${settings[@]}" "$image" \
-        bash -c "$clone; set +e; $serve $again ./make test"
+        bash -c "$clone; set +e; $serve $again ./make test && [ \$served = 0 ]"
 }
 
 user() {
@@ -90,7 +91,7 @@ user() {
         docker rm "$container" >/dev/null
     fi
     timeout "$seconds" docker run --rm --init "${settings[@]}" --security-opt no-new-privileges -u learner -e HOME=/home/learner \
-        "$packages" bash -c "$clone; set +e; $serve $again ./make test"
+        "$packages" bash -c "$clone; set +e; $serve $again ./make test && [ \$served = 0 ]"
 }
 
 make_image
