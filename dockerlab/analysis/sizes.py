@@ -49,7 +49,7 @@ def pull_size(subject: Subject, held: Iterable[Subject] = ()) -> int:
     return sum(layer.size_compressed() for layer in missing_layers(subject, held))
 
 
-# The rule, as dive 0.13 computes its "image efficiency score". In each layer only leaves count: everything
+# The rule, as dive 0.13.1 computes its "image efficiency score". In each layer only leaves count: everything
 # but folders that have something in them. A leaf weighs its size in the tar; a whiteout of a file weighs 0,
 # a whiteout of a folder weighs all that was below it. Per path the weights are put side by side over the
 # layers: the score is the sum of each path's smallest weight over the sum of all weights.
@@ -64,8 +64,11 @@ def dive_efficiency(subject: Subject) -> float:
     tree = Tree()
     for layer in image_of(subject).layers:
         parents = {entry.path.rpartition("/")[0] for entry in layer.entries if entry.kind != "opaque"}
-        for entry in layer.entries:
-            if entry.kind == "opaque" or (entry.kind == "dir" and entry.path in parents) or not entry.path:
+        last = {
+            entry.path: entry for entry in layer.entries if entry.kind != "opaque"
+        }  # a tar may repeat a path
+        for entry in last.values():
+            if (entry.kind == "dir" and entry.path in parents) or not entry.path:
                 continue
             if entry.kind == "whiteout":
                 weight = _below(tree, entry.path) if tree.is_dir(entry.path) else 0
