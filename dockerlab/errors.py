@@ -61,7 +61,13 @@ class RunError(BuildError):
     """
 
     def __init__(
-        self, message: str, *, exit_code: int, log: tuple[str, ...] = (), line: int | None = None, hint: str = ""
+        self,
+        message: str,
+        *,
+        exit_code: int,
+        log: tuple[str, ...] = (),
+        line: int | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(message, line=line, hint=hint)
         self.exit_code = exit_code

@@ -106,7 +106,13 @@ def test_what_a_change_above_does_to_copy_and_workdir(
     engine: EmbeddedEngine, above: str, flags: list[bool | None]
 ) -> None:
     """Metadata above a COPY never misses it; USER is an input of WORKDIR alone; WORKDIR is a layer below all."""
-    before = {"LABEL": "LABEL v=1", "CMD": 'CMD ["a"]', "EXPOSE": "EXPOSE 80", "ENV": "ENV V=1", "USER": "USER 1"}
+    before = {
+        "LABEL": "LABEL v=1",
+        "CMD": 'CMD ["a"]',
+        "EXPOSE": "EXPOSE 80",
+        "ENV": "ENV V=1",
+        "USER": "USER 1",
+    }
     context = Context.files({"a": "1"})
     first = before.get(above.split()[0], "WORKDIR /one")
     engine.build(f"FROM scratch\n{first}\nCOPY a /x/\nWORKDIR /y\n", context=context, tag="t")
@@ -173,7 +179,9 @@ def test_add_unpacks_an_archive(engine: EmbeddedEngine) -> None:
 
 def test_history_rows_read_as_buildkits(engine: EmbeddedEngine) -> None:
     """Rows of layers end in "# buildkit"; rows of metadata do not, nor does WORKDIR."""
-    text = "FROM scratch\nARG V=1\nCOPY --chown=1:2 a /\nEXPOSE 80 53/udp\nENV X=1 Y='two words'\nWORKDIR /w\n"
+    text = (
+        "FROM scratch\nARG V=1\nCOPY --chown=1:2 a /\nEXPOSE 80 53/udp\nENV X=1 Y='two words'\nWORKDIR /w\n"
+    )
     image = engine.build(text, context=Context.files({"a": "1"})).image
     assert [row.created_by for row in image.history] == [
         "ARG V=1",

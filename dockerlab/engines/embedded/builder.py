@@ -43,7 +43,6 @@ from dockerlab.errors import BuildError, DockerfileError, DockerlabError, RunErr
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Image, Layer
 
-
 # What BuildKit keeps of a base image's config; older tools wrote more.
 CONFIG_FIELDS = (
     "User",

@@ -36,7 +36,10 @@ class EmbeddedEngine:
 
     def describe(self) -> str:
         """Return the engine's name with the sandbox it runs commands in."""
-        return f"embedded ({self.sandbox.name})"
+        try:
+            return f"embedded ({self.sandbox.name})"
+        except EngineError:
+            return "embedded (no sandbox: RUN cannot be built)"
 
     def build(
         self,
