@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dockerlab.image import read_archive as read_archive
     from dockerlab.image import read_layout as read_layout
     from dockerlab.notebook import build as build
+    from dockerlab.notebook import built as built
     from dockerlab.notebook import compare as compare
     from dockerlab.notebook import history as history
     from dockerlab.notebook import images as images
@@ -37,6 +38,7 @@ _HOMES = {
     "Context": "dockerlab.context",
     "File": "dockerlab.context",
     "build": "dockerlab.notebook",
+    "built": "dockerlab.notebook",
     "compare": "dockerlab.notebook",
     "errors": "dockerlab.errors",
     "history": "dockerlab.notebook",
@@ -55,6 +57,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "Context",
     "File",
     "build",
+    "built",
     "compare",
     "errors",
     "history",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -13,7 +14,7 @@ from dockerlab import engines
 from dockerlab.context import Context, File
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Build, Builder, Engine
-from dockerlab.errors import BuildError, ContextError, DockerlabError
+from dockerlab.errors import BuildError, ContextError, DockerlabError, RegistryError, RunError
 from dockerlab.image import Image
 from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
@@ -32,6 +33,13 @@ from dockerlab.widgets.table import Table
 if TYPE_CHECKING:
     from dockerlab.charts import Picture
 
+
+# What apt, pip, npm and curl print of a network that is not there.
+_OFFLINE = re.compile(
+    r"could(n't| not) (resolve|connect)|failure in name resolution|temporary failure resolving"
+    r"|network is unreachable|EAI_AGAIN|ENOTFOUND|connection (timed out|refused)",
+    re.IGNORECASE,
+)
 
 Subject = Build | Image | str  # a str is a reference, looked up in the engine
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
@@ -174,6 +182,18 @@ def run(
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
 
 
+def built(*builds: Build | DockerlabError) -> bool:
+    """Tell whether all of these were built, with one line about each that was not.
+
+    `%%dockerfile NAME --allow-fail` binds NAME to the error of a build that failed. With this, a lesson goes
+    on without a build that needs the network: `lab.built(one, two) and lab.compare(one, two)`.
+    """
+    failed = [one for one in builds if not isinstance(one, Build)]
+    for error in failed:
+        print(_not_built(error))
+    return not failed
+
+
 def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
     """Make a prediction card: let it be the last line of its cell, call `.reveal(measured)` on it later.
 
@@ -234,6 +254,25 @@ def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
     if engine is None and isinstance(x, Build):
         engine = "embedded" if x.builder == "embedded" else "docker"
     return find_engine(engine)[0]
+
+
+def _not_built(error: DockerlabError) -> str:
+    name = _variable_of(error)
+    log = "\n".join(error.log) if isinstance(error, RunError) else ""
+    if isinstance(error, RegistryError) or _OFFLINE.search(log):
+        return f"{name} was not built: no network. Read on; run its cell again when you are online."
+    if "Unable to locate package" in log:  # `apt-get update` ends well without a network, and install fails
+        why = "apt-get found no such package. Without a network it finds none"
+        return f"{name} was not built: {why}. Read on; run its cell again when you are online."
+    return f"{name} was not built: its cell says why. Read on, or mend it and run its cell again."
+
+
+def _variable_of(error: DockerlabError) -> str:
+    """Return the name that a notebook gave to what failed; the latest, as a cell may have run twice."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    names = [name for name, value in (shell.user_ns if shell else {}).items() if value is error]
+    return next((name for name in names if not name.startswith("_")), "A Dockerfile")
 
 
 def _reference(image: Image) -> str:

@@ -320,3 +320,12 @@ def test_a_real_build_in_a_real_kernel(tmp_path: Path, monkeypatch: pytest.Monke
         "(2, [None, True, None, True])",
     ]
     assert outputs[5][-1]["traceback"][0].startswith('ContextError: Dockerfile line 2: "hello" is not in')
+
+
+def test_built_calls_a_failed_build_by_its_variable(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`lab.built` names what `--allow-fail` bound as the learner did."""
+    magic(shell, "broken --allow-fail", "FROM scratch\nRUN false\n")
+    assert notebook.built(shell.user_ns["broken"]) is False
+    assert capsys.readouterr().out.startswith("broken was not built: ")

@@ -10,7 +10,14 @@ import dockerlab as lab
 from dockerlab import engines, notebook
 from dockerlab.context import Context
 from dockerlab.engines import ImageSummary
-from dockerlab.errors import BuildError, ContextError, DockerlabError, ImageNotFoundError, RunError
+from dockerlab.errors import (
+    BuildError,
+    ContextError,
+    DockerlabError,
+    ImageNotFoundError,
+    RegistryError,
+    RunError,
+)
 from tests.fake_engine import FakeEngine
 
 TWO = "FROM scratch\nRUN dd\nLABEL a=b\nRUN rm\n"
@@ -247,3 +254,27 @@ def test_charts_are_made_from_builds_and_references(chosen: FakeEngine) -> None:
         bundle = picture._repr_mimebundle_()
         assert {"text/plain", "text/html"} <= set(bundle)
         json.dumps(bundle)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RegistryError("no registry answers"), "no network"),
+        (RunError("ended", exit_code=100, log=("Could not resolve 'a.example'",)), "no network"),
+        (RunError("ended", exit_code=100, log=("E: Unable to locate package jq",)), "no such package"),
+        (RunError("ended", exit_code=1, log=("no such file",)), "its cell says why"),
+    ],
+    ids=["registry", "resolver", "apt-without-lists", "other"],
+)
+def test_built_says_in_one_line_what_was_not(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], error: DockerlabError, said: str
+) -> None:
+    """A failed build is told in one line with its likely cause, and makes the answer False."""
+    one = lab.build(TWO, engine=engine, quiet=True)
+    assert lab.built(one, one)
+    assert capsys.readouterr().out == ""
+    assert lab.built(one, error) is False
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "Read on" in lines[0]
