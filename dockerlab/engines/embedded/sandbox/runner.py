@@ -243,7 +243,7 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
         _bind(sources["/sys/fs/cgroup"], "/sys/fs/cgroup")
         linux.make_read_only("/sys/fs/cgroup")
     for bind in spec["binds"]:
-        # While the old root lies on top of this one, the kernel takes ".." for a way to it; realpath does not.
+        # The old root lies on top of this one, and the kernel takes ".." for a way to it; realpath does not.
         source, target = bind["source"], os.path.realpath(bind["target"])
         if source is None:
             mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
