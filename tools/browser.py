@@ -69,6 +69,10 @@ HEIGHT = """
     return cells.at(-1).bottom - cells[0].top;
 }
 """
+# Running all cells leaves the last one selected and in view.
+TO_THE_TOP = """() => document.querySelectorAll(
+    ".jp-WindowedPanel-outer, .jp-Notebook"
+).forEach(panel => { panel.scrollTop = 0; })"""
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
 DRAWN = """
 () => [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot.querySelector('.main-svg'))
@@ -242,6 +246,7 @@ def screenshot(page: Page, path: Path) -> Path:
     """Save the whole open notebook, top to bottom, as a PNG (`TALLEST` pixels at most)."""
     height = page.evaluate(HEIGHT)
     page.set_viewport_size({"width": WIDTH, "height": min(int(height) + 160, TALLEST)})
+    page.evaluate(TO_THE_TOP)
     page.evaluate(TWO_FRAMES)
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path, animations="disabled")

@@ -165,4 +165,6 @@ def buttons_wanted() -> bool:
 
 def _with_unit(value: Option, unit: str) -> str:
     shown = f"{value:.1f}" if isinstance(value, float) else str(value)
+    if value == 1:
+        unit = unit.removesuffix("s")
     return f"{shown} {unit}" if unit else shown
