@@ -264,14 +264,15 @@ def visit(
 ) -> Visit:
     """Open `notebook`, run all its cells, and save a screenshot per theme into the folder `shots`."""
     saved: list[Path] = []
+    name = Path(notebook).with_suffix("").as_posix().replace("/", "-")
     with open_notebook(browser, address, notebook, theme=themes[0]) as (page, console, left):
         seconds = run_all(page, timeout=timeout)
         cells: list[dict[str, Any]] = page.evaluate(CODE_CELLS)
-        charts = page.locator(".js-plotly-plot .main-svg:first-of-type").count()
+        charts = page.locator(".js-plotly-plot:has(.main-svg)").count()
         if shots is not None:
             for theme in themes:
                 set_theme(page, theme)
-                saved.append(screenshot(page, shots / f"{Path(notebook).stem}-{theme}.png"))
+                saved.append(screenshot(page, shots / f"{name}-{theme}.png"))
         return Visit(
             notebook=notebook,
             cells=len(cells),
