@@ -80,7 +80,7 @@ def _run(spec: Spec, leash: int) -> str:
     outside = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.chroot("merged")  # from here on paths, and the symlinks in them, are the image's
     os.chdir("/")
-    stubs = _missing([bind["target"] for bind in spec["binds"]])
+    stubs = _missing([bind["target"] for bind in spec["binds"] if not _in_dev(bind)])
     _make_targets(spec)
     os.fchdir(outside)
     os.chroot(".")
@@ -129,13 +129,22 @@ def _make_targets(spec: Spec) -> None:
             raise OSError(errno.ELOOP, "the image has a symbolic link where a folder must be", folder)
         os.makedirs(folder, 0o755, exist_ok=True)
     for bind in spec["binds"]:
-        place = os.path.realpath(bind["target"])
-        if bind["folder"]:
-            os.makedirs(place, 0o755, exist_ok=True)
-        elif not os.path.lexists(place):
-            os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
-            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        if not _in_dev(bind):
+            _make_target(os.path.realpath(bind["target"]), folder=bind["folder"])
     os.makedirs(os.path.realpath(spec["cwd"]), 0o755, exist_ok=True)
+
+
+def _in_dev(bind: Bind) -> bool:
+    """Tell whether a target is below /dev: that is a mount of our own, so nothing of it is in the image."""
+    return bind["target"].startswith("/dev/")
+
+
+def _make_target(place: str, *, folder: bool) -> None:
+    if folder:
+        os.makedirs(place, 0o755, exist_ok=True)
+    elif not os.path.lexists(place):
+        os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
 
 
 def _remove(stubs: list[str]) -> None:
@@ -245,6 +254,8 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
     for bind in spec["binds"]:
         # The old root lies on top of this one, and the kernel takes ".." for a way to it; realpath does not.
         source, target = bind["source"], os.path.realpath(bind["target"])
+        if _in_dev(bind):
+            _make_target(target, folder=bind["folder"])
         if source is None:
             mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
             linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}")
