@@ -24,7 +24,7 @@ from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache, home
 from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
 from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
-from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageNotFoundError
+from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import Image, same_reference
 
 OWN_PREFIX = "dockerlab/"
@@ -323,7 +323,8 @@ class DockerEngine:
             job.on_event(Note(f"{job.base} is another image now than the one this build used."))
         if job.base is None:
             count = 0
-        self.cache.mark_built(made.identity, base_layers=count)
+        stand_in = job.base if job.base in job.served else None
+        self.cache.mark_built(made.identity, base_layers=count, stand_in=stand_in)
         diff_ids = {
             made.numbers[id(one)]: row.layer.diff_id
             for one, row in zip(instructions, own or (), strict=False)
@@ -404,6 +405,8 @@ class DockerEngine:
     def load(self, path: Path) -> list[str]:
         """Load what `docker save` wrote into Docker; return the references (IDs for images without one)."""
         found: list[str] = []
+        if not path.is_file():
+            raise ImageError(f"There is no file {path}.", hint="Give the file that `docker save -o` wrote.")
         with _talking(), path.open("rb") as archive:
             for message in self._api.load_image(archive):
                 if "error" in message:

@@ -52,7 +52,7 @@ class Bases:
             if self.has(reference) or self._pulled(reference, on_event):
                 continue
             name = f"{STAND_INS}:{slug(reference)}"
-            if self.has(name) or self._made(reference, name, on_event):
+            if self._is_stand_in(name) or self._made(reference, name, on_event):
                 served[reference] = name
                 on_event(Note(f"{reference} is a stand-in here: {_unpullable[full_reference(reference)]}"))
         return served
@@ -60,6 +60,10 @@ class Bases:
     def has(self, reference: str) -> bool:
         """Tell whether Docker has an image of that name."""
         return self.inspect(reference) is not None
+
+    def _is_stand_in(self, name: str) -> bool:
+        """Tell whether Docker has a stand-in of that name that says it is one."""
+        return STAND_IN in (((self.inspect(name) or {}).get("Config") or {}).get("Labels") or {})
 
     def inspect(self, reference: str) -> Mapping[str, Any] | None:
         """Return what Docker knows of an image it has."""

@@ -37,6 +37,7 @@ class Record:
     layers: tuple[str, ...]  # diff IDs, lowest first
     base_layers: int = 0
     ours: bool = False  # built by this package
+    stand_in: str | None = None  # the reference its base stands in for
 
 
 def home() -> Path:
@@ -68,7 +69,7 @@ class ImageCache:
             with _writing(self.root):
                 record = self._save(identity)
                 if old is not None:
-                    record = replace(record, base_layers=old.base_layers, ours=old.ours)
+                    record = replace(old, config=record.config, layers=record.layers)
                 self._write_record(identity, record)
         config = json.loads(self._blob(record.config).read_bytes())
         layers = tuple(
@@ -83,21 +84,24 @@ class ImageCache:
             layers=layers,
             history=history_rows(config, layers),
             base_layers=record.base_layers,
-            stand_in=labels.get(STAND_IN),
+            stand_in=record.stand_in or labels.get(STAND_IN),
         )
 
-    def mark_built(self, identity: str, *, base_layers: int) -> None:
-        """Remember that an image is one we built, and how many of its layers are its base's."""
+    def mark_built(self, identity: str, *, base_layers: int, stand_in: str | None) -> None:
+        """Remember that an image is one we built, and what its base is."""
         record = self.record(identity)
         assert record is not None
         with _writing(self.root):
-            self._write_record(identity, replace(record, base_layers=base_layers, ours=True))
+            self._write_record(
+                identity, replace(record, base_layers=base_layers, ours=True, stand_in=stand_in)
+            )
 
     def record(self, identity: str) -> Record | None:
         """Return what is known of an image ID; a damaged record counts as none."""
         try:
             known = json.loads(self._record_path(identity).read_text("utf-8"))
-            return Record(known["config"], tuple(known["layers"]), known["base_layers"], known["ours"])
+            known["layers"] = tuple(known["layers"])
+            return Record(**known)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 

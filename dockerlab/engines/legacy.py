@@ -19,6 +19,7 @@ from dockerlab.context import Context
 from dockerlab.engines import Event, Finished, Log, Started, Step
 from dockerlab.engines.plan import stage_name
 from dockerlab.engines.steps import Planned
+from dockerlab.errors import EngineError
 from dockerlab.filesystem import Entry
 
 DOCKERFILE = ".dockerlab.Dockerfile"  # listed in .dockerignore, so that COPY . leaves it out
@@ -143,7 +144,10 @@ class LegacyProgress:
         plan = self._planned[ours - 1] if ours <= len(self._planned) else None
         if plan is None or plan.instruction.keyword != keyword.upper():
             self._now = None
-            raise ValueError(f"step {number} is {keyword}, which is not the line expected there")
+            raise EngineError(
+                f"Docker's legacy builder reports {keyword} as step {number}, another line was expected.",
+                hint='Leave out builder="legacy", and please report this Dockerfile.',
+            )
         self._now = plan
         one = plan.instruction
         self._on_event(Started(plan.number, len(self._planned), stage_name(plan.stage), one.text, one.line))

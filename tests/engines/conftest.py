@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import secrets
 import shutil
+import socket
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,8 +64,10 @@ def base() -> Iterator[str]:
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(info)
-        # Without /etc/hosts and /etc/resolv.conf the first RUN would leave their empty places in its layer.
-        for name, text in (("passwd", b"root:x:0:0::/root:/bin/sh\n"), ("hosts", b""), ("resolv.conf", b"")):
+        # Without /etc/hosts and /etc/resolv.conf the first RUN would leave their empty places in its layer;
+        # with a new machine-id nothing that an earlier run of the tests built is in the cache.
+        files = {"passwd": b"root:x:0:0::/root:/bin/sh\n", "hosts": b"", "resolv.conf": b""}
+        for name, text in {**files, "machine-id": secrets.token_hex(16).encode()}.items():
             info = tarfile.TarInfo(f"etc/{name}")
             info.size = len(text)
             tar.addfile(info, io.BytesIO(text))
@@ -91,7 +96,45 @@ def base() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def engine(base: str, tmp_path_factory: pytest.TempPathFactory) -> DockerEngine:
+def engine(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerEngine]:
     """Return the Docker engine, keeping what it takes out of Docker in a temporary folder."""
-    assert shutil.which("docker")
-    return DockerEngine(root=tmp_path_factory.mktemp("docker"))
+    engine = DockerEngine(root=tmp_path_factory.mktemp("docker"))
+    yield engine
+    for reference in [one.reference for one in engine.images()]:
+        if reference.startswith("dockerlab/test-engine"):
+            engine.remove(reference)
+    engine.prune()
+
+
+@pytest.fixture
+def registry(base: str, tmp_path: Path) -> Iterator[str]:
+    """Serve a real registry on loopback; yields its host and port."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("needs docker-registry")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = tmp_path / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: 127.0.0.1:{port}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {tmp_path / 'registry'}}}}}\n"
+    )
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 20
+        while not _answers(port):
+            assert process.poll() is None, "the registry ended"
+            assert time.monotonic() < deadline, "the registry does not answer"
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

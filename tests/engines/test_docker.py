@@ -15,6 +15,7 @@ from dockerlab.errors import (
     ContextError,
     DockerfileError,
     EngineError,
+    ImageError,
     ImageNotFoundError,
     RunError,
 )
@@ -108,6 +109,14 @@ def test_no_cache_runs_everything_again(engine: DockerEngine, builder: Builder) 
     engine.build(text, tag=TAG, builder=builder)
     again = engine.build(text, tag=TAG, builder=builder, no_cache=True)
     assert (again.steps[1].cached, again.steps[1].log) == (False, ("said",))
+
+
+def test_no_cache_and_workdir(engine: DockerEngine) -> None:
+    """BuildKit reuses a WORKDIR even with no_cache, and reports it so."""
+    text = f"FROM {BASE}\nWORKDIR /reused\nRUN true\n"
+    engine.build(text, tag=TAG)
+    again = engine.build(text, tag=TAG, no_cache=True)
+    assert _flags(again) == [("FROM", None), ("WORKDIR", True), ("RUN", False)]
 
 
 def test_equal_steps_of_two_stages_are_done_once(engine: DockerEngine) -> None:
@@ -425,6 +434,32 @@ def test_a_stand_in_never_takes_the_real_name(base: str, tmp_path: Path) -> None
     assert docker("images", "-q", name) == ""
     assert docker("images", "-q", "dockerlab/stand-in:test-engine.invalid-debian-trixie-slim")
     engine.remove("dockerlab/stand-in:test-engine.invalid-debian-trixie-slim")
+
+
+def test_a_base_that_can_be_pulled_needs_no_stand_in(registry: str, base: str, tmp_path: Path) -> None:
+    """With a registry that has the base it is pulled, and nobody is asked for a stand-in."""
+    name = f"{registry}/test-engine:1"
+    for arguments in (("tag", base, name), ("push", "-q", name), ("rmi", name)):
+        docker(*arguments)
+
+    def maker(reference: str, on_event: OnEvent) -> Path | None:
+        raise AssertionError(reference)
+
+    engine = DockerEngine(root=tmp_path / "docker", stand_in=maker)
+    try:
+        built = engine.build(f"FROM {name}\nENV A=1\n", tag="dockerlab/test-engine-pulled:1")
+        assert (built.base, built.stand_in, built.image.base_layers) == (name, None, 1)
+        with pytest.raises(EngineError, match="was not built by dockerlab"):
+            engine.remove(name)
+        engine.remove("dockerlab/test-engine-pulled:1")
+    finally:
+        docker("rmi", name)
+
+
+def test_loading_what_is_not_there(engine: DockerEngine, tmp_path: Path) -> None:
+    """A missing archive is an ImageError that names it."""
+    with pytest.raises(ImageError, match=r"There is no file .*nosuch\.tar"):
+        engine.load(tmp_path / "nosuch.tar")
 
 
 def test_a_wrong_target_and_a_wrong_builder(engine: DockerEngine) -> None:

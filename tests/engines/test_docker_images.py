@@ -101,7 +101,7 @@ def test_a_lost_blob_is_fetched_again(tmp_path: Path) -> None:
     """When a blob is gone the image is saved anew, and what was known of it is kept."""
     cache = ImageCache(tmp_path, lambda _: _pieces(_new()))
     cache.read(ID, None)
-    cache.mark_built(ID, base_layers=1)
+    cache.mark_built(ID, base_layers=1, stand_in=None)
     (tmp_path / "blobs" / "sha256" / _sha(LAYERS[1])).unlink()
     image = cache.read(ID, None)
     assert (image.base_layers, validate(image)) == (1, [])
