@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -25,11 +26,12 @@ from dockerlab.engines.docker_images import ImageCache, home
 from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
 from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
 from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageError, ImageNotFoundError
-from dockerlab.image import Image, same_reference
+from dockerlab.image import STAND_IN, Image, same_reference
 
 OWN_PREFIX = "dockerlab/"
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
+DAEMON_REFUSED = 125  # `docker run`: the error is Docker's, not the command's
 PATIENCE = 600.0  # seconds without a byte before a call to a daemon that did answer is given up
 
 Api = Any  # docker.APIClient, which is not typed
@@ -357,40 +359,44 @@ class DockerEngine:
 
         Raises BuildError when the command is not over after `timeout` seconds.
         """
-        from docker.errors import APIError
-        from requests.exceptions import RequestException
-
         with _talking():
             self._inspect(reference)
-            try:
-                container = self._api.create_container(
-                    reference,
-                    command=None if argv is None else list(argv),
-                    labels={LABEL: "1"},
-                    host_config=self._api.create_host_config(log_config={"Type": "json-file"}),
+        name = f"dockerlab-{secrets.token_hex(8)}"
+        # `docker run` attaches before the container starts; logs asked for afterwards may lack their end.
+        command = [self._docker, "run", "--rm", "--pull=never", "--name", name, "--label", f"{LABEL}=1"]
+        try:
+            done = subprocess.run(
+                [*command, reference, *(argv or ())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            self._end(name)
+            message = f"the command was still running after {timeout:g} seconds"
+            raise BuildError(message, hint="Give it more time with timeout=.") from error
+        except KeyboardInterrupt:
+            self._end(name)
+            raise
+        output = done.stdout.decode("utf-8", "replace")
+        if done.returncode == DAEMON_REFUSED and "docker: " in output:
+            if "no command specified" in output.lower():
+                raise BuildError(
+                    f"{reference} has no command", hint="Say which one: run(image, ['ls', '/'])."
                 )
-            except APIError as error:
-                if "no command specified" not in str(error).lower():
-                    raise
-                hint = "Say which one: run(image, ['ls', '/'])."
-                raise BuildError(f"{reference} has no command", hint=hint) from error
-            try:
-                try:
-                    self._api.start(container)
-                except APIError as error:
-                    said = str(error.explanation)
-                    if "exec:" not in said:
-                        raise
-                    return Ran(127 if "not found" in said or "no such file" in said else 126, f"{said}\n")
-                try:
-                    ended = self._api.wait(container, timeout=timeout)
-                except RequestException as error:
-                    message = f"the command was still running after {timeout:g} seconds"
-                    raise BuildError(message, hint="Give it more time with timeout=.") from error
-                output = cast(bytes, self._api.logs(container, stdout=True, stderr=True))
-                return Ran(int(ended["StatusCode"]), output.decode("utf-8", "replace"))
-            finally:
-                self._api.remove_container(container, force=True, v=True)
+            raise EngineError(f"Docker refused: {output.partition('docker: ')[2].splitlines()[0]}")
+        return Ran(done.returncode, output)
+
+    def _end(self, container: str) -> None:
+        """Remove a container that may still run, or may never have been made."""
+        subprocess.run(
+            [self._docker, "rm", "--force", "--volumes", container],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""
@@ -460,7 +466,7 @@ class DockerEngine:
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
         named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
-        if LABEL in labels and named:
+        if named and (LABEL in labels or STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
 
