@@ -273,7 +273,7 @@ def _become(request: dict[str, Any], channel: socket.socket, parent: int) -> Non
 def stay_on_one_cpu() -> None:
     """Keep this process and all it starts on the processor it is on.
 
-    Every system call under proot is a hand-over between two processes; across processors each waits for a wake-up.
+    Every system call under proot is a hand-over between two processes, and across processors each is slow.
     Measured on `apt-get install python3`, 2 cores, busy machine: 21 s free, 7.9 s on one (nproc then says 1).
     """
     allowed = os.sched_getaffinity(0)
@@ -323,14 +323,13 @@ def kill_all(keep: int = 0) -> None:
         select.select([], [], [], 0.005)
 
 
-def first_child(proot: int) -> int:
-    """Return the pid of proot's first tracee, the command itself, or 0 when it has none yet."""
+def children(pid: int) -> list[int]:
+    """Return the child processes of a process's main thread."""
     try:
-        with open(f"/proc/{proot}/task/{proot}/children", "rb") as stream:
-            words = stream.read().split()
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as stream:
+            return [int(word) for word in stream.read().split()]
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(words[0]) if words else 0
+        return []
 
 
 def watch(proot: int, listener: int, life: int, recorder: Recorder) -> int:
@@ -351,12 +350,17 @@ def watch(proot: int, listener: int, life: int, recorder: Recorder) -> int:
             sys.exit(1)
         if ended in events:
             return os.waitpid(proot, 0)[1]
-        if not command and (first := first_child(proot)):
-            try:
-                command = os.pidfd_open(first)
-            except ProcessLookupError:
-                continue
-            poll.register(command, select.POLLIN)
+        if not command:
+            orphans = set(children(os.getpid())) - {proot}
+            first = children(proot)[:1]
+            if first:
+                try:
+                    command = os.pidfd_open(first[0])
+                except ProcessLookupError:
+                    continue
+                poll.register(command, select.POLLIN)
+            elif orphans:  # the command has come and gone, and these are what it left
+                kill_all(keep=proot)
         if command and command in events:
             poll.unregister(command)
             kill_all(keep=proot)
