@@ -143,7 +143,7 @@ class Exercise:
             return f"Exercise {self.name}. {error}"
         if known.passed:
             return f"Exercise {self.name}: passed on {str(known.passed_at)[:10]}, at try {known.tries}."
-        if known.tries:
+        if known.tries or known.hints:
             tried = count(known.tries, "try", "tries")
             return f"Exercise {self.name}: not passed yet, {tried}, {count(known.hints, 'hint')} opened."
         return (
@@ -151,7 +151,7 @@ class Exercise:
         )
 
     def _update(self, change: Callable[[Record], Record]) -> tuple[Record, tuple[str, ...]]:
-        """Change this exercise's record; trouble with the file is a note, the verdicts are shown all the same."""
+        """Change this exercise's record; trouble with the file is a note, the verdicts are shown."""
         path = progress_path()
         try:
             records = read_progress(path)
