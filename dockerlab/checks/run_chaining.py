@@ -65,7 +65,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
         bytes_at_most(
             attempt,
             budget=budget(starter),
-            rule="The layers store 95 % less of what nobody needs than the starter's",
+            rule="The image fits its budget: the starter's bytes less 95 % of what nobody needs",
             look=CHANGE,
         ),
     ]
