@@ -8,23 +8,17 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, parse, parse_trigger
-from dockerlab.engines import Build, Builder, Event, ImageSummary, Note, OnEvent, Ran, Step, summary
-from dockerlab.engines import legacy as legacy_builder
-from dockerlab.engines.buildkit import Request, run_buildx
-from dockerlab.engines.buildkit_steps import Matcher, StageFacts
-from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker, rewritten
-from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
+from dockerlab.dockerfile import Dockerfile, parse
+from dockerlab.engines import Build, Builder, Event, ImageSummary, OnEvent, Ran, summary
+from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
+from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, home
-from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
-from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
 from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import STAND_IN, Image, same_reference
 
@@ -62,37 +56,6 @@ def _ask(command: Sequence[str]) -> str | None:
     return done.stdout.strip() or None if done.returncode == 0 else None
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What both builders are given, worked out once."""
-
-    dockerfile: Dockerfile
-    context: Context | None
-    tag: str
-    target: str | None
-    build_args: Mapping[str, str]
-    secrets: Mapping[str, bytes]
-    no_cache: bool
-    args: Mapping[str, str | None]
-    final: Stage
-    served: Mapping[str, str]  # reference -> stand-in
-    on_event: Callable[[Event], None]
-
-    @property
-    def base(self) -> str | None:
-        return root_base(self.dockerfile, self.final, self.args)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """What a builder hands back: the image's ID, its steps once the layers are known, context bytes."""
-
-    identity: str
-    steps: Callable[[Mapping[int, str]], tuple[Step, ...]]
-    numbers: Mapping[int, int]  # id(Instruction) -> Step.number
-    context_bytes: int
-
-
 class DockerEngine:
     """Satisfies `dockerlab.engines.Engine` wherever a Docker daemon answers.
 
@@ -112,6 +75,7 @@ class DockerEngine:
         self._docker = docker
         self.cache = ImageCache(root or home() / "docker", self._export)
         self._bases = Bases(lambda: self._api, self._client, stand_in)
+        self._builds = Builds(docker, lambda: self._api, self._bases, self.cache)
 
     @cached_property
     def _api(self) -> Api:
@@ -159,180 +123,27 @@ class DockerEngine:
             )
         started = time.perf_counter()
         with _talking():
-            job = self._job(
-                parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
-                context,
-                tag or DEFAULT_TAG,
-                target,
-                dict(build_args or {}),
-                dict(secrets or {}),
-                no_cache,
-                on_event or _ignore,
-                builder == "legacy",
-            )
-            made = self._legacy(job) if builder == "legacy" else self._buildkit(job)
-            took = time.perf_counter() - started
-            image, diff_ids = self._finished(job, made, legacy=builder == "legacy")
-            return Build(
-                name=job.tag.rpartition("/")[2].partition(":")[0],
-                image=image,
-                steps=made.steps(diff_ids),
+            known = self._bases.inspect(tag or DEFAULT_TAG)
+            if known is not None and not self._ours(known):
+                raise EngineError(
+                    f"{tag or DEFAULT_TAG} is an image of your own, and building would take its name away.",
+                    hint="Choose another tag, or none.",
+                )
+            return self._builds.build(
+                Asked(
+                    parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
+                    context,
+                    tag or DEFAULT_TAG,
+                    target,
+                    dict(build_args or {}),
+                    dict(secrets or {}),
+                    no_cache,
+                    builder == "legacy",
+                    on_event or _ignore,
+                ),
                 engine=self._described(builder or "buildkit"),
-                builder=builder or "buildkit",
-                seconds=took,
-                dockerfile=job.dockerfile,
-                context_bytes=made.context_bytes,
-                base=job.base,
-                stand_in=image.stand_in,
+                started=started,
             )
-
-    def _job(
-        self,
-        dockerfile: Dockerfile,
-        context: Context | None,
-        tag: str,
-        name: str | None,
-        build_args: Mapping[str, str],
-        secrets: Mapping[str, bytes],
-        no_cache: bool,
-        on_event: Callable[[Event], None],
-        legacy: bool,
-    ) -> _Job:
-        known = self._bases.inspect(tag)
-        if known is not None and not self._ours(known):
-            raise EngineError(
-                f"{tag} is an image of your own, and building would take its name away.",
-                hint="Choose another tag, or none.",
-            )
-        final = target(dockerfile, name)
-        args = global_args(dockerfile, build_args, name, machine=self._machine)
-        stages = _stages(dockerfile, final, args, legacy=legacy)
-        served = self._bases.ready(images(dockerfile, stages, args), on_event)
-        return _Job(
-            dockerfile, context, tag, name, build_args, secrets, no_cache, args, final, served, on_event
-        )
-
-    @cached_property
-    def _machine(self) -> str:
-        return str(self._api.version().get("Arch") or "")
-
-    def _buildkit(self, job: _Job) -> _Made:
-        stages = _stages(job.dockerfile, job.final, job.args, legacy=False)
-        planned = plan_steps(stages)
-        facts = {stage.index: self._facts(job, stage) for stage in stages}
-        matcher = Matcher(job.dockerfile, planned, facts, job.on_event)
-        request = Request(
-            job.dockerfile.text,
-            job.context,
-            job.tag,
-            f"{LABEL}=1",
-            job.target,
-            job.build_args,
-            job.secrets,
-            job.no_cache,
-            job.served,
-        )
-        ended = run_buildx(self._docker, request, matcher.feed)
-        if ended.code:
-            failed = matcher.graph.failed
-            at = matcher.line_of(failed) if failed else None
-            at = at or instruction_at(job.dockerfile, line_in(ended.text))
-            said = [line for line in ended.text if line.startswith("ERROR:")] or [
-                failed.error if failed else ""
-            ]
-            log = failed.log if failed else ()
-            raise build_error(
-                said[-1] or "\n".join(ended.text), job.dockerfile, at=at, log=log, began=bool(failed)
-            )
-        for warning in matcher.graph.warnings:
-            job.on_event(Note(warning))
-        for index in sorted(matcher.unmatched):
-            line = job.dockerfile.stages[index].from_.line
-            job.on_event(Note(f"BuildKit's report on the stage at line {line} does not fit its lines."))
-        return _Made(
-            ended.identity or str(self._inspect(job.tag)["Id"]),
-            matcher.steps,
-            {id(plan.instruction): plan.number for plan in planned},
-            matcher.graph.context_bytes,
-        )
-
-    def _legacy(self, job: _Job) -> _Made:
-        if job.secrets:
-            raise EngineError("the legacy builder has no secrets", hint='Leave out builder="legacy".')
-        planned = plan_steps(_stages(job.dockerfile, job.final, job.args, legacy=True))
-        progress = legacy_builder.LegacyProgress(planned, len(job.dockerfile.args), job.on_event)
-        text = (
-            rewritten(job.dockerfile, job.served, lambda word, line: expanded(word, job.args, line))
-            if job.served
-            else job.dockerfile.text
-        )
-        sent = legacy_builder.pack(job.context, text)
-        with contextlib.closing(sent.tar):
-            stream = self._api.build(
-                fileobj=sent.tar,
-                custom_context=True,
-                dockerfile=legacy_builder.DOCKERFILE,
-                decode=True,
-                tag=job.tag,
-                buildargs=dict(job.build_args),
-                nocache=job.no_cache,
-                target=job.target or "",
-                rm=True,
-                forcerm=True,
-            )
-            try:
-                identity, error = legacy_builder.messages(stream, progress)
-            finally:
-                stream.close()  # on Ctrl-C this is what makes the daemon stop
-        if error:
-            at = progress.at.instruction if progress.at else None
-            raise build_error(error, job.dockerfile, at=at, log=progress.log)
-        numbers = {id(plan.instruction): plan.number for plan in planned}
-        return _Made(identity or str(self._inspect(job.tag)["Id"]), progress.steps, numbers, sent.size)
-
-    def _facts(self, job: _Job, stage: Stage) -> StageFacts:
-        below = base_stage(job.dockerfile, stage, job.args)
-        base = expanded(stage.base, job.args, stage.from_.line)
-        numbered = below is None and base != "scratch" and base not in job.served
-        return StageFacts(numbered, tuple(one.keyword for one in self._triggers(job, stage)))
-
-    def _triggers(self, job: _Job, stage: Stage) -> list[Instruction]:
-        """Return what ONBUILD of the stage's base adds, as far as the base can be looked at."""
-        below = base_stage(job.dockerfile, stage, job.args)
-        if below is not None:
-            return [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
-        base = expanded(stage.base, job.args, stage.from_.line)
-        known = self._bases.inspect(job.served.get(base, base)) if base != "scratch" else None
-        return [parse_trigger(text) for text in ((known or {}).get("Config") or {}).get("OnBuild") or ()]
-
-    def _finished(self, job: _Job, made: _Made, *, legacy: bool) -> tuple[Image, dict[int, str]]:
-        """Return the image, read and marked as ours, and the layer of each step that made one."""
-        image = self.cache.read(made.identity, job.tag)
-        instructions: list[Instruction] = []
-        for stage in chain(job.dockerfile, job.final, job.args):
-            instructions += [*self._triggers(job, stage), *stage.instructions]
-        own = own_rows(image.history, instructions, legacy=legacy)
-        base = self._bases.inspect(job.served.get(job.base, job.base)) if job.base else None
-        below = list(((base or {}).get("RootFS") or {}).get("Layers") or ())
-        if own is not None:
-            count = base_layer_count(image, own)
-        else:
-            count = len(below)
-            job.on_event(
-                Note("The image's history does not fit the Dockerfile, so no layer is given a line.")
-            )
-        if below and [layer.diff_id for layer in image.layers[:count]] != below:
-            job.on_event(Note(f"{job.base} is another image now than the one this build used."))
-        if job.base is None:
-            count = 0
-        stand_in = job.base if job.base in job.served else None
-        self.cache.mark_built(made.identity, base_layers=count, stand_in=stand_in)
-        diff_ids = {
-            made.numbers[id(one)]: row.layer.diff_id
-            for one, row in zip(instructions, own or (), strict=False)
-            if row is not None and row.layer is not None and id(one) in made.numbers
-        }
-        return self.cache.read(made.identity, job.tag), diff_ids
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
@@ -487,15 +298,6 @@ class DockerEngine:
         )
         if done.returncode:
             raise EngineError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
-
-
-def _stages(
-    dockerfile: Dockerfile, final: Stage, args: Mapping[str, str | None], *, legacy: bool
-) -> list[Stage]:
-    """Return the stages that will be built, in order; the legacy builder builds all up to the last."""
-    if legacy:
-        return list(dockerfile.stages[: final.index + 1])
-    return [dockerfile.stages[index] for index in sorted(needed(dockerfile, final, args))]
 
 
 @contextlib.contextmanager

@@ -1,0 +1,230 @@
+"""A build on Docker, by either builder: what is asked, what is done, what comes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dockerlab.context import Context
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage, parse_trigger
+from dockerlab.engines import Build, Event, Note, Step
+from dockerlab.engines import legacy as legacy_builder
+from dockerlab.engines.buildkit import Request, run_buildx
+from dockerlab.engines.buildkit_steps import Matcher, StageFacts
+from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
+from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
+from dockerlab.engines.docker_images import ImageCache
+from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
+from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
+from dockerlab.errors import EngineError
+from dockerlab.image import Image
+
+Api = Any  # docker.APIClient, which is not typed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller of build() wants."""
+
+    dockerfile: Dockerfile
+    context: Context | None
+    tag: str
+    target: str | None
+    build_args: Mapping[str, str]
+    secrets: Mapping[str, bytes]
+    no_cache: bool
+    legacy: bool
+    on_event: Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What follows from it, worked out once."""
+
+    asked: Asked
+    args: Mapping[str, str | None]
+    final: Stage
+    stages: tuple[Stage, ...]  # those that will be built, in order
+    served: Mapping[str, str]  # reference -> stand-in
+
+    @property
+    def base(self) -> str | None:
+        """Return the image that the final stage goes back to; None is scratch."""
+        return root_base(self.asked.dockerfile, self.final, self.args)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a builder hands back: the image's ID, its steps once the layers are known, context bytes."""
+
+    identity: str
+    steps: Callable[[Mapping[int, str]], tuple[Step, ...]]
+    numbers: Mapping[int, int]  # id(Instruction) -> Step.number
+    context_bytes: int
+
+
+class Builds:
+    """Builds on one daemon."""
+
+    def __init__(self, docker: str, api: Callable[[], Api], bases: Bases, cache: ImageCache) -> None:
+        self._docker = docker
+        self._api = api
+        self._bases = bases
+        self._cache = cache
+
+    def build(self, asked: Asked, *, engine: str, started: float) -> Build:
+        """Build, and read the image; `started` is when the caller began, by time.perf_counter()."""
+        job = self._job(asked)
+        made = self._legacy(job) if asked.legacy else self._buildkit(job)
+        took = time.perf_counter() - started
+        image, diff_ids = self._finished(job, made)
+        return Build(
+            name=asked.tag.rpartition("/")[2].partition(":")[0],
+            image=image,
+            steps=made.steps(diff_ids),
+            engine=engine,
+            builder="legacy" if asked.legacy else "buildkit",
+            seconds=took,
+            dockerfile=asked.dockerfile,
+            context_bytes=made.context_bytes,
+            base=job.base,
+            stand_in=image.stand_in,
+        )
+
+    def _job(self, asked: Asked) -> Job:
+        final = target(asked.dockerfile, asked.target)
+        args = global_args(asked.dockerfile, asked.build_args, asked.target, machine=self._machine)
+        everything = asked.dockerfile.stages
+        wanted = range(final.index + 1) if asked.legacy else sorted(needed(asked.dockerfile, final, args))
+        stages = tuple(everything[index] for index in wanted)
+        served = self._bases.ready(images(asked.dockerfile, stages, args), asked.on_event)
+        return Job(asked, args, final, stages, served)
+
+    def _id(self, reference: str) -> str:
+        return str((self._bases.inspect(reference) or {})["Id"])
+
+    @cached_property
+    def _machine(self) -> str:
+        return str(self._api().version().get("Arch") or "")
+
+    def _buildkit(self, job: Job) -> Made:
+        stages = job.stages
+        planned = plan_steps(stages)
+        facts = {stage.index: self._facts(job, stage) for stage in stages}
+        matcher = Matcher(job.asked.dockerfile, planned, facts, job.asked.on_event)
+        request = Request(
+            job.asked.dockerfile.text,
+            job.asked.context,
+            job.asked.tag,
+            f"{LABEL}=1",
+            job.asked.target,
+            job.asked.build_args,
+            job.asked.secrets,
+            job.asked.no_cache,
+            job.served,
+        )
+        ended = run_buildx(self._docker, request, matcher.feed)
+        if ended.code:
+            failed = matcher.graph.failed
+            at = matcher.line_of(failed) if failed else None
+            at = at or instruction_at(job.asked.dockerfile, line_in(ended.text))
+            said = [line for line in ended.text if line.startswith("ERROR:")] or [
+                failed.error if failed else ""
+            ]
+            log = failed.log if failed else ()
+            raise build_error(
+                said[-1] or "\n".join(ended.text), job.asked.dockerfile, at=at, log=log, began=bool(failed)
+            )
+        for warning in matcher.graph.warnings:
+            job.asked.on_event(Note(warning))
+        for index in sorted(matcher.unmatched):
+            line = job.asked.dockerfile.stages[index].from_.line
+            job.asked.on_event(Note(f"BuildKit's report on the stage at line {line} does not fit its lines."))
+        return Made(
+            ended.identity or self._id(job.asked.tag),
+            matcher.steps,
+            {id(plan.instruction): plan.number for plan in planned},
+            matcher.graph.context_bytes,
+        )
+
+    def _legacy(self, job: Job) -> Made:
+        if job.asked.secrets:
+            raise EngineError("the legacy builder has no secrets", hint='Leave out builder="legacy".')
+        planned = plan_steps(job.stages)
+        progress = legacy_builder.LegacyProgress(planned, len(job.asked.dockerfile.args), job.asked.on_event)
+        text = (
+            rewritten(job.asked.dockerfile, job.served, lambda word, line: expanded(word, job.args, line))
+            if job.served
+            else job.asked.dockerfile.text
+        )
+        sent = legacy_builder.pack(job.asked.context, text)
+        with contextlib.closing(sent.tar):
+            stream = self._api().build(
+                fileobj=sent.tar,
+                custom_context=True,
+                dockerfile=legacy_builder.DOCKERFILE,
+                decode=True,
+                tag=job.asked.tag,
+                buildargs=dict(job.asked.build_args),
+                nocache=job.asked.no_cache,
+                target=job.asked.target or "",
+                rm=True,
+                forcerm=True,
+            )
+            try:
+                identity, error = legacy_builder.messages(stream, progress)
+            finally:
+                stream.close()  # on Ctrl-C this is what makes the daemon stop
+        if error:
+            at = progress.at.instruction if progress.at else None
+            raise build_error(error, job.asked.dockerfile, at=at, log=progress.log)
+        numbers = {id(plan.instruction): plan.number for plan in planned}
+        return Made(identity or self._id(job.asked.tag), progress.steps, numbers, sent.size)
+
+    def _facts(self, job: Job, stage: Stage) -> StageFacts:
+        below = base_stage(job.asked.dockerfile, stage, job.args)
+        base = expanded(stage.base, job.args, stage.from_.line)
+        numbered = below is None and base != "scratch" and base not in job.served
+        return StageFacts(numbered, tuple(one.keyword for one in self._triggers(job, stage)))
+
+    def _triggers(self, job: Job, stage: Stage) -> list[Instruction]:
+        """Return what ONBUILD of the stage's base adds, as far as the base can be looked at."""
+        below = base_stage(job.asked.dockerfile, stage, job.args)
+        if below is not None:
+            return [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
+        base = expanded(stage.base, job.args, stage.from_.line)
+        known = self._bases.inspect(job.served.get(base, base)) if base != "scratch" else None
+        return [parse_trigger(text) for text in ((known or {}).get("Config") or {}).get("OnBuild") or ()]
+
+    def _finished(self, job: Job, made: Made) -> tuple[Image, dict[int, str]]:
+        """Return the image, read and marked as ours, and the layer of each step that made one."""
+        image = self._cache.read(made.identity, job.asked.tag)
+        instructions: list[Instruction] = []
+        for stage in chain(job.asked.dockerfile, job.final, job.args):
+            instructions += [*self._triggers(job, stage), *stage.instructions]
+        own = own_rows(image.history, instructions, legacy=job.asked.legacy)
+        base = self._bases.inspect(job.served.get(job.base, job.base)) if job.base else None
+        below = list(((base or {}).get("RootFS") or {}).get("Layers") or ())
+        if own is not None:
+            count = base_layer_count(image, own)
+        else:
+            count = len(below)
+            job.asked.on_event(
+                Note("The image's history does not fit the Dockerfile, so no layer is given a line.")
+            )
+        if below and [layer.diff_id for layer in image.layers[:count]] != below:
+            job.asked.on_event(Note(f"{job.base} is another image now than the one this build used."))
+        if job.base is None:
+            count = 0
+        stand_in = job.base if job.base in job.served else None
+        self._cache.mark_built(made.identity, base_layers=count, stand_in=stand_in)
+        diff_ids = {
+            made.numbers[id(one)]: row.layer.diff_id
+            for one, row in zip(instructions, own or (), strict=False)
+            if row is not None and row.layer is not None and id(one) in made.numbers
+        }
+        return self._cache.read(made.identity, job.asked.tag), diff_ids
