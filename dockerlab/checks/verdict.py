@@ -81,7 +81,17 @@ class Report:
         outcome = f'<span style="color:{colour};white-space:nowrap">{mark} {word}</span>'
         again = "" if verdict.passed else self._link(verdict.look)
         cells = (outcome, *map(escape, (verdict.rule, verdict.measured, verdict.target)), again)
-        return "".join(f'<td style="text-align:left;vertical-align:top">{cell}</td>' for cell in cells)
+        wide = (
+            "",
+            "min-width:14em",
+            "overflow-wrap:anywhere",
+            "",
+            "min-width:8em",
+        )  # a long path takes no room
+        return "".join(
+            f'<td style="text-align:left;vertical-align:top;{width}">{cell}</td>'
+            for cell, width in zip(cells, wide, strict=True)
+        )
 
     def _link(self, heading: str) -> str:
         if not self.lesson:
