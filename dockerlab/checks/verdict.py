@@ -78,7 +78,8 @@ class Report:
 
     def _row(self, verdict: Verdict) -> str:
         colour, mark, word = (_GREEN, "✓", PASSED) if verdict.passed else (_RED, "✗", FAILED)
-        outcome = f'<span style="color:{colour};white-space:nowrap">{mark} {word}</span>'
+        # The word keeps the page's own colour: no red or green is easy to read on light and dark alike.
+        outcome = f'<span style="white-space:nowrap"><b style="color:{colour}">{mark}</b> {word}</span>'
         again = "" if verdict.passed else self._link(verdict.look)
         cells = (outcome, *map(escape, (verdict.rule, verdict.measured, verdict.target)), again)
         wide = (
