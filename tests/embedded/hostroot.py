@@ -31,6 +31,7 @@ TOOLS = [
     "mv",
     "rm",
     "rmdir",
+    "sed",
     "sleep",
     "stat",
     "touch",

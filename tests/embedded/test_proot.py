@@ -133,6 +133,13 @@ def test_chown_is_recorded(lab: Lab) -> None:
     assert (entries["d/b"].uid, entries["d/b"].mode) == (12, 0o755)
 
 
+def test_a_file_replaced_by_its_copy_keeps_its_owner(lab: Lab) -> None:
+    """A tool that gives its new file the owner it saw and renames it (useradd, sed -i) keeps the true one."""
+    entries = {e.path: e for e in lab.run("cd /d; sed -i s/a/z/ a; sed -i s/b/z/ b")}
+    assert (entries["d/a"].uid, entries["d/a"].gid) == (33, 44)
+    assert (entries["d/b"].uid, entries["d/b"].gid) == (0, 0)
+
+
 def test_chown_to_our_own_number(lab: Lab) -> None:
     """A chown to the number of the user who runs the lab is told from one to root."""
     me, group = os.getuid(), os.getgid()

@@ -7,6 +7,9 @@ seccomp filter). Layers come out as under an overlay mount, owners included. It 
 - a chown to the very number of our own user counts as one to the RUN's user, unless the command is one
   of chown, chgrp, install, or a user tool, and says it
 - what a process that changed its user makes (su, gosu) belongs to the RUN's user
+- files only opened for writing and not changed (lock files) are not in the layer, and a new folder that was
+  renamed has no opaque mark: an overlay has both, and the image is the same without
+- a copy that keeps owners (cp -a, a backup like /etc/shadow-) has the RUN's user, which is what it saw
 - file capabilities (setcap) and supplementary groups are not kept
 - root may write anywhere whatever the modes say, as ever; so may other users in folders of root's
 - without network, the loopback interface is gone too

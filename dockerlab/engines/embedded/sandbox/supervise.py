@@ -43,6 +43,8 @@ PATH_MAX = 4096
 STATX_BTIME, STATX_BASIC = 0x800, 0x7FF
 AT_FDCWD_SIGNED = -100
 CHOWN_TOOLS = frozenset({"chown", "chgrp", "install"})
+# What these set they were told or read in an archive; other tools may hand on what a stat under proot said.
+TELLING_TOOLS = CHOWN_TOOLS | {"dpkg", "tar", "bsdtar", "busybox"}
 # Tools that make a user give the new home to that user, and rewrite files below /etc that stay root's.
 ACCOUNT_TOOLS = frozenset({"useradd", "adduser", "usermod", "newusers", "addgroup", "groupadd"})
 GRACE_SECONDS = 10.0
@@ -93,7 +95,8 @@ class Recorder:
                 ids[group] = self._meant(pid, real, ids[group], group=group)
             if self.guest[0] != 0 and ids[group] not in (KEEP, self.guest[group]):
                 return -errno.EPERM
-        return self._chown(path, real, ids, follow=by_descriptor)
+        told = _comm(pid) in TELLING_TOOLS
+        return self._chown(path, real, ids, follow=by_descriptor, told=told)
 
     @staticmethod
     def _ids(name: str, args: list[int]) -> tuple[int, int]:
@@ -113,13 +116,14 @@ class Recorder:
         start = f"/proc/{pid}/cwd" if folder == AT_FDCWD else f"/proc/{pid}/fd/{folder}"
         return os.path.join(os.readlink(start), text)
 
-    def _chown(self, path: str, real: str, ids: list[int], *, follow: bool) -> int:
+    def _chown(self, path: str, real: str, ids: list[int], *, follow: bool, told: bool) -> int:
         found = os.stat(path, follow_symlinks=follow)
         key = f"{found.st_dev}:{found.st_ino}"
         made = birth(real)
         old = self.owners.get(key)
         if old is None or old[2] != made:
-            old = [-1, -1, made]
+            old = [-1, -1, made, 0]
+        old[3] = int(told)
         for group in (False, True):
             if ids[group] != KEEP:
                 old[group] = ids[group]
@@ -187,6 +191,11 @@ class Recorder:
             birth(path),
         ]
         return 0
+
+
+def _comm(pid: int) -> str:
+    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="surrogateescape") as stream:
+        return stream.read().strip()
 
 
 def _string(pid: int, address: int) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from dockerlab.engines.embedded.layertar import LayerWriter, in_order
 from dockerlab.engines.embedded.sandbox import supervise
-from dockerlab.engines.embedded.sandbox.owners import Recorded, owner
+from dockerlab.engines.embedded.sandbox.owners import Chowned, Recorded, owner
 from dockerlab.engines.embedded.sandbox.worktree import Held, Scan, Seen, WorkTree, key_of
 from dockerlab.filesystem import Entry, Kind, Tree
 
@@ -81,7 +81,7 @@ class Differ:
             self._entries[path] = self._entry(path, changed, chowned.get(path))
         return Changes(tuple(in_order([*self._entries.values(), *marks])), frozenset(changed))
 
-    def _chowned(self) -> dict[str, tuple[int, int]]:
+    def _chowned(self) -> dict[str, Chowned]:
         if not self._recorded.owners:
             return {}
         result = {}
@@ -137,7 +137,7 @@ class Differ:
             self._by_inode = {held.key[3]: path for path, held in self._tree.held.items()}
         return self._by_inode
 
-    def _entry(self, path: str, changed: set[str], chowned: tuple[int, int] | None) -> Entry:
+    def _entry(self, path: str, changed: set[str], chowned: Chowned | None) -> Entry:
         node = self._below.get(path)
         if path not in changed and node is not None:
             return replace(node.entry, path=path)
@@ -149,7 +149,8 @@ class Differ:
         folder = self._entries.get(parent)
         if folder is None and (above := self._below.get(parent)) is not None:
             folder = above.entry
-        uid, gid = owner(chowned, before=before, folder=folder, user=self._user)
+        replaced = node.entry if node is not None and kind == node.entry.kind == "file" else None
+        uid, gid = owner(chowned, before=before, replaced=replaced, folder=folder, user=self._user)
         mode, mtime = stat.S_IMODE(seen.mode), seen.key[0] // 1_000_000_000
         entry = Entry(path, kind, mode, uid, gid, mtime)
         if kind == "symlink":
