@@ -81,8 +81,8 @@ def owner(
 
     `before` is the entry of the same file in the layers below. `replaced` is the one of another file that had
     its name: a tool that writes a new file, gives it the old one's owner by stat and renames it (useradd,
-    sed -i) means that one. `folder` is the new file's folder: a set-group-ID folder gives its group to what is
-    made in it (inode(7)).
+    sed -i) means that one. `folder` is the new file's folder: a set-group-ID folder gives its group to what
+    is made in it (inode(7)).
     """
     if before is not None:
         uid, gid = before.uid, before.gid
