@@ -1,0 +1,1 @@
+"""The embedded builder held against BuildKit, case by case."""

@@ -1,0 +1,109 @@
+"""Building a case on an engine, and what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerlab.context import Context
+from dockerlab.engines import Build, Engine
+from dockerlab.engines.docker import DockerEngine
+from dockerlab.errors import DockerlabError
+
+from .case import Case, Item, Names, write_context
+
+PREFIX = "dockerlab/test-conformance"
+TOGETHER = 3  # builds that BuildKit is given at once: it waits for the disk more than it computes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an engine made of a case: its builds, or why it refused."""
+
+    builds: tuple[Build, ...]
+    error: DockerlabError | None = None
+
+
+def build(engine: Engine, case: Case, names: Names, folder: Path) -> Outcome:
+    """Build a case, and a second time if it says so; `folder` gets its contexts."""
+    tag = f"{PREFIX}-{names.words['nonce']}:{case.name}"
+    builds: list[Build] = []
+    again = case.again
+    items: dict[str, Item] = dict(case.context)
+    try:
+        builds.append(
+            _once(engine, case.text, case.build_args, case.secrets, case, names, folder / "1", items, tag)
+        )
+        if again is not None:
+            changed = {**items, **again.context}
+            builds.append(
+                _once(
+                    engine,
+                    case.text if again.text is None else again.text,
+                    case.build_args if again.build_args is None else again.build_args,
+                    case.secrets if again.secrets is None else again.secrets,
+                    case,
+                    names,
+                    folder / "2",
+                    {path: item for path, item in changed.items() if item is not None},
+                    tag,
+                    touched=again.touch,
+                )
+            )
+    except DockerlabError as error:
+        return Outcome(tuple(builds), error)
+    return Outcome(tuple(builds))
+
+
+def _once(
+    engine: Engine,
+    text: str,
+    build_args: Mapping[str, str],
+    secrets: Mapping[str, bytes],
+    case: Case,
+    names: Names,
+    folder: Path,
+    items: Mapping[str, Item],
+    tag: str,
+    *,
+    touched: tuple[str, ...] = (),
+) -> Build:
+    root = write_context(folder, items, names, touched=touched)
+    return engine.build(
+        names.fill(text),
+        context=Context.folder(root),
+        tag=tag,
+        target=case.target,
+        build_args={name: names.fill(value) for name, value in build_args.items()},
+        secrets=secrets,
+    )
+
+
+class Oracle:
+    """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask."""
+
+    def __init__(self, cases: Sequence[Case], names: Names, folder: Path) -> None:
+        self._names = names
+        self._folder = folder
+        self._local = threading.local()
+        self._pool = ThreadPoolExecutor(TOGETHER)
+        self._built: dict[str, Future[Outcome]] = {
+            case.name: self._pool.submit(self._build, case) for case in cases
+        }
+
+    def __getitem__(self, case: Case) -> Outcome:
+        return self._built[case.name].result(timeout=200)
+
+    def _build(self, case: Case) -> Outcome:
+        if not hasattr(self._local, "engine"):  # an engine each: an HTTP session serves one thread
+            self._local.engine = DockerEngine(root=self._folder / "taken")
+        return build(self._local.engine, case, self._names, self._folder / case.name)
+
+    def close(self) -> list[str]:
+        """End what is still building; return the IDs of the images that were made."""
+        self._pool.shutdown(cancel_futures=True)
+        done = [one.result() for one in self._built.values() if one.done() and not one.cancelled()]
+        return [build.image.id for outcome in done for build in outcome.builds]

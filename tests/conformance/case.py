@@ -1,0 +1,147 @@
+"""What one conformance case is, and how its build context comes to be on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockerlab.context import File
+
+FIRST_MTIME = 1_600_000_000  # seconds; every item of a context gets one of its own, counted up from here
+
+
+@dataclass(frozen=True)
+class Link:
+    """A symlink in the context."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Hard:
+    """One more name of a file of the context that is listed before it."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder in the context that is empty, or whose mode matters."""
+
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """A named pipe in the context."""
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A file of `size` bytes that is a hole but for its last byte."""
+
+    size: int
+
+
+Item = str | bytes | File | Link | Hard | Folder | Fifo | Sparse
+
+
+@dataclass(frozen=True)
+class Again:
+    """A second build: what is different in it, and what we say of the first step that is done again.
+
+    `context` holds what changes (None: removed); the others replace what the first had.
+    `touch` are paths that get another modification time.
+    """
+
+    text: str | None = None
+    context: Mapping[str, Item | None] = field(default_factory=dict)
+    build_args: Mapping[str, str] | None = None
+    secrets: Mapping[str, bytes] | None = None
+    touch: tuple[str, ...] = ()
+    reason: str | None = None  # words in the reason of the first miss; None: every step must be cached
+
+
+@dataclass(frozen=True)
+class Case:
+    """One Dockerfile, built by BuildKit and by us; the results must be equal, or both must refuse it.
+
+    In `text` and in the context's text @base, @rich, @other, @server and @nonce stand for the images of
+    bases.py, a web server on loopback, and a word of this run that no cache has seen.
+    """
+
+    name: str
+    text: str
+    context: Mapping[str, Item] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    target: str | None = None
+    again: Again | None = None
+    refused: str | None = None  # words in our message: this build must fail in both
+    mtimes: tuple[str, ...] = ()  # paths whose modification times must be equal too
+    differs: str | None = None  # the name of a known difference, see differences.py
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether a sandbox has any part in the build."""
+        return "RUN" in self.text or "@rich" in self.text
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the @words of a case stand for in this run."""
+
+    words: Mapping[str, str]
+
+    def fill(self, text: str) -> str:
+        """Return `text` with every @word replaced."""
+        for word, value in self.words.items():
+            text = text.replace(f"@{word}", value)
+        return text
+
+
+def write_context(
+    root: Path, items: Mapping[str, Item], names: Names, *, touched: tuple[str, ...] = ()
+) -> Path:
+    """Write the items of a context below `root`, all with fixed modification times."""
+    root.mkdir(parents=True)
+    for path, item in items.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _write(place, item, root, names)
+    for number, path in enumerate(sorted(_all_paths(root), reverse=True)):
+        when = FIRST_MTIME + number + (5000 if path in touched else 0)
+        os.utime(root / path, (when, when), follow_symlinks=False)
+    for path, item in items.items():
+        if isinstance(item, Folder):
+            (root / path).chmod(item.mode)
+    return root
+
+
+def _write(place: Path, item: Item, root: Path, names: Names) -> None:
+    if isinstance(item, Link):
+        place.symlink_to(item.text)
+    elif isinstance(item, Hard):
+        place.hardlink_to(root / item.path)
+    elif isinstance(item, Folder):
+        place.mkdir(exist_ok=True)
+    elif isinstance(item, Fifo):
+        os.mkfifo(place)
+    elif isinstance(item, Sparse):
+        with place.open("wb") as file:
+            file.seek(item.size - 1)
+            file.write(b"\1")
+    else:
+        file_item = item if isinstance(item, File) else File(item)
+        content = file_item.content
+        place.write_bytes(names.fill(content).encode() if isinstance(content, str) else content)
+        place.chmod(file_item.mode)
+
+
+def _all_paths(root: Path) -> list[str]:
+    found = []
+    for folder, folders, files in os.walk(root):
+        found += [str((Path(folder) / name).relative_to(root)) for name in [*folders, *files]]
+    return found

@@ -1,0 +1,146 @@
+"""The engines, with the same bases in each, and a web server for ADD."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engines.docker import probe
+from dockerlab.engines.embedded import EmbeddedEngine
+from dockerlab.engines.embedded.sandbox.namespaces import NamespaceSandbox
+from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
+from dockerlab.errors import EngineError
+
+from . import bases
+from .building import Oracle
+from .case import Case, Names
+from .cases import SERVED
+
+WORDS = ("base", "rich", "bare")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Serve what ADD downloads on loopback; yields http://host:port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def _answer(self, *, body: bool) -> None:
+        served = SERVED.get(self.path.partition("?")[0])
+        if served is None:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        for name, value in served.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(served.content)))
+        self.end_headers()
+        if body:
+            self.wfile.write(served.content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def names(server: str) -> Names:
+    """Return what the @words stand for in this run."""
+    nonce = secrets.token_hex(6)
+    return Names({**{word: bases.reference(word, nonce) for word in WORDS}, "server": server, "nonce": nonce})
+
+
+@pytest.fixture(scope="session")
+def archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Return the bases' archives by word."""
+    program = bases.busybox()
+    if program is None:
+        pytest.skip("needs a statically linked busybox (Debian: busybox-static) to make base images of")
+    return bases.archives(tmp_path_factory.mktemp("bases"), program, names.words["nonce"])
+
+
+@pytest.fixture(scope="session")
+def oracle(
+    request: pytest.FixtureRequest,
+    names: Names,
+    archives: Mapping[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Oracle]:
+    """Have BuildKit build the selected cases; what it made is removed from Docker at the end."""
+    version, why = probe()
+    if version is None:
+        pytest.skip(f"needs Docker to compare with: {why}")
+    for path in archives.values():
+        subprocess.run(["docker", "load", "--input", str(path)], check=True, stdout=subprocess.DEVNULL)
+    cases: dict[str, Case] = {}
+    for item in request.session.items:
+        case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
+        if isinstance(case, Case):
+            cases[case.name] = case
+    oracle = Oracle(list(cases.values()), names, tmp_path_factory.mktemp("oracle"))
+    try:
+        yield oracle
+    finally:
+        made = [*oracle.close(), *(names.words[word] for word in WORDS)]
+        for at in range(0, len(made), 100):
+            subprocess.run(
+                ["docker", "rmi", "--force", *made[at : at + 100]], check=False, capture_output=True
+            )
+
+
+@pytest.fixture(scope="session")
+def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+    """Return an engine with a store of its own that runs commands in namespaces."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("namespaces"))
+    sandbox = NamespaceSandbox(engine.store.work)
+    refused = sandbox.probe()
+    if refused is not None:
+        pytest.skip(f"needs namespaces: {refused}")
+    engine.__dict__["sandbox"] = sandbox
+    return _loaded(engine, archives)
+
+
+@pytest.fixture(scope="session")
+def proot(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+    """Return an engine with a store of its own that runs commands under proot."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("proot"))
+    try:
+        engine.__dict__["sandbox"] = ProotSandbox(engine.store.work)
+    except EngineError as error:
+        pytest.skip(f"needs proot: {error.message}")
+    return _loaded(engine, archives)
+
+
+def _loaded(engine: EmbeddedEngine, archives: Mapping[str, Path]) -> EmbeddedEngine:
+    for path in archives.values():
+        engine.load(path)
+    return engine
+
+
+@pytest.fixture
+def embedded(request: pytest.FixtureRequest) -> Callable[[str], EmbeddedEngine]:
+    """Return what gives the engine with the named sandbox, or skips."""
+
+    def engine(sandbox: str) -> EmbeddedEngine:
+        found: EmbeddedEngine = request.getfixturevalue(sandbox)
+        return found
+
+    return engine

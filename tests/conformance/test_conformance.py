@@ -1,0 +1,87 @@
+"""Every case of tests/conformance/cases on BuildKit and on the embedded builder, in both sandboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engines.embedded import EmbeddedEngine
+
+from .building import Oracle, Outcome, build
+from .case import Case, Names
+from .cases import CASES
+from .compare import LAYER_KEYWORDS, compare_images, compare_steps
+from .differences import KNOWN
+
+PAIRS = [
+    (case, sandbox)
+    for case in CASES
+    for sandbox in ("namespaces", "proot")
+    if case.runs or sandbox == "namespaces"
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "sandbox"), PAIRS, ids=[f"{case.name}-{sandbox}" for case, sandbox in PAIRS]
+)
+def test_case(
+    case: Case,
+    sandbox: str,
+    oracle: Oracle,
+    names: Names,
+    embedded: Callable[[str], EmbeddedEngine],
+    tmp_path: Path,
+) -> None:
+    """The embedded builder makes of the case what BuildKit makes of it."""
+    theirs = oracle[case]
+    ours = build(embedded(sandbox), case, names, tmp_path)
+    found = differences(case, theirs, ours)
+    known = KNOWN[case.differs] if case.differs else None
+    if known is not None and sandbox in known.sandboxes:
+        assert found, f"{case.name} no longer differs: take it out of the known differences"
+        found = known.unexplained(found)
+    assert not found, "\n".join(["", *found])
+    if not case.differs:
+        check_reason(case, ours)
+
+
+def differences(case: Case, theirs: Outcome, ours: Outcome) -> list[str]:
+    """Return how two outcomes of a case differ."""
+    if theirs.error is not None or ours.error is not None:
+        return list(_refusals(case, theirs, ours))
+    found = [] if case.refused is None else ["both build it, a refusal was expected"]
+    for number, (one, other) in enumerate(zip(theirs.builds, ours.builds, strict=True), 1):
+        which = "" if number == 1 else "second build: "
+        found += [which + words for words in compare_images(one.image, other.image, mtimes=case.mtimes)]
+        if number == 2:
+            found += [which + words for words in compare_steps(one.steps, other.steps)]
+    return found
+
+
+def _refusals(case: Case, theirs: Outcome, ours: Outcome) -> list[str]:
+    if theirs.error is None:
+        return [f"BuildKit builds it, ours refuses: {ours.error}"]
+    if ours.error is None:
+        return [f"ours builds it, BuildKit refuses: {theirs.error}"]
+    if len(theirs.builds) != len(ours.builds):
+        return [f"other builds refused: {theirs.error} / {ours.error}"]
+    if case.refused is None:
+        return [f"both refuse it: {theirs.error} / {ours.error}"]
+    if case.refused.lower() not in str(ours.error).lower():
+        return [f'"{case.refused}" is not in our message: {ours.error} (BuildKit: {theirs.error})']
+    return []
+
+
+def check_reason(case: Case, ours: Outcome) -> None:
+    """Hold the reason of the first miss in the second build against what the case says."""
+    if case.again is None or len(ours.builds) < 2:
+        return
+    steps = [step for step in ours.builds[1].steps if step.keyword in LAYER_KEYWORDS]
+    missed = next((step for step in steps if step.cached is False), None)
+    if case.again.reason is None:
+        assert missed is None, f"line {missed.line} was done again: {missed.reason}"
+        return
+    assert missed is not None, "every step was cached"
+    assert case.again.reason in str(missed.reason)
