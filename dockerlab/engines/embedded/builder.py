@@ -11,8 +11,7 @@ from typing import Any
 
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand_heredoc, parse_trigger
-from dockerlab.engines import Build, Finished, Log, Note, OnEvent, Started, Step
-from dockerlab.engines.embedded import keys
+from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
 from dockerlab.engines.embedded import run as run_step
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.copy import Digest, Options, Source, copy, sources_key
@@ -25,7 +24,12 @@ from dockerlab.engines.embedded.instructions import (
     State,
     unsupported,
 )
-from dockerlab.engines.embedded.plan import (
+from dockerlab.engines.embedded.remote import download, is_git, is_url
+from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.last_builds import read_record, record
+from dockerlab.engines.plan import (
     architecture,
     earlier,
     expanded,
@@ -35,10 +39,7 @@ from dockerlab.engines.embedded.plan import (
     stage_name,
     target,
 )
-from dockerlab.engines.embedded.remote import download, is_git, is_url
-from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.store import Store
-from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.reasons import Reasons
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, RunError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Image, Layer
@@ -115,7 +116,8 @@ class _Builder:
         self.context_files: dict[str, int] = {}
         self.context_tree: Tree | None = None
         self.name = request.tag or keys.key({"Dockerfile": request.dockerfile.text})
-        self.previous = list(store.last_build(self.name))
+        last = read_record(self.name, store.last_build(self.name))
+        self.reasons = Reasons(last, no_cache=request.no_cache)
 
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
@@ -133,9 +135,8 @@ class _Builder:
             base_layers=state.base_layers,
             stand_in=state.stand_in,
         )
-        self.store.put_last_build(self.name, [_remembered(step) for step in self.steps])
         self._note_unused_args()
-        return Build(
+        build = Build(
             name=self.request.tag or "",
             image=image,
             steps=tuple(self.steps),
@@ -147,14 +148,24 @@ class _Builder:
             base=root_base(dockerfile, final, self.global_args),
             stand_in=state.stand_in,
         )
+        self.store.put_last_build(self.name, record(build))
+        return build
 
     def _stage(self, stage: Stage) -> State:
         with _at_line(stage.from_.line):
             began = self._start(stage, stage.from_)
             state = self._from(stage)
-            self._finish(stage, stage.from_, began)
         triggers = [parse_trigger(text) for text in state.config.pop("OnBuild", None) or []]
         self.total += len(triggers)
+        reference = expanded(stage.base, self.global_args, stage.from_.line)
+        below = earlier(self.request.dockerfile, stage, reference)
+        self.reasons.begin(
+            stage_name(stage),
+            [(one.keyword, one.text) for one in (stage.from_, *triggers, *stage.instructions)],
+            below=stage_name(below) if below is not None else None,
+        )
+        base = {} if below is not None else {"image": reference, "layers": state.key}
+        self._finish(stage, stage.from_, began, inputs=base)
         for one in [*triggers, *stage.instructions]:
             line = stage.from_.line if one in triggers else one.line
             with _at_line(line):
@@ -356,33 +367,30 @@ class _Builder:
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
         key = keys.key(inputs)
-        record = None if self.request.no_cache else self.store.step(key)
-        reason = None
-        if record is not None and self.store.has_layer(record["diff_id"]):
-            layer, created, cached = self.store.layer(record["diff_id"]), record["created"], True
+        known = None if self.request.no_cache else self.store.step(key)
+        reason: str | None = None
+        changes: tuple[Change, ...] = ()
+        if known is not None and self.store.has_layer(known["diff_id"]):
+            layer, created, cached = self.store.layer(known["diff_id"]), known["created"], True
         else:
-            reason = self._reason(stage, one, inputs, known=record is not None)
+            reason, changes = self.reasons.reason(inputs)
+            if known is not None:
+                reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = execute(), _rfc3339(self.now), False
             self.store.put_step(key, {"diff_id": layer.diff_id, "created": created, "inputs": inputs})
         state.add_layer(layer, key=chain or key, created=created)
         state.record(created_by, layer=True)
         self._finish(
-            stage, one, began, cached=cached, diff_id=layer.diff_id, log=log, reason=reason, inputs=inputs
+            stage,
+            one,
+            began,
+            cached=cached,
+            diff_id=layer.diff_id,
+            log=log,
+            reason=reason,
+            inputs=inputs,
+            changes=changes,
         )
-
-    def _reason(self, stage: Stage, one: Instruction, inputs: Mapping[str, Any], *, known: bool) -> str:
-        if self.request.no_cache:
-            return "the cache was turned off for this build"
-        if known:
-            return "its layer is no longer in the store"
-        before = [old for old in self.previous if old["stage"] == stage_name(stage)]
-        same = [old for old in before if old["text"] == one.text and old["keyword"] == one.keyword]
-        kind = [old for old in before if old["keyword"] == one.keyword]
-        done = sum(step.keyword == one.keyword and step.stage == stage_name(stage) for step in self.steps)
-        old = same[0] if same else (kind[done] if done < len(kind) else None)
-        if old is None:
-            return "it was not built before"
-        return keys.first_difference(old["inputs"], inputs) or "its cache record was removed"
 
     def _start(self, stage: Stage, one: Instruction) -> float:
         number = len(self.steps) + 1
@@ -400,6 +408,7 @@ class _Builder:
         log: Sequence[str] = (),
         reason: str | None = None,
         inputs: Mapping[str, Any] | None = None,
+        changes: tuple[Change, ...] = (),
     ) -> None:
         step = Step(
             number=len(self.steps) + 1,
@@ -413,8 +422,10 @@ class _Builder:
             log=tuple(log),
             reason=reason,
             inputs=inputs or {},
+            changes=changes,
         )
         self.steps.append(step)
+        self.reasons.done(step)
         self.on_event(Finished(step, self.total))
 
     def _log(self, log: list[str], text: str) -> None:
@@ -489,10 +500,6 @@ def _image_config(state: State) -> dict[str, Any]:
     if state.author:
         config["author"] = state.author
     return {**config, "history": state.history}
-
-
-def _remembered(step: Step) -> dict[str, Any]:
-    return {"stage": step.stage, "keyword": step.keyword, "text": step.text, "inputs": dict(step.inputs)}
 
 
 def _absolute(workdir: str, path: str) -> str:
