@@ -281,6 +281,8 @@ def _read(files: _Files, reference: str | None) -> Image:
         raise ImageError(
             f"The annotation {BASE_LAYERS} in {files.path} is {base!r}, a layer count was expected."
         )
+    # The label outlives `docker save` and `docker load`, which drop annotations.
+    labels = (config.get("config") or {}).get("Labels") or {}
     return Image(
         reference=name,
         id=identity,
@@ -288,7 +290,7 @@ def _read(files: _Files, reference: str | None) -> Image:
         layers=layers,
         history=history_rows(config, layers),
         base_layers=int(base),
-        stand_in=image.annotations.get(STAND_IN),
+        stand_in=image.annotations.get(STAND_IN) or labels.get(STAND_IN) or None,
     )
 
 
