@@ -16,12 +16,13 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "units"}
+LOW = {"errors", "filesystem", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments"}
 READING = LOW | PARSING | {"context", "disk", "ignorefile", "image", "layer", "tarindex"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
+    "stopping": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
     "instruction": {"errors"} | PARSING,

@@ -14,6 +14,7 @@ from typing import Any
 
 from dockerlab.context import Context
 from dockerlab.engines.buildkit_events import Objects
+from dockerlab.stopping import ended_by
 
 STOP = 10.0  # seconds that an interrupted buildx gets to end by itself
 
@@ -55,12 +56,13 @@ def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]]
         command = [docker, *_arguments(request, work, identity), str(folder)]
         lines = held.enter_context(_running(command))
         objects = Objects()
-        for line in lines:
-            message = objects.feed(line)
-            if message is not None:
-                feed(message)
-        objects.end()
-        code = lines.wait()
+        with ended_by(lines.terminate):
+            for line in lines:
+                message = objects.feed(line)
+                if message is not None:
+                    feed(message)
+            objects.end()
+            code = lines.wait()
         return Ended(code, identity.read_text().strip() if identity.exists() else "", tuple(objects.other))
 
 
@@ -77,6 +79,10 @@ class _Lines:
     def wait(self) -> int:
         """Return the exit code."""
         return self._process.wait()
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._process.terminate()
 
 
 @contextlib.contextmanager

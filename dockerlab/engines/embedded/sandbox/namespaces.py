@@ -24,6 +24,7 @@ from dockerlab.engines.embedded.sandbox.lower import is_opaque_root, unpack
 from dockerlab.engines.embedded.sandbox.upper import snapshot
 from dockerlab.errors import BuildError, EngineError, StoreError
 from dockerlab.image import Layer
+from dockerlab.stopping import ended_by
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.sandbox.runner import Bind, Spec
@@ -253,8 +254,9 @@ def _execute(spec: Spec, stdin: bytes, *, output: Callable[[bytes], None], timeo
             status_end.close()
             leash_end.close()
             assert process.stdout is not None
-            _pass_on(process.stdout, output, deadline, timeout)
-            process.wait()
+            with ended_by(leash.close):
+                _pass_on(process.stdout, output, deadline, timeout)
+                process.wait()
         finally:
             leash.close()
             _end(process)

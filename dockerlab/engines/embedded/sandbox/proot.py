@@ -43,6 +43,7 @@ from dockerlab.engines.embedded.sandbox.worktree import WorkTree, scan
 from dockerlab.errors import EngineError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer
+from dockerlab.stopping import ended_by
 
 NOT_FOUND = 127  # what a shell says of a command that is not there
 END_SECONDS = 15.0  # how long the supervisor may take to end every process
@@ -162,6 +163,7 @@ class ProotSandbox:
         request_file.write_text(json.dumps(request), encoding="utf-8")
         with _stdin(tree, command.stdin) as stdin:
             life_read, life_write = os.pipe()
+            life = open(life_write, "wb", buffering=0)  # noqa: SIM115, PTH123 - closed below, or by a stop
             try:
                 process = subprocess.Popen(
                     [sys.executable, "-I", "-S", supervise.__file__, str(request_file), str(life_read)],
@@ -174,10 +176,11 @@ class ProotSandbox:
             finally:
                 os.close(life_read)
         try:
-            _pump(process, output, timeout)
-            process.wait()
+            with ended_by(life.close):
+                _pump(process, output, timeout)
+                process.wait()
         finally:
-            os.close(life_write)
+            life.close()
             _end(process)
         if not result_file.exists():
             raise EngineError(
