@@ -13,6 +13,7 @@ from dockerlab.engines import (
     Builder,
     Finished,
     ImageSummary,
+    LastBuild,
     Log,
     Note,
     OnEvent,
@@ -107,6 +108,10 @@ class FakeEngine:
             dockerfile=Dockerfile(text, "\\", (), ()),
             context_bytes=0,
         )
+
+    def last_build(self, reference: str) -> LastBuild | None:
+        """Keep nothing."""
+        return None
 
     def image(self, reference: str) -> Image:
         """Return a kept image."""

@@ -18,6 +18,16 @@ Builder = Literal["buildkit", "legacy", "embedded"]
 
 
 @dataclass(frozen=True)
+class Change:
+    """One named input of a step that differs from the last build of the same name. None: it was not there."""
+
+    input: str  # "files", "environment", "command"
+    name: str  # the file or variable, "" where the input is one value
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
 class Step:
     """One instruction of a build, as it went.
 
@@ -36,6 +46,7 @@ class Step:
     log: tuple[str, ...] = ()
     reason: str | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)  # what the cache key was made of, by name
+    changes: tuple[Change, ...] = ()  # of a miss: its own inputs that differ, first the one `reason` names
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,17 @@ class Build:
     def layers_added(self) -> int:
         """Count the layers this Dockerfile put on top of its base."""
         return len(self.image.layers) - self.image.base_layers
+
+
+@dataclass(frozen=True)
+class LastBuild:
+    """What an engine keeps of the last build of a name; its steps have no log."""
+
+    name: str
+    steps: tuple[Step, ...]
+    engine: str
+    builder: Builder
+    stand_in: str | None = None
 
 
 # Progress events, in the order they happen. `number` is Step.number.
@@ -147,6 +169,10 @@ class Engine(Protocol):
         Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or EngineError, with the
         Dockerfile line where there is one. KeyboardInterrupt ends the build and leaves the store right.
         """
+        ...
+
+    def last_build(self, reference: str) -> LastBuild | None:
+        """Return what is kept of the last build of a name, or None when none is known."""
         ...
 
     def image(self, reference: str) -> Image:

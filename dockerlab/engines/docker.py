@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
-from dockerlab.engines import Build, Builder, Event, ImageSummary, OnEvent, Ran, summary
+from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, home
@@ -145,6 +145,11 @@ class DockerEngine:
                 started=started,
             )
 
+    def last_build(self, reference: str) -> LastBuild | None:
+        """Return what is kept of the last build of that tag, BuildKit's before the legacy builder's."""
+        last = self._builds.last
+        return last.get(reference, "buildkit") or last.get(reference, "legacy")
+
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
         with _talking():
@@ -268,7 +273,20 @@ class DockerEngine:
 
     def _own_images(self) -> list[Mapping[str, Any]]:
         built = self.cache.built()
-        return [one for one in self._api.images() if self._ours(one, built=built)]
+        return [one for one in self._listed() if self._ours(one, built=built)]
+
+    def _listed(self) -> list[Mapping[str, Any]]:
+        """List all images. The daemon answers 500 when one is removed while it lists them: ask again, twice."""
+        from docker.errors import APIError
+
+        for left in (2, 1, 0):
+            try:
+                found: list[Mapping[str, Any]] = self._api.images()
+                return found
+            except APIError as error:
+                if not left or error.status_code != 500:
+                    raise
+        raise AssertionError("not reached")
 
     def _ours(self, known: Mapping[str, Any], *, built: set[str] | None = None) -> bool:
         """Tell whether an image is ours: built here, or with our label and under our name.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,23 @@ from dockerlab.engines import Build, Event, Note, Step
 from dockerlab.engines import legacy as legacy_builder
 from dockerlab.engines.buildkit import Request, run_buildx
 from dockerlab.engines.buildkit_steps import Matcher, StageFacts
+from dockerlab.engines.derived_inputs import Given, derive
 from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
-from dockerlab.engines.plan import base_stage, chain, expanded, global_args, images, needed, root_base, target
+from dockerlab.engines.last_builds import LastBuilds
+from dockerlab.engines.plan import (
+    base_stage,
+    chain,
+    expanded,
+    global_args,
+    images,
+    needed,
+    root_base,
+    stage_name,
+    target,
+)
+from dockerlab.engines.reasons import Reasons, explained
 from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
 from dockerlab.errors import EngineError
 from dockerlab.image import Image
@@ -75,6 +88,7 @@ class Builds:
         self._api = api
         self._bases = bases
         self._cache = cache
+        self.last = LastBuilds(cache.root / "builds")
 
     def build(self, asked: Asked, *, engine: str, started: float) -> Build:
         """Build, and read the image; `started` is when the caller began, by time.perf_counter()."""
@@ -82,7 +96,7 @@ class Builds:
         made = self._legacy(job) if asked.legacy else self._buildkit(job)
         took = time.perf_counter() - started
         image, diff_ids = self._finished(job, made)
-        return Build(
+        build = Build(
             name=asked.tag.rpartition("/")[2].partition(":")[0],
             image=image,
             steps=made.steps(diff_ids),
@@ -93,6 +107,27 @@ class Builds:
             context_bytes=made.context_bytes,
             base=job.base,
             stand_in=image.stand_in,
+        )
+        build = replace(build, steps=self._explained(job, build))
+        self.last.put(asked.tag, build)
+        return build
+
+    def _explained(self, job: Job, build: Build) -> tuple[Step, ...]:
+        """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""
+        asked = job.asked
+
+        def bases(name: str) -> tuple[str | None, Mapping[str, Any]]:
+            known = self._bases.inspect(job.served.get(name, name)) or {}
+            return known.get("Id"), known.get("Config") or {}
+
+        given = Given(asked.dockerfile, asked.context, asked.build_args, job.args, bases, asked.legacy)
+        continued = {stage: base_stage(asked.dockerfile, stage, job.args) for stage in job.stages}
+        return explained(
+            plan_steps(job.stages),
+            build.steps,
+            derive(job.stages, given),
+            Reasons(self.last.get(asked.tag, build.builder), no_cache=asked.no_cache),
+            {stage_name(one): stage_name(below) for one, below in continued.items() if below is not None},
         )
 
     def _job(self, asked: Asked) -> Job:

@@ -139,7 +139,7 @@ def test_touching_a_file_keeps_the_cache(engine: EmbeddedEngine, tmp_path: Path)
     (folder / "a").write_text("2")
     by_content = engine.build(text, context=Context.folder(folder), tag="t")
     assert cached(by_content) == [False]
-    assert str(by_content.steps[1].reason).startswith("files: a was file 0600 sha256:")
+    assert str(by_content.steps[1].reason).startswith("a changed: its content was sha256:")
 
 
 def test_unneeded_stages_are_left_out(engine: EmbeddedEngine) -> None:

@@ -137,7 +137,7 @@ COPY --from=two /x/g /two
     assert [by_line[line].cached for line in (2, 3, 5, 6, 7, 9, 10)] == [False] * 7
     assert by_line[3].seconds == by_line[6].seconds > 0
     reasons = {by_line[line].reason for line in (3, 6)}
-    assert None in reasons
+    assert sum("the same step" in str(reason) for reason in reasons) == 1
     assert any("BuildKit does it once" in reason for reason in reasons if reason)
     assert built.image.base_layers == 0
     assert built.base is None

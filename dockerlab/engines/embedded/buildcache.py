@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -29,14 +29,14 @@ class BuildCache(Blobs):
         """Keep a record of a step that was done."""
         self._put_record("steps", key, dict(record))
 
-    def last_build(self, name: str) -> list[Mapping[str, Any]]:
-        """Return what was kept of each step of the last build of `name` ([] when there was none)."""
+    def last_build(self, name: str) -> Mapping[str, Any] | None:
+        """Return what was kept of the last build of `name`, or None when there was none."""
         record = self._record("builds", name)
-        return record if isinstance(record, list) else []
+        return record if isinstance(record, dict) else None
 
-    def put_last_build(self, name: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    def put_last_build(self, name: str, record: Mapping[str, Any]) -> None:
         """Keep what each step of this build was made of, for the next one to be compared with."""
-        self._put_record("builds", name, [dict(step) for step in steps])
+        self._put_record("builds", name, dict(record))
 
     def _record(self, kind: str, key: str) -> Any:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
-from dockerlab.engines import Build, Builder, Event, ImageSummary, OnEvent, Ran
+from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.builder import Request, build
@@ -16,6 +16,7 @@ from dockerlab.engines.embedded.instructions import DEFAULT_PATH
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
+from dockerlab.engines.last_builds import read_record
 from dockerlab.errors import BuildError, EngineError
 from dockerlab.image import Image
 
@@ -80,6 +81,10 @@ class EmbeddedEngine:
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
         return self.build(dockerfile, tag=tag).image
+
+    def last_build(self, reference: str) -> LastBuild | None:
+        """Return what is kept of the last build of that tag, as it was written, or None."""
+        return read_record(reference, self.store.last_build(reference))
 
     def image(self, reference: str) -> Image:
         """Return the image of that name or id; raises ImageNotFoundError."""

@@ -1,0 +1,165 @@
+"""Why a step missed the cache: its named inputs beside those of the same step in the last build of the name.
+
+Both engines use it: the embedded builder with the inputs its keys are made of, Docker with those that
+`derived_inputs` works out, since BuildKit does not tell its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dockerlab.engines import Change, LastBuild, Step
+from dockerlab.engines.keys import Inputs, changes, sentence
+from dockerlab.engines.steps import Planned
+
+Line = tuple[str, str]  # an instruction's keyword and text
+
+TURNED_OFF = "the cache was turned off for this build (--no-cache)"
+NEW = "it was not built before"
+
+
+@dataclass(frozen=True)
+class _Done:
+    step: Step
+    old: Step | None  # the same step in the last build
+
+
+class Reasons:
+    """Follows a build step by step and says why each miss was one. `last` is the last build of the name."""
+
+    def __init__(self, last: LastBuild | None, *, no_cache: bool = False) -> None:
+        self._last = last.steps if last is not None else ()
+        self._no_cache = no_cache
+        self._done: dict[str, list[_Done]] = {}
+        self._stage = ""
+        self._old: list[Step | None] = []
+        self._gone: list[Step] = []
+        self._at = 0
+
+    def begin(self, stage: str, lines: Sequence[Line], *, below: str | None = None) -> None:
+        """Start a stage with all its lines, FROM first; `below` is the stage that FROM continues."""
+        before = [step for step in self._last if step.stage == stage]
+        self._stage, self._at = stage, 0
+        self._old = match([(step.keyword, step.text) for step in before], before, lines)
+        self._gone = [step for step in before if not any(step is old for old in self._old)]
+        self._done[stage] = list(self._done.get(below, [])) if below is not None else []
+
+    def reason(self, inputs: Inputs) -> tuple[str, tuple[Change, ...]]:
+        """Say why the next step of the stage ran though there is a cache, and which inputs differ."""
+        old = self._old[self._at] if self._at < len(self._old) else None
+        if self._no_cache:
+            return TURNED_OFF, ()
+        if old is None or not old.inputs:
+            return NEW, ()
+        above = self._done[self._stage]
+        own = changes(old.inputs, inputs)
+        if own:
+            said = sentence(own, _variables(above, old.inputs, inputs))
+            ran = _ran(above)
+            return (f"{said}; {ran}" if ran else said), own
+        if old.inputs.get("parent") != inputs.get("parent"):
+            return self._earlier(above), ()
+        return "nothing it is made of changed: its cache record was removed since", ()
+
+    def done(self, step: Step) -> None:
+        """Take a finished step, cached or not: a later one may have run because of it."""
+        old = self._old[self._at] if self._at < len(self._old) else None
+        self._done[self._stage].append(_Done(step, old))
+        self._at += 1
+
+    def _earlier(self, above: Sequence[_Done]) -> str:
+        """Say which line above started it."""
+        ran = _ran(above)
+        if ran:
+            return ran
+        for one in above:
+            was = one.old.inputs if one.old is not None else {}
+            if one.step.keyword == "FROM" and was != one.step.inputs:
+                return f"line {one.step.line} starts from another image than last time"
+        for one in above:
+            if one.step.cached and (one.old is None or changes(one.old.inputs, one.step.inputs)):
+                return f"line {one.step.line} above it is not that of last time, though the cache had it"
+        if self._gone:
+            return f'a line above it is gone: "{self._gone[0].text}"'
+        return "the lines above it are in another order"
+
+
+def explained(
+    planned: Sequence[Planned],
+    steps: Sequence[Step],
+    inputs: Mapping[int, Inputs],
+    reasons: Reasons,
+    below: Mapping[str, str],
+) -> tuple[Step, ...]:
+    """Return a finished build's steps with their inputs, and a reason for each miss that has none.
+
+    `inputs` go by id() of the instruction, `below` says which stage a stage continues.
+    """
+    found: list[Step] = []
+    stage = None
+    for plan, step in zip(planned, steps, strict=True):
+        if step.stage != stage:
+            stage = step.stage
+            lines = [(one.keyword, one.text) for one in (plan.stage.from_, *plan.stage.instructions)]
+            reasons.begin(stage, lines, below=below.get(stage))
+        step = replace(step, inputs=inputs[id(plan.instruction)])
+        if step.cached is False and step.reason is None:
+            reason, differ = reasons.reason(step.inputs)
+            step = replace(step, reason=reason, changes=differ)
+        reasons.done(step)
+        found.append(step)
+    return tuple(found)
+
+
+def match(texts: Sequence[Line], before: Sequence[Step], lines: Sequence[Line]) -> list[Step | None]:
+    """Return for each of `lines` the step of the last build that it was, or None when it is new.
+
+    Equal lines are paired in order; between them a changed line is paired with the one of the same keyword.
+    """
+    found: list[Step | None] = [None] * len(lines)
+    left: list[int] = []
+    blocks = difflib.SequenceMatcher(a=texts, b=lines, autojunk=False).get_opcodes()
+    for kind, start, end, first, last in blocks:
+        if kind == "equal":
+            for offset in range(end - start):
+                found[first + offset] = before[start + offset]
+            continue
+        free = list(range(start, end))
+        for index in range(first, last):
+            same = next((one for one in free if texts[one][0] == lines[index][0]), None)
+            if same is not None and kind == "replace":
+                found[index] = before[same]
+                free.remove(same)
+        left += free
+    for index, line in enumerate(lines):  # a line that was moved
+        moved = next((one for one in left if texts[one] == line), None)
+        if found[index] is None and moved is not None:
+            found[index] = before[moved]
+            left.remove(moved)
+    return found
+
+
+def _ran(above: Sequence[_Done]) -> str:
+    first = next((one.step for one in above if one.step.cached is False), None)
+    return f"an earlier step (line {first.line}) ran again" if first is not None else ""
+
+
+def _variables(above: Sequence[_Done], *inputs: Inputs) -> Mapping[str, str]:
+    """Name each variable by the last line above that sets it: "ENV V (line 2)"."""
+    names: dict[str, str] = {}
+    known: set[str] = {name for one in inputs for name in _mapping(one.get("environment"))}
+    for one in above:
+        if one.step.keyword not in ("ENV", "ARG"):
+            continue
+        for word in one.step.text.split()[1:]:
+            name = word.partition("=")[0]
+            if name in known:
+                names[name] = f"{one.step.keyword} {name} (line {one.step.line})"
+    return names
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
