@@ -287,3 +287,18 @@ def test_python_stands_in_with_pip_and_venv(engine: EmbeddedEngine, base: Image)
     )
     assert ran.exit_code == 0, ran.output
     assert ran.output.startswith("Python 3.13.")
+
+
+@pytest.mark.skipif(os.environ.get("CI") is None and os.geteuid() != 0, reason="takes minutes under proot")
+def test_node_stands_in_with_npm(engine: EmbeddedEngine, base: Image) -> None:
+    """The stand-in for node:22-slim runs Node 22, and npm installs a package with it."""
+    image = engine.bases.stand_in("node:22-slim")
+    assert image is not None
+    assert image.stand_in == "node:22-slim"
+    assert image.layers[0] == base.layers[0]
+    assert image.reference is not None
+    use = "node -v && cd /tmp && npm install --no-audit is-odd@3.0.1 && node -p 'require(`is-odd`)(3)'"
+    ran = engine.run(image.reference, ["sh", "-c", use])
+    assert ran.exit_code == 0, ran.output
+    assert ran.output.startswith("v22.")
+    assert ran.output.rstrip().endswith("true")

@@ -36,6 +36,7 @@ _RECIPES: dict[str, Minbase | Derived] = {
     "debian:trixie": Minbase("trixie", slim=False),
     "python:3.13-slim": Derived("python-3.13-slim.Dockerfile"),
     "python:3.13": Derived("python-3.13.Dockerfile"),
+    "node:22-slim": Derived("node-22-slim.Dockerfile"),
 }
 _SAME = {
     "debian:13-slim": "debian:trixie-slim",
@@ -45,6 +46,7 @@ _SAME = {
     "debian:latest": "debian:trixie",
     "python:3.13-slim-trixie": "python:3.13-slim",
     "python:3.13-trixie": "python:3.13",
+    "node:22-trixie-slim": "node:22-slim",
 }
 
 
