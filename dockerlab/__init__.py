@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from dockerlab.notebook import build as build
     from dockerlab.notebook import built as built
     from dockerlab.notebook import compare as compare
+    from dockerlab.notebook import explore as explore
     from dockerlab.notebook import history as history
     from dockerlab.notebook import images as images
     from dockerlab.notebook import layers as layers
     from dockerlab.notebook import ledger as ledger
+    from dockerlab.notebook import playground as playground
     from dockerlab.notebook import predict as predict
     from dockerlab.notebook import run as run
     from dockerlab.notebook import status as status
@@ -41,11 +43,13 @@ _HOMES = {
     "built": "dockerlab.notebook",
     "compare": "dockerlab.notebook",
     "errors": "dockerlab.errors",
+    "explore": "dockerlab.notebook",
     "history": "dockerlab.notebook",
     "images": "dockerlab.notebook",
     "layers": "dockerlab.notebook",
     "ledger": "dockerlab.notebook",
     "parse": "dockerlab.dockerfile",
+    "playground": "dockerlab.notebook",
     "predict": "dockerlab.notebook",
     "read_archive": "dockerlab.image",
     "read_layout": "dockerlab.image",
@@ -60,11 +64,13 @@ __all__ = [  # a test holds it equal to _HOMES
     "built",
     "compare",
     "errors",
+    "explore",
     "history",
     "images",
     "layers",
     "ledger",
     "parse",
+    "playground",
     "predict",
     "read_archive",
     "read_layout",

@@ -18,6 +18,7 @@ from dockerlab.errors import BuildError, ContextError, DockerlabError, RegistryE
 from dockerlab.image import Image
 from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
+from dockerlab.widgets.explorer import Explorer
 from dockerlab.widgets.listings import (
     OWN_PREFIX,
     Output,
@@ -26,6 +27,7 @@ from dockerlab.widgets.listings import (
     history_table,
     images_table,
 )
+from dockerlab.widgets.playground import Playground, text_files
 from dockerlab.widgets.prediction import Option, Prediction
 from dockerlab.widgets.progress import BuildProgress, PlainLog, live
 from dockerlab.widgets.table import Table
@@ -140,6 +142,36 @@ def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
     from dockerlab.analysis.ledger import ledger as account
 
     return charts.ledger_by_layer(account(_build_or_image(x, engine)))
+
+
+def explore(x: Subject, *others: Subject, engine: str | Engine | None = None) -> Explorer:
+    """Look into the layers of a build, an image, or a reference; let it be the last line of its cell.
+
+    For each layer: a tree of what it added, changed and removed, with bytes; find, sort, and the text of
+    small files. With `others`, images to compare with. Sizes are unpacked bytes.
+    """
+    made_by = find_engine(engine)[0].describe() if isinstance(x, str) else None
+    subjects = [_build_or_image(one, engine) for one in (x, *others)]
+    return Explorer(subjects[0], *subjects[1:], engine=made_by)
+
+
+def playground(
+    dockerfile: str | Path,
+    context: Path | str | Mapping[str, str] | None = None,
+    *,
+    name: str = "playground",
+    engine: str | Engine | None = None,
+) -> Playground:
+    """Edit a Dockerfile and its files, build with live progress, compare attempts; last line of its cell.
+
+    `context` is a dict of path -> text, or a folder of text files (it is copied, never written to). `name`
+    keeps the edits and attempts when the cell runs again; the image is kept as "dockerlab/<name>".
+    """
+    text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
+    chosen, _ = find_engine(engine)
+    folder = None if isinstance(context, Mapping) else as_context(context)
+    files = context if isinstance(context, Mapping) else text_files(folder) if folder is not None else {}
+    return Playground(text, files, engine=chosen, name=name, tag=default_tag(name))
 
 
 def status(*, engine: str | Engine | None = None) -> Status:

@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -21,6 +22,7 @@ from dockerlab.widgets.table import Table
 REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
 TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
 NO_TIME = 0.01  # seconds
+LOG_LINES = 2000  # of the latest output kept for the log view
 LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
 
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
@@ -57,6 +59,7 @@ class BuildProgress:
         self.outcome = ""  # "" while it runs, then one sentence
         self.version = 0  # goes up with every event
         self._rows: dict[int, _Row] = {}
+        self._log: deque[tuple[int, str]] = deque(maxlen=LOG_LINES)
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
@@ -73,6 +76,7 @@ class BuildProgress:
             text = clean(event.text)
             if row is not None and text.strip():
                 row.last = text
+            self._log.append((event.number, text))
         elif isinstance(event, Started):
             self.total = max(self.total, event.total)
             self._rows[event.number] = _Row(event.number, event.stage, event.text, event.line, "running")
@@ -128,6 +132,26 @@ class BuildProgress:
         return (
             f'<div role="status"><b>{escape(self.name)}</b> <progress{filled}></progress>{of}, '
             f"{escape(self.engine)}{note}<table><tbody>{rows}</tbody></table></div>"
+        )
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """The last lines the steps printed, "#2   text", oldest first."""
+        with self._lock:
+            return tuple(f"#{number}   {text}" for number, text in self._log)
+
+    def log_html(self) -> str:
+        """Return the log as HTML to fold away, its end in view; "" when nothing was printed."""
+        lines = self.log
+        if not lines:
+            return ""
+        # Laid out from below, a box stays scrolled to its end while lines come.
+        text = escape("\n".join(lines))
+        return (
+            f"<details open><summary>log, {count(len(lines), 'line')}</summary>"
+            '<div tabindex="0" role="log" style="display:flex;flex-direction:column-reverse;max-height:15em;'
+            'overflow:auto"><pre style="max-height:none;border:0;overflow:visible">'
+            f"{text}</pre></div></details>"
         )
 
     def text(self) -> str:

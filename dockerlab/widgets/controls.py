@@ -1,0 +1,54 @@
+"""What the widgets with controls share: their look, and the form in which a notebook shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Variables of JupyterLab's theme, so that light and dark both fit; the outline is what the keyboard moves.
+_STYLE = """<style>
+.dockerlab-box { max-width: 100%; overflow: visible; }
+.dockerlab-box :is(button, select, input, textarea, pre, summary, [tabindex]):focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+.dockerlab-box textarea, .dockerlab-list select {
+  font-family: var(--jp-code-font-family, monospace); font-size: 12px; line-height: 1.5; }
+.dockerlab-box .widget-html-content { line-height: 1.45; white-space: normal; }
+.dockerlab-box pre { margin: 4px 0 0; padding: 6px 8px; max-height: 22em; overflow: auto; white-space: pre;
+  border: 1px solid var(--jp-border-color2, #bbb); font-size: 12px; line-height: 1.4; tab-size: 4;
+  color: var(--jp-content-font-color1, inherit); background: transparent; }
+.dockerlab-box table { font-size: 12px; border-collapse: collapse; margin-top: 4px; }
+.dockerlab-box td, .dockerlab-box th { padding: 2px 8px; }
+.dockerlab-list select option { white-space: pre; }
+</style>"""
+
+
+def box(*children: Any, stylish: bool = True) -> Any:
+    """Return a column of widgets; the outermost one brings the style sheet."""
+    import ipywidgets
+
+    style = [ipywidgets.HTML(_STYLE, layout=ipywidgets.Layout(display="none"))] if stylish else []
+    column = ipywidgets.VBox([*children, *style], layout=ipywidgets.Layout(width="100%"))
+    column.add_class("dockerlab-box")
+    return column
+
+
+def row(*children: Any) -> Any:
+    """Return widgets side by side, which go below each other where it is narrow."""
+    import ipywidgets
+
+    flow = ipywidgets.Layout(
+        flex_flow="row wrap", align_items="flex-start", width="100%", grid_gap="4px 12px"
+    )
+    return ipywidgets.HBox(children, layout=flow)
+
+
+def labelled(label: str, control: Any) -> Any:
+    """Return a control below a label of its own, for screen readers too."""
+    import ipywidgets
+
+    control.tooltip = label
+    return ipywidgets.VBox([ipywidgets.Label(label), control], layout=ipywidgets.Layout(flex="1 1 20em"))
+
+
+def view(widget: Any) -> dict[str, Any]:
+    """Return the mime data of a widget's view."""
+    return {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
