@@ -1,0 +1,101 @@
+"""Files of the build context that .dockerignore should have kept out of the image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dockerlab.analysis.advice.case import Case
+from dockerlab.analysis.advice.finding import (
+    LEAST_BYTES,
+    Finding,
+    Pool,
+    largest,
+    lines_of,
+    places,
+    total,
+    verb,
+)
+from dockerlab.analysis.ledger import Claim
+from dockerlab.units import human_bytes
+
+
+@dataclass(frozen=True)
+class _Leftover:
+    code: str
+    what: str
+    paths: re.Pattern[str]
+    ignore: str  # the line for .dockerignore
+
+
+_LEFTOVERS = (
+    _Leftover("context-git", "the .git folder", re.compile(r"(.*/)?\.git/"), "**/.git"),
+    _Leftover("context-node-modules", "node_modules", re.compile(r"(.*/)?node_modules/"), "**/node_modules"),
+    _Leftover(
+        "context-pycache",
+        "Python's bytecode",
+        re.compile(r"(.*/)?__pycache__/|.*\.py[co]$"),
+        "**/__pycache__",
+    ),
+    _Leftover(
+        "context-caches",
+        "test, editor and type checker folders",
+        re.compile(r"(.*/)?\.(pytest_cache|mypy_cache|ruff_cache|tox|nox|idea|vscode|hypothesis)/"),
+        "**/.*_cache",
+    ),
+    _Leftover("context-logs", "log files", re.compile(r".*\.log$"), "**/*.log"),
+)
+_VENV = re.compile(r"((?:.*/)?)pyvenv\.cfg$")
+
+
+def find(case: Case, pool: Pool) -> Iterator[Finding]:
+    """Find them among what COPY and ADD took from the context, also when a later line deletes them.
+
+    Needs the Dockerfile: `COPY --from` of the same folders is no mistake, and the history does not tell the
+    two apart.
+    """
+
+    for venv in _virtual_environments(case):
+        claims = pool.take(partial(_copied, case, re.compile(re.escape(venv))))
+        name = venv.rstrip("/").rpartition("/")[2]
+        yield from _finding("context-venv", f"a virtual environment ({name})", f"**/{name}", claims)
+    for one in _LEFTOVERS:
+        claims = pool.take(partial(_copied, case, one.paths))
+        yield from _finding(one.code, one.what, one.ignore, claims)
+
+
+def _copied(case: Case, paths: re.Pattern[str], claim: Claim) -> bool:
+    by = claim.stored_by
+    return not by.base and case.copied_from_context(by) and bool(paths.match(claim.path))
+
+
+def _finding(code: str, what: str, ignore: str, claims: list[Claim]) -> Iterator[Finding]:
+    size = total(claims)
+    if size < LEAST_BYTES:
+        return
+    rows = [claim.stored_by for claim in claims]
+    note = ""
+    if any(claim.kind != "live" for claim in claims):
+        note = "A later line takes them away, but the layer that holds them stays in the image."
+    yield Finding(
+        code=code,
+        title=f"{places(rows)} {verb(rows, 'copies', 'copy')} {what} into the image: {human_bytes(size)}",
+        change=f"Add the line `{ignore}` to .dockerignore.",
+        where=places(rows),
+        lines=lines_of(rows),
+        bytes=size,
+        saves_bytes=size,
+        files=len(claims),
+        evidence=largest(claims),
+        note=note,
+    )
+
+
+def _virtual_environments(case: Case) -> list[str]:
+    """Return the folders, with their slash, that COPY brought and that hold a pyvenv.cfg."""
+    found = [
+        _VENV.match(claim.path) for claim in case.book.claims if case.copied_from_context(claim.stored_by)
+    ]
+    return sorted({match.group(1) for match in found if match and match.group(1)})
