@@ -41,12 +41,12 @@ def row(*children: Any) -> Any:
     return ipywidgets.HBox(children, layout=flow)
 
 
-def labelled(label: str, control: Any) -> Any:
-    """Return a control below a label of its own, for screen readers too."""
+def labelled(label: str, control: Any, *, flex: str = "0 0 auto") -> Any:
+    """Return a control below a label of its own; `flex` is for one that stands in a row."""
     import ipywidgets
 
     control.tooltip = label
-    return ipywidgets.VBox([ipywidgets.Label(label), control], layout=ipywidgets.Layout(flex="1 1 20em"))
+    return ipywidgets.VBox([ipywidgets.Label(label), control], layout=ipywidgets.Layout(flex=flex))
 
 
 def view(widget: Any) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Explorer:
         self.rows: tuple[Row, ...] = layer_rows(subject)
         self.engine = subject.engine if isinstance(subject, Build) else engine
         key = (self.image.id, *(image_of(other).id for other in others))
+        known = key in _states
         self.state = _states.setdefault(key, State(self._first()))
         _states.move_to_end(key)
         while len(_states) > _KEPT_STATES:
@@ -72,10 +73,20 @@ class Explorer:
         self._trees: OrderedDict[tuple[int, int], Tree] = OrderedDict()
         self._changes: tuple[tuple[int, str], Changes] | None = None
         self._table: Table | None = None
+        if not known:
+            self._open_largest()
 
     def _first(self) -> int:
         own = [row for row in self.rows if not row.base] or list(self.rows)
         return max(own, key=lambda row: row.size_unpacked).layer or 1
+
+    def _open_largest(self) -> None:
+        """Open the folders on the way to the largest change: that is where to look first."""
+        top = self.changes().largest
+        if top is not None:
+            parts = top.path.split("/")
+            self.state.opened.update("/".join(parts[:end]) for end in range(1, len(parts)))
+            self.state.selected = top.path
 
     def changes(self) -> Changes:
         """Return what the chosen layer did, or how it differs from what it is compared with."""
@@ -177,13 +188,15 @@ class Explorer:
         """Return the sums of what is listed, in one sentence."""
         sums = self.changes().sums
         parts = [
-            f"{kind} {count(one.paths, 'path')} ({human_bytes(one.bytes)})" for kind, one in sums.items()
+            f"{kind} {count(one.paths, 'path')} ({human_bytes(one.bytes)})"
+            for kind, one in sums.items()
+            if one.paths
         ]
-        against = {value: label for label, value in self.comparisons()}[self.state.against]
         where = f"Layer {self.state.layer}"
         if self.state.against != BELOW:
+            against = {value: label for label, value in self.comparisons()}[self.state.against]
             where = f"As of layer {self.state.layer}, compared with {against.partition(':')[0]}"
-        return f"{where}: {', '.join(parts)}."
+        return f"{where}: {', '.join(parts) or 'no change'}."
 
     def table(self) -> Table:
         """Return each layer with what it added, changed and removed, as a table."""

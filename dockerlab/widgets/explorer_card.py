@@ -9,8 +9,9 @@ from dockerlab.units import human_bytes
 from dockerlab.widgets.controls import box, labelled, row
 from dockerlab.widgets.explorer import Explorer, Line
 
-ROWS = 18  # lines of the list that are seen at once
+ROWS = 14  # lines of the list that are seen at once
 _HEAD = f"{'stored':>9} {'removed':>10}    path"
+_SIDE = "1 1 20em"  # two controls side by side, below each other where it is narrow
 _NBSP = "\u00a0"
 
 
@@ -25,7 +26,7 @@ class _Card:
 
         self.explorer = explorer
         state = explorer.state
-        wide = ipywidgets.Layout(width="100%")
+        wide = ipywidgets.Layout(width="auto")
         layers = [
             (f"{one.layer}  {human_bytes(one.size_unpacked)}  {_where(one)}{one.text}"[:110], one.layer)
             for one in explorer.rows
@@ -40,22 +41,28 @@ class _Card:
         self.order = ipywidgets.Dropdown(
             options=[("most bytes first", "size"), ("name", "name")], value=state.order, layout=wide
         )
-        self.list = ipywidgets.Select(rows=ROWS, layout=ipywidgets.Layout(width="100%", height="auto"))
+        self.list = ipywidgets.Select(rows=ROWS, layout=ipywidgets.Layout(width="auto", height="auto"))
         self.list.tooltip = "changed paths; arrow keys choose one, the Open button opens a folder"
         self.list.add_class("dockerlab-list")
-        self.button = ipywidgets.Button(description="Open", tooltip="Open or close the chosen folder")
+        self.button = ipywidgets.Button(
+            description="Open",
+            tooltip="Open or close the chosen folder",
+            layout=ipywidgets.Layout(width="6em"),
+        )
         self.said = ipywidgets.HTML(layout=wide)
         self.pane = ipywidgets.HTML(layout=wide)
         head = ipywidgets.HTML(f'<pre style="border:0;padding:0 3px;margin:0">{_HEAD}</pre>')
         hint = ipywidgets.HTML(
-            "<small>+ added, ~ changed, - removed. Arrows choose, Tab and Enter open.</small>"
+            "<small>+ added, ~ changed, - removed. Arrows choose; Tab, Enter open.</small>", layout=wide
         )
         half = ipywidgets.Layout(flex="1 1 32em", min_width="0", overflow="visible")
         left = ipywidgets.VBox([head, self.list, row(self.button, hint)], layout=half)
         right = ipywidgets.VBox([self.pane], layout=half)
         self.widget = box(
-            row(labelled("Layer", self.layer), labelled("Compared with", self.against)),
-            row(labelled("Find", self.find), labelled("Order", self.order)),
+            row(
+                labelled("Layer", self.layer, flex=_SIDE), labelled("Compared with", self.against, flex=_SIDE)
+            ),
+            row(labelled("Find", self.find, flex=_SIDE), labelled("Order", self.order, flex=_SIDE)),
             self.said,
             row(left, right),
         )

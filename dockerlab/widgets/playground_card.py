@@ -26,7 +26,7 @@ class _Card:
         import ipywidgets
 
         self.playground = playground
-        wide = ipywidgets.Layout(width="100%")
+        wide = ipywidgets.Layout(width="auto")
         self.dockerfile = ipywidgets.Textarea(playground.files[DOCKERFILE], rows=12, layout=wide)
         self.choice = ipywidgets.Dropdown(layout=wide)
         self.text = ipywidgets.Textarea(rows=7, layout=wide)
