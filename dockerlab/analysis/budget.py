@@ -58,10 +58,10 @@ class Check:
     message: str
 
 
-# The rule. Size is the file content of all layers, the base's too: that is what is stored and pulled. Waste is
-# what lines of this Dockerfile overwrote, deleted or stored again, in whatever layer; what the base image wastes
-# by itself is not counted, as no line here can change it. Efficiency is (size - waste) / size. Where it is not
-# known which layers are the base's, all are taken for own.
+# The rule. Size is the file content of all layers, the base's too: that is what is stored and pulled. Waste
+# is what lines of this Dockerfile overwrote, deleted or stored again, in whatever layer; what the base image
+# wastes by itself is not counted, as no line here can change it. Efficiency is (size - waste) / size. Where
+# it is not known which layers are the base's, all are taken for own.
 def check(budget: Budget, book: Ledger) -> tuple[Check, ...]:
     """Compare an image's ledger with a budget; one Check for each limit that is set."""
     waste = sum(account.wastes for account in book.rows if not account.row.base)

@@ -1,8 +1,9 @@
 """The `dockerlab` command: Docker's own words and flags, on whichever engine there is.
 
 Exit codes: 0 done; 1 something went wrong (one `error:` line on stderr, no traceback); 2 not how it is used;
-130 Ctrl-C. `dockerlab run` ends with the exit code of the command it ran. With `--json` stdout holds one JSON
-object; its shape stands in `dockerlab.cli.shapes`.
+3 over budget (`advise`); 130 Ctrl-C. `dockerlab run` ends with the exit code of the command it ran. With
+`--json` stdout holds one JSON object; its shape stands in `dockerlab.cli.shapes`, and for what looks into an
+image in docs/json.md.
 """
 
 from __future__ import annotations

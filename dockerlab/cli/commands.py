@@ -144,6 +144,11 @@ def _print(args: Namespace, shape: dict[str, Any], text: str) -> None:
     print(json.dumps(shape, indent=2) if args.json else text)
 
 
+def writer(*, quiet: bool) -> OnEvent:
+    """Return what writes a build's events to stderr as plain lines, or nothing at all."""
+    return (lambda _: None) if quiet else PlainLog()
+
+
 def _writer(args: Namespace) -> OnEvent:
     if args.quiet:
         return lambda _: None

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab import __version__
-from dockerlab.cli import commands
+from dockerlab.cli import commands, looking_parser
 from dockerlab.options import add_build_options, add_engine_option
 
 if TYPE_CHECKING:
     from argparse import Namespace, _SubParsersAction
 
-EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 130 interrupted;
-`run` ends with the exit code of its command"""
+EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 3 over budget (`advise`),
+130 interrupted; `run` ends with the exit code of its command"""
 
 
 def make_parser() -> ArgumentParser:
@@ -69,6 +69,8 @@ def make_parser() -> ArgumentParser:
     )
     run.add_argument("image", metavar="IMAGE", help="a reference or an id")
     run.add_argument("argv", metavar="COMMAND", nargs=REMAINDER, help="the command and its arguments")
+
+    looking_parser.add_commands(lambda name, command, text: _command(add, name, command, text))
     return parser
 
 

@@ -67,8 +67,13 @@ _RENEW = " Treat the value as known to everyone who has the image, and renew it.
 
 
 def find(case: Case) -> Iterator[Finding]:
-    """Find them in what this Dockerfile added; what the base brings is its maker's."""
-    own = [row for row in case.rows if not row.base]
+    """Find them in what this Dockerfile added; what the base brings is its maker's.
+
+    Without the Dockerfile the first rows that made no layer cannot be told from the base's: they
+    count as own.
+    """
+    alone = case.dockerfile is None
+    own = [row for row in case.rows if not row.base or (alone and row.layer is None)]
     yield from _in_arguments(own)
     yield from _in_environment(own)
     yield from _in_commands(own)

@@ -1,0 +1,202 @@
+"""The commands that look into an image: ledger, compare, advise, explore."""
+
+from __future__ import annotations
+
+import json
+import pydoc
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from dockerlab.analysis import budget as budgets
+from dockerlab.analysis import changes
+from dockerlab.analysis.advice import advise as look_for_advice
+from dockerlab.analysis.history import image_of, name_of
+from dockerlab.analysis.ledger import blame, headline
+from dockerlab.analysis.ledger import ledger as account
+from dockerlab.cli import looking_shapes as shapes
+from dockerlab.cli.subjects import Subject, find
+from dockerlab.errors import ContextError, ImageError
+from dockerlab.filesystem import Tree
+from dockerlab.units import count, human_bytes, human_share
+from dockerlab.widgets.findings import advice_table
+from dockerlab.widgets.table import Table
+
+OVER_BUDGET = 3
+_MOST_FLOWS = 20
+
+
+def ledger(args: Namespace) -> int:
+    """Say what became of every byte of an image, layer by layer, and by which line."""
+    found = find(args.image, args)
+    book = account(found.what, engine=found.engine)
+    if args.json:
+        print(json.dumps(book.to_dict(claims=args.files), indent=2))
+        return 0
+    table = Table(
+        headline(book) + ".",
+        ("where", "instruction", "content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        tuple(
+            (
+                one.row.where,
+                one.row.text,
+                *map(
+                    human_bytes,
+                    (one.content, one.live, one.overwritten, one.deleted, one.again, one.overhead, one.tar),
+                ),
+            )
+            for one in book.rows
+        ),
+        right=("content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        code=("instruction",),
+        note=f"Live is {human_share(book.all.live, book.total)} of {human_bytes(book.total)} unpacked.",
+    )
+    lines = [table.text(width=130)]
+    flows = book.flows()
+    lines += [
+        f"{blame(flow)} ({count(flow.files, 'file')}, largest /{flow.largest})"
+        for flow in flows[:_MOST_FLOWS]
+    ]
+    if args.files:
+        wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
+        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{one.path}" for one in wasted]
+    _page(args, "\n".join(lines))
+    return 0
+
+
+def compare(args: Namespace) -> int:
+    """Say what parts two images: sizes, layers they share, files."""
+    one, other = find(args.image, args), find(args.other, args)
+    before, after = image_of(one.what), image_of(other.what)
+    books = tuple(account(side.what, engine=side.engine) for side in (one, other))
+    files = changes.between(before.tree(), after.tree())
+    shape = shapes.compare_shape((one, other), books, files, most=args.most)
+    if args.json:
+        print(json.dumps(shape, indent=2))
+        return 0
+    a, b = shape["a"], shape["b"]
+    rows = [("layers", str(a["layers"]), str(b["layers"]), f"{b['layers'] - a['layers']:+}")]
+    for key, what in (("content", "unpacked"), ("tar", "tar"), ("wasted", "wasted")):
+        rows.append((what, human_bytes(a[key]), human_bytes(b[key]), _signed(b[key] - a[key])))
+    table = Table(
+        f"{a['name']} and {b['name']}: {count(shape['shared']['layers'], 'layer')} shared, "
+        f"{human_bytes(shape['shared']['tar'])} of tar",
+        ("", a["name"], b["name"], "difference"),
+        tuple(rows),
+        right=(a["name"], b["name"], "difference"),
+    )
+    lines = [table.text(), ""]
+    for kind, sums in files.sums.items():
+        lines.append(f"{kind}: {count(sums.paths, 'path')}, {human_bytes(sums.bytes)}")
+    lines += [_item_line(item) for item in shapes.top(files, args.most)]
+    _page(args, "\n".join(lines))
+    return 0
+
+
+def advise(args: Namespace) -> int:
+    """Say what could be better in an image and what it would save; 3 when it is over its budget."""
+    limits = _budget(args)
+    found = find(args.image, args)
+    advice = look_for_advice(
+        found.what,
+        dockerfile=found.dockerfile,
+        find_image=found.find_image,
+        hadolint=not args.no_hadolint,
+        engine=found.engine,
+    )
+    checks = budgets.check(limits, advice.book)
+    over = [check for check in checks if not check.ok]
+    if args.json:
+        print(json.dumps(shapes.advice_shape(advice, checks), indent=2))
+    else:
+        lines = [advice_table(advice).text()]
+        lines += ["", *(f"{'ok  ' if one.ok else 'OVER'}  {one.key}: {one.message}" for one in checks)]
+        print("\n".join(lines).rstrip())
+    return OVER_BUDGET if over else 0
+
+
+def explore(args: Namespace) -> int:
+    """List what is in an image, or what one of its layers changed, as a tree with bytes."""
+    found = find(args.image, args)
+    image = image_of(found.what)
+    if args.layer is not None and not 1 <= args.layer <= len(image.layers):
+        raise ImageError(
+            f"There is no layer {args.layer}.",
+            hint=f"{name_of(found.what)} has {count(len(image.layers), 'layer')}; 1 is the lowest.",
+        )
+    tree = changes.of_layer(image.layers, args.layer) if args.layer else changes.between(Tree(), image.tree())
+    folder = args.path.strip("/")
+    if folder and tree.get(folder) is None:
+        where = f"layer {args.layer} changes nothing there" if args.layer else "there is no such path"
+        raise ContextError(
+            f"Nothing to list in /{folder}: {where}.", hint="Leave --path out to see the root."
+        )
+    if args.find:
+        items = [(0, item) for item in tree.find(args.find, by=args.sort)]
+    else:
+        items = list(shapes.walk(tree, folder, depth=args.depth, by=args.sort))
+    if args.json:
+        print(json.dumps(shapes.explore_shape(found, args.layer, folder, tree, items), indent=2))
+        return 0
+    what = f"layer {args.layer} of {name_of(found.what)}" if args.layer else name_of(found.what)
+    kinds = [
+        f"{sums.paths:,} {kind} ({human_bytes(sums.bytes)})" for kind, sums in tree.sums.items() if sums.paths
+    ]
+    lines = [f"{what}: {', '.join(kinds) if args.layer else _content(tree)}"]
+    lines += [
+        _item_line(item, depth=depth, whole=bool(args.find), sign=bool(args.layer)) for depth, item in items
+    ]
+    _page(args, "\n".join(lines))
+    return 0
+
+
+def _content(tree: changes.Changes) -> str:
+    sums = tree.sums["added"]
+    return f"{count(sums.paths, 'path')}, {human_bytes(sums.bytes)} to be seen by a container"
+
+
+def _item_line(item: changes.Item, *, depth: int = 0, whole: bool = True, sign: bool = True) -> str:
+    mark = {"added": "+", "changed": "~", "removed": "-", None: " "}[item.change] if sign else " "
+    name = f"/{item.path}" if whole else f"{'  ' * depth}{item.name}"
+    slash = "/" if item.is_dir else ""
+    gone = f"{human_bytes(-item.removed):>9}" if item.removed else " " * 9
+    sizes = f"{human_bytes(item.stored):>8}{f' {gone}' if sign else ''}"
+    paths = f"  ({item.paths:,} paths)" if item.is_dir and item.paths > 1 else ""
+    note = f"  {item.note}" if item.note else ""
+    return f"{sizes}  {mark} {name}{slash}{paths}{note}"
+
+
+def _signed(size: int) -> str:
+    return f"{'+' if size > 0 else ''}{human_bytes(size)}"
+
+
+def _budget(args: Namespace) -> budgets.Budget:
+    given: dict[str, Any] = {
+        "max-size": args.max_size,
+        "max-waste": args.max_waste,
+        "max-layers": args.max_layers,
+        "min-efficiency": args.min_efficiency,
+    }
+    limits = budgets.make_budget(given, source="The budget on the command line")
+    if args.budget is None:
+        return limits
+    path: Path = args.budget
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise budgets.BudgetError(
+            f"The budget {path} cannot be read: {error}.", hint="Give a TOML file, as budget.toml."
+        ) from None
+    return limits.over(budgets.read_budget(text, source=str(path)))
+
+
+def _page(args: Namespace, text: str) -> None:
+    """Print, through the reader's own pager where a person reads and the text is longer than the screen."""
+    if args.no_pager or not sys.stdout.isatty():
+        print(text)
+    else:
+        pydoc.pager(text + "\n")
+
+
+__all__ = ["OVER_BUDGET", "Subject", "advise", "compare", "explore", "ledger"]

@@ -1,0 +1,95 @@
+"""What a command is pointed at: a folder or Dockerfile to build, an archive, a layout, or an image's name."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerlab import engines
+from dockerlab.cli.commands import writer
+from dockerlab.context import Context
+from dockerlab.dockerfile import Dockerfile, parse
+from dockerlab.engines import Build, Engine
+from dockerlab.errors import ContextError
+from dockerlab.image import Image, read_archive, read_layout, same_reference
+from dockerlab.layer import detect_compression
+from dockerlab.notebook import default_tag, read_dockerfile
+from dockerlab.options import key_values
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An image with what is known of how it was made. `engine` is None for one that was read from a file."""
+
+    what: Image | Build
+    dockerfile: Dockerfile | None
+    engine: str | None
+    find_image: Callable[[str], Image | None]
+
+
+def find(where: str, args: Namespace) -> Subject:
+    """Return what `where` names; only a folder with a Dockerfile, a Dockerfile or a name needs an engine.
+
+    A path that exists comes before an image's name. Raises the DockerlabError of what went wrong.
+    """
+    path = Path(where)
+    written = Path(args.file) if getattr(args, "file", None) else None
+    if path.is_dir() and (path / "index.json").is_file():
+        return _read(read_layout(path, args.reference), written)
+    if path.is_dir() and ((path / "Dockerfile").is_file() or written is not None):
+        return _built(path, written or path / "Dockerfile", args)
+    if path.is_file() and not _is_archive(path) and "dockerfile" in path.name.lower():
+        return _built(path.absolute().parent, path, args)
+    if path.is_file():
+        return _read(read_archive(path, args.reference), written)
+    if path.exists() or where.endswith(".tar") or where.startswith((".", "/", "~")):
+        raise ContextError(
+            f"There is no image in {where}.",
+            hint="Give a folder with a Dockerfile, an archive of `docker save`, an OCI layout, or a name.",
+        )
+    engine, _ = engines.choose(args.engine)
+    return Subject(
+        engine.image(where),
+        parse(read_dockerfile(written)) if written else None,
+        engine.describe(),
+        images_of(engine),
+    )
+
+
+def images_of(engine: Engine) -> Callable[[str], Image | None]:
+    """Return a function that gives the image an engine holds for a reference, a stand-in too; else None."""
+
+    def held(reference: str) -> Image | None:
+        for one in engine.images():
+            name = one.stand_in if one.stand_in and one.layers == 1 else one.reference
+            if name and same_reference(name, reference):
+                return engine.image(one.reference)
+        return None
+
+    return held
+
+
+def _read(image: Image, written: Path | None) -> Subject:
+    return Subject(image, parse(read_dockerfile(written)) if written else None, None, lambda _: None)
+
+
+def _built(folder: Path, written: Path, args: Namespace) -> Subject:
+    engine, _ = engines.choose(args.engine)
+    name = folder.absolute().name
+    build = engine.build(
+        read_dockerfile(written),
+        context=Context.folder(folder, dockerfile=written.name),
+        tag=default_tag(name),
+        build_args=key_values(args.build_arg),
+        no_cache=args.no_cache,
+        on_event=writer(quiet=args.json),
+    )
+    return Subject(build, build.dockerfile, build.engine, images_of(engine))
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(262)
+    return head[257:262] == b"ustar" or detect_compression(head) is not None
