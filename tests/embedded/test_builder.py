@@ -1,4 +1,4 @@
-"""The builder: what makes a layer, what is cached, what a history row says, what an error says. No RUN here."""
+"""The builder: what makes a layer, what is cached, what history rows and errors say. No RUN here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from dockerlab import errors
 from dockerlab.context import Context, File
-from dockerlab.engines import Event, Finished, Started
+from dockerlab.engines import Build, Event, Finished, Started
 from dockerlab.engines.embedded import EmbeddedEngine
 
 EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -20,12 +20,12 @@ def engine(tmp_path: Path) -> EmbeddedEngine:
     return EmbeddedEngine(tmp_path / "home")
 
 
-def cached(build) -> list[bool | None]:
+def cached(build: Build) -> list[bool | None]:
     """Return the cached flag of every step after FROM."""
     return [step.cached for step in build.steps if step.keyword != "FROM"]
 
 
-def paths(build, layer: int = -1) -> list[str]:
+def paths(build: Build, layer: int = -1) -> list[str]:
     """Return the paths in one layer of the image."""
     return [entry.path for entry in build.image.layers[layer].entries]
 
@@ -105,7 +105,7 @@ def test_second_build_is_cached_and_the_same_image(engine: EmbeddedEngine) -> No
 def test_what_a_change_above_does_to_copy_and_workdir(
     engine: EmbeddedEngine, above: str, flags: list[bool | None]
 ) -> None:
-    """Metadata above a COPY never misses it; USER is an input of WORKDIR alone; WORKDIR is a layer below all."""
+    """Metadata above a COPY never misses it; USER is an input of WORKDIR; WORKDIR is a layer below all."""
     before = {
         "LABEL": "LABEL v=1",
         "CMD": 'CMD ["a"]',
@@ -144,7 +144,10 @@ def test_touching_a_file_keeps_the_cache(engine: EmbeddedEngine, tmp_path: Path)
 
 def test_unneeded_stages_are_left_out(engine: EmbeddedEngine) -> None:
     """A stage that the target does not use is not built."""
-    text = "FROM scratch AS used\nCOPY a /\nFROM scratch AS unused\nCOPY nosuch /\nFROM scratch\nCOPY --from=used /a /b\n"
+    text = (
+        "FROM scratch AS used\nCOPY a /\nFROM scratch AS unused\nCOPY nosuch /\n"
+        "FROM scratch\nCOPY --from=used /a /b\n"
+    )
     build = engine.build(text, context=Context.files({"a": "1"}))
     assert [step.stage for step in build.steps] == ["used", "used", "2", "2"]
     assert build.image.tree().read("b") == b"1"
