@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dockerlab.dockerfile import parse as parse
     from dockerlab.image import read_archive as read_archive
     from dockerlab.image import read_layout as read_layout
+    from dockerlab.notebook import advise as advise
     from dockerlab.notebook import build as build
     from dockerlab.notebook import built as built
     from dockerlab.notebook import compare as compare
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Context": "dockerlab.context",
     "File": "dockerlab.context",
+    "advise": "dockerlab.notebook",
     "build": "dockerlab.notebook",
     "built": "dockerlab.notebook",
     "compare": "dockerlab.notebook",
@@ -60,6 +62,7 @@ _HOMES = {
 __all__ = [  # a test holds it equal to _HOMES
     "Context",
     "File",
+    "advise",
     "build",
     "built",
     "compare",

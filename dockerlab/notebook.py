@@ -7,20 +7,23 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab import engines
 from dockerlab.context import Context, File
-from dockerlab.dockerfile import Dockerfile
+from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Engine
 from dockerlab.errors import BuildError, ContextError, DockerlabError, RegistryError, RunError
-from dockerlab.image import Image
+from dockerlab.image import Image, same_reference
 from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.explorer import Explorer
+from dockerlab.widgets.findings import AdviceTable, advice_table
 from dockerlab.widgets.listings import (
     OWN_PREFIX,
+    STAND_IN_PREFIX,
     Output,
     Status,
     bases_at_hand,
@@ -174,6 +177,32 @@ def playground(
     return Playground(text, files, engine=chosen, name=name, tag=default_tag(name))
 
 
+def advise(
+    x: Subject,
+    *,
+    dockerfile: str | Path | None = None,
+    hadolint: bool = True,
+    engine: str | Engine | None = None,
+) -> AdviceTable:
+    """List what could be better in a build, an image, or a reference, and what each change would save.
+
+    A build knows its Dockerfile; for an image, `dockerfile` (its text, or a path) gives the lines. hadolint's
+    findings are joined where it is installed. `.findings` holds the list as data.
+    """
+    from dockerlab.analysis.advice import advise as look_for_advice
+
+    text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
+    chosen = _engine_of(x, engine) if isinstance(x, str | Build) or engine is not None else None
+    found = look_for_advice(
+        chosen.image(x) if chosen is not None and isinstance(x, str) else _build_or_image(x, engine),
+        dockerfile=None if text is None else parse(text),
+        find_image=None if chosen is None else partial(held_image, chosen),
+        hadolint=hadolint,
+        engine=None if chosen is None else chosen.describe(),
+    )
+    return advice_table(found)
+
+
 def status(*, engine: str | Engine | None = None) -> Status:
     """Say in one line which engine is used, why, and which bases are at hand (real or stand-in)."""
     chosen, why = find_engine(engine)
@@ -239,6 +268,15 @@ def find_engine(engine: str | Engine | None) -> tuple[Engine, str]:
     if engine is None or isinstance(engine, str):
         return engines.choose(engine)
     return engine, "It was passed in."
+
+
+def held_image(engine: Engine, reference: str) -> Image | None:
+    """Return the image (or stand-in) an engine holds for a reference as FROM writes it, or None."""
+    for one in engine.images():
+        name = one.stand_in if one.reference.startswith(STAND_IN_PREFIX) else one.reference
+        if name and same_reference(name, reference):
+            return engine.image(one.reference)
+    return None
 
 
 def as_context(context: ContextLike | None) -> Context | None:

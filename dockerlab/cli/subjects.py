@@ -5,17 +5,18 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dockerlab import engines
 from dockerlab.cli.commands import writer
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
-from dockerlab.engines import Build, Engine
+from dockerlab.engines import Build
 from dockerlab.errors import ContextError
-from dockerlab.image import Image, read_archive, read_layout, same_reference
+from dockerlab.image import Image, read_archive, read_layout
 from dockerlab.layer import detect_compression
-from dockerlab.notebook import default_tag, read_dockerfile
+from dockerlab.notebook import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
 
 
@@ -54,21 +55,8 @@ def find(where: str, args: Namespace) -> Subject:
         engine.image(where),
         parse(read_dockerfile(written)) if written else None,
         engine.describe(),
-        images_of(engine),
+        partial(held_image, engine),
     )
-
-
-def images_of(engine: Engine) -> Callable[[str], Image | None]:
-    """Return a function that gives the image an engine holds for a reference, a stand-in too; else None."""
-
-    def held(reference: str) -> Image | None:
-        for one in engine.images():
-            name = one.stand_in if one.stand_in and one.layers == 1 else one.reference
-            if name and same_reference(name, reference):
-                return engine.image(one.reference)
-        return None
-
-    return held
 
 
 def _read(image: Image, written: Path | None) -> Subject:
@@ -86,7 +74,7 @@ def _built(folder: Path, written: Path, args: Namespace) -> Subject:
         no_cache=args.no_cache,
         on_event=writer(quiet=args.json),
     )
-    return Subject(build, build.dockerfile, build.engine, images_of(engine))
+    return Subject(build, build.dockerfile, build.engine, partial(held_image, engine))
 
 
 def _is_archive(path: Path) -> bool:
