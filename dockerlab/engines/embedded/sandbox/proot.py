@@ -144,7 +144,7 @@ class ProotSandbox:
         timeout: float | None,
     ) -> dict[str, Any]:
         request_file, result_file = tree.scratch / "request.json", tree.scratch / "result.json"
-        program = seccomp.program(self._machine, network=command.network)
+        program = seccomp.program(self._machine, network=command.network, heap=self._tool.version >= (5, 2))
         request = {
             "argv": [self._tool.path, *self._arguments(tree, command, wanted)],
             "env": {**command.env, **self._tool.environment},
@@ -152,7 +152,7 @@ class ProotSandbox:
             "seccomp": self._machine.numbers["seccomp"],
             "calls": {
                 self._machine.numbers[name]: name
-                for name in (*seccomp.CHOWNS, *seccomp.MKNODS)
+                for name in (*seccomp.CHOWNS, *seccomp.MKNODS, *seccomp.HEAP)
                 if name in self._machine.numbers
             },
             "root": str(tree.root),
