@@ -126,7 +126,7 @@ class Explorer:
 
     def comparisons(self) -> list[tuple[str, str]]:
         """Return what a layer can be compared with: (label, value of State.against)."""
-        found = [("the layer below it", BELOW), ("nothing: all files as of this layer", NOTHING)]
+        found = [("the layer below it", BELOW), ("nothing (all files as of this layer)", NOTHING)]
         found += [(f"image {name_of(one)}", f"image {i}") for i, one in enumerate(self.others, 1)]
         found += [(f"layer {row.layer}, {_clip(row.text, 40)}", str(row.layer)) for row in self.rows]
         return found
@@ -195,7 +195,7 @@ class Explorer:
         where = f"Layer {self.state.layer}"
         if self.state.against != BELOW:
             against = {value: label for label, value in self.comparisons()}[self.state.against]
-            where = f"As of layer {self.state.layer}, compared with {against.partition(':')[0]}"
+            where = f"As of layer {self.state.layer}, compared with {against}"
         return f"{where}: {', '.join(parts) or 'no change'}."
 
     def table(self) -> Table:
