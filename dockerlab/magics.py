@@ -77,7 +77,10 @@ class DockerfileMagics(Magics):
             if not args.allow_fail:
                 raise
             shell.user_ns[args.name] = error
-            show_bundle(_bundle(error))
+            if notebook.base_is_away(error):
+                notebook.built(error)  # one calm line: nothing in the cell needs mending
+            else:
+                show_bundle(_bundle(error))
             return
         shell.user_ns[args.name] = built
         if not args.quiet:

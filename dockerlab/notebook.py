@@ -46,6 +46,8 @@ _OFFLINE = re.compile(
     re.IGNORECASE,
 )
 
+UNREACHABLE = "the registry cannot be reached"  # how Docker's error begins then (docker_errors.py)
+
 Subject = Build | Image | str  # a str is a reference, looked up in the engine
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
 
@@ -326,10 +328,19 @@ def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
     return find_engine(engine)[0]
 
 
+def base_is_away(error: DockerlabError) -> bool:
+    """Tell whether a build failed since its base image is not here and no registry answers."""
+    unreachable = isinstance(error, BuildError) and error.message.startswith(UNREACHABLE)
+    return isinstance(error, RegistryError) or unreachable
+
+
 def _not_built(error: DockerlabError) -> str:
     name = _variable_of(error)
+    if base_is_away(error):
+        why = "its base image is not here, and no registry can be reached"
+        return f"{name} was not built: {why}. Read on; run its cell again when you are online."
     log = "\n".join(error.log) if isinstance(error, RunError) else ""
-    if isinstance(error, RegistryError) or _OFFLINE.search(log):
+    if _OFFLINE.search(log):
         return f"{name} was not built: no network. Read on; run its cell again when you are online."
     if "Unable to locate package" in log:  # `apt-get update` ends well without a network, and install fails
         why = "apt-get found no such package. Without a network it finds none"

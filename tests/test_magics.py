@@ -21,7 +21,7 @@ from nbclient.exceptions import CellExecutionError
 import dockerlab
 from dockerlab import engines, notebook
 from dockerlab.engines import Build
-from dockerlab.errors import ContextError, DockerlabError, RunError
+from dockerlab.errors import ContextError, DockerlabError, RegistryError, RunError
 from dockerlab.magics import find_context, split
 from dockerlab.options import OptionError
 from tests.fake_engine import FakeEngine
@@ -206,6 +206,21 @@ def test_allow_fail_binds_the_error(shell: InteractiveShell) -> None:
     assert isinstance(shell.user_ns["bad"], DockerlabError)
     assert shown["text/plain"].startswith("RunError: Dockerfile line 2")
     assert 'role="alert"' in shown["text/html"]
+
+
+def test_a_base_that_is_away_is_one_calm_line(
+    shell: InteractiveShell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --allow-fail a base that no registry gives is told without alarm: the learner did nothing wrong."""
+
+    def away(*args: object, **named: object) -> Build:
+        raise RegistryError("no registry answers", line=1)
+
+    monkeypatch.setattr(engine, "build", away)
+    shown = magic(shell, "far --allow-fail", "FROM registry.invalid/far:1\n")
+    assert isinstance(shell.user_ns["far"], DockerlabError)
+    assert shown.stdout.startswith("far was not built: its base image is not here")
+    assert not any("alert" in str(output.data) for output in shown.outputs)
 
 
 def test_a_notebook_is_small_and_names_the_engine() -> None:

@@ -259,12 +259,13 @@ def test_charts_are_made_from_builds_and_references(chosen: FakeEngine) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (RegistryError("no registry answers"), "no network"),
+        (RegistryError("no registry answers"), "no registry can be reached"),
+        (BuildError("the registry cannot be reached: no such host", line=1), "no registry can be reached"),
         (RunError("ended", exit_code=100, log=("Could not resolve 'a.example'",)), "no network"),
         (RunError("ended", exit_code=100, log=("E: Unable to locate package jq",)), "no such package"),
         (RunError("ended", exit_code=1, log=("no such file",)), "its cell says why"),
     ],
-    ids=["registry", "resolver", "apt-without-lists", "other"],
+    ids=["registry", "registry-on-docker", "resolver", "apt-without-lists", "other"],
 )
 def test_built_says_in_one_line_what_was_not(
     engine: FakeEngine, capsys: pytest.CaptureFixture[str], error: DockerlabError, said: str
