@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dockerlab import errors as errors
+    from dockerlab.caching import compare_builders as compare_builders
+    from dockerlab.caching import what_if as what_if
+    from dockerlab.caching import why as why
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
@@ -44,6 +47,7 @@ _HOMES = {
     "build": "dockerlab.notebook",
     "built": "dockerlab.notebook",
     "compare": "dockerlab.notebook",
+    "compare_builders": "dockerlab.caching",
     "errors": "dockerlab.errors",
     "explore": "dockerlab.notebook",
     "history": "dockerlab.notebook",
@@ -57,6 +61,8 @@ _HOMES = {
     "read_layout": "dockerlab.image",
     "run": "dockerlab.notebook",
     "status": "dockerlab.notebook",
+    "what_if": "dockerlab.caching",
+    "why": "dockerlab.caching",
 }
 
 __all__ = [  # a test holds it equal to _HOMES
@@ -66,6 +72,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "build",
     "built",
     "compare",
+    "compare_builders",
     "errors",
     "explore",
     "history",
@@ -79,6 +86,8 @@ __all__ = [  # a test holds it equal to _HOMES
     "read_layout",
     "run",
     "status",
+    "what_if",
+    "why",
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab import __version__
-from dockerlab.cli import commands, looking_parser
+from dockerlab.cli import commands, looking_parser, why
 from dockerlab.options import add_build_options, add_engine_option
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def make_parser() -> ArgumentParser:
     run.add_argument("argv", metavar="COMMAND", nargs=REMAINDER, help="the command and its arguments")
 
     looking_parser.add_commands(lambda name, command, text: _command(add, name, command, text))
+    why.add_command(lambda name, command, text: _command(add, name, command, text))
     return parser
 
 

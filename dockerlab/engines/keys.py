@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,7 +126,22 @@ def _went(what: str, change: Change) -> str:
         return f"{what} is new: {_quoted(change.after)}"
     if change.after is None:
         return f"{what} is gone, it was {_quoted(change.before)}"
-    return f"{what} was {_quoted(change.before)}, is {_quoted(change.after)}"
+    if change.before.split() == change.after.split():
+        return f"the white space in {what} changed"
+    before, after = _apart(change.before, change.after)
+    return f'{what} was "{before}", is "{after}"'
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Return two values shortened so that where they first differ can be seen."""
+    before, after = " ".join(before.split()), " ".join(after.split())
+    if max(len(before), len(after)) <= _LONGEST:
+        return _short(before), _short(after)
+    start = max(0, len(os.path.commonprefix([before, after])) - _LONGEST // 4)
+    lead = "..." if start else ""
+    end = start + _LONGEST
+    shown = [f"{lead}{text[start:end]}{'...' if end < len(text) else ''}" for text in (before, after)]
+    return shown[0], shown[1]
 
 
 def _quoted(text: str | None) -> str:

@@ -1,0 +1,83 @@
+"""`dockerlab why`: what the cache did for each step of a build, and why."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from dockerlab import engines
+from dockerlab.analysis.cache import DERIVED, Why
+from dockerlab.analysis.cache import why as explain
+from dockerlab.caching import last_build
+from dockerlab.context import Context
+from dockerlab.engines import Build, LastBuild
+from dockerlab.notebook import default_tag, read_dockerfile
+from dockerlab.widgets.explanations import why_table
+from dockerlab.widgets.progress import PlainLog
+
+AddCommand = Callable[[str, Callable[[Namespace], int], str], ArgumentParser]
+
+
+def add_command(add: AddCommand) -> None:
+    """Add the command and its options."""
+    parser = add("why", why, "say of each step of a build whether it came from the cache, and why not")
+    parser.add_argument(
+        "target",
+        metavar="TAG|PATH",
+        nargs="?",
+        default=".",
+        help="the tag of a build that was made, or a folder to build now (default: this one)",
+    )
+    parser.add_argument(
+        "-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="with a folder: reuse nothing")
+
+
+def why(args: Namespace) -> int:
+    """Explain the last build of a tag, or build a folder and explain that."""
+    folder = Path(args.target)
+    build = _build(args, folder) if folder.is_dir() else last_build(args.target, args.engine)
+    found = explain(build)
+    print(json.dumps(shape(found), indent=2) if args.json else why_table(found).text(width=160))
+    return 0
+
+
+def shape(found: Why) -> dict[str, Any]:
+    """`why`: `steps` in the order they were built; `changes` are the inputs of a miss that differ."""
+    return {
+        "name": found.name,
+        "engine": found.engine,
+        "stand_in": found.stand_in,
+        "finding": found.finding,
+        "reasons_from": "Dockerfile and context" if found.derived else "the builder's cache keys",
+        "note": DERIVED if found.derived else None,
+        "steps": [
+            {
+                "number": one.step.number,
+                "stage": one.step.stage,
+                "line": one.step.line,
+                "text": one.step.text,
+                "verdict": one.verdict,
+                "why": one.why,
+                "seconds": one.step.seconds,
+                "changes": [asdict(change) for change in one.changes],
+            }
+            for one in found.verdicts
+        ],
+    }
+
+
+def _build(args: Namespace, folder: Path) -> Build | LastBuild:
+    engine, _ = engines.choose(args.engine)
+    return engine.build(
+        read_dockerfile(folder / "Dockerfile"),
+        context=Context.folder(folder),
+        tag=args.tag or default_tag(folder.resolve().name),
+        no_cache=args.no_cache,
+        on_event=PlainLog(),
+    )
