@@ -256,6 +256,43 @@ class BlobLayer:
         write_whole(self._index_path, text.encode("ascii"))
 
 
+class ContentReader:
+    """Reads parts of a layer's contents without opening its blob for each; to be closed, or used in a `with`."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self._data: mmap.mmap | None = None
+        self._start = 0
+        self._sparse: frozenset[int] = frozenset()
+        if isinstance(layer, BlobLayer):
+            path, self._start, length = layer._located()
+            self._sparse = frozenset(layer._parsed().sparse)
+            if length:
+                with path.open("rb") as file:
+                    self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def read(self, entry: Entry, start: int, count: int) -> bytes:
+        """Return `count` bytes of the entry's content from byte `start`, or those there are."""
+        count = min(count, entry.size - start)
+        if self._data is None or entry.offset in self._sparse:
+            with self._layer.open(entry) as stream:
+                stream.seek(start)
+                return stream.read(count)
+        first = self._start + entry.offset + start
+        return self._data[first : first + count]
+
+    def close(self) -> None:
+        """Give the blob's memory map back."""
+        if self._data is not None:
+            self._data.close()
+
+    def __enter__(self) -> ContentReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def _entry(row: list[Any]) -> Entry:
     path, kind, mode, uid, gid, mtime, size, link, xattrs, major, minor, offset = row
     decoded = tuple((key, value.encode("latin-1")) for key, value in xattrs)

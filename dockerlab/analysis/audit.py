@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
-from dockerlab.filesystem import Contents, Entry, Node, Tree
+from dockerlab.analysis.equal import same_contents
+from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Layer
 
 Kind = Literal["live", "overwritten", "deleted", "again"]
 KINDS: tuple[Kind, ...] = ("live", "overwritten", "deleted", "again")
 
-_CHUNK = 1 << 20
-
 
 class Copy:
     """One file content stored in one layer, while the account is being made."""
 
-    __slots__ = ("digest", "entry", "kind", "layer", "root", "shown", "wasted_by")
+    __slots__ = ("content", "entry", "kind", "layer", "root", "shown", "wasted_by")
 
-    def __init__(self, entry: Entry, layer: int, digest: str | None) -> None:
+    def __init__(self, entry: Entry, layer: int, content: int | None) -> None:
         self.entry = entry
         self.layer = layer
-        self.digest = digest  # None: no other layer has a file of this size
+        self.content = content  # the same number for the same content; None: no other layer has it
         self.root = self  # the lower copy this one repeats, or itself
         self.shown = 0  # paths at which the tree shows this content; counted at the root
         self.kind: Kind = "live"
@@ -78,13 +76,13 @@ class _Watched(Tree):
 # Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
 def audit(layers: Sequence[Layer]) -> list[Copy]:
     """Return all copies, in layer and tar order, with what became of them."""
-    shared = _sizes_in_several(layers)
+    contents = same_contents(layers)
     tree = _Watched()
-    alive: dict[str, dict[Copy, None]] = {}  # digest -> first copies that the tree shows
+    alive: dict[int, dict[Copy, None]] = {}  # content -> first copies that the tree shows
     found: list[Copy] = []
     for index, layer in enumerate(layers):
         mine = [
-            Copy(entry, index, _digest(layer, entry) if entry.size in shared else None)
+            Copy(entry, index, contents.get(id(entry)))
             for entry in layer.entries
             if entry.kind == "file" and entry.size
         ]
@@ -94,14 +92,14 @@ def audit(layers: Sequence[Layer]) -> list[Copy]:
         _match(mine, tree.lost, alive)
         _bury(index, tree, alive)
         for copy in mine:
-            if copy.root is copy and copy.kind == "live" and copy.digest is not None:
-                alive.setdefault(copy.digest, {})[copy] = None
+            if copy.root is copy and copy.kind == "live" and copy.content is not None:
+                alive.setdefault(copy.content, {})[copy] = None
         found += mine
     return found
 
 
 def _match(
-    mine: Sequence[Copy], lost: Sequence[tuple[str, Copy]], alive: dict[str, dict[Copy, None]]
+    mine: Sequence[Copy], lost: Sequence[tuple[str, Copy]], alive: dict[int, dict[Copy, None]]
 ) -> None:
     """Find the copies that are "again" and what they repeat: same path first, then moved, then any."""
     before: dict[str, Copy] = {}
@@ -109,16 +107,16 @@ def _match(
         before.setdefault(path, copy.root)
     rest = []
     for copy in mine:
-        if copy.digest not in alive:
+        if copy.content not in alive:
             continue
         root = before.get(copy.entry.path)
-        if root is not None and root.digest == copy.digest and root.layer < copy.layer:
+        if root is not None and root.content == copy.content and root.layer < copy.layer:
             _repeat(copy, root)
         else:
             rest.append(copy)
     for copy in rest:
-        assert copy.digest is not None
-        roots = alive[copy.digest]
+        assert copy.content is not None
+        roots = alive[copy.content]
         _repeat(copy, next((root for root in roots if root.shown == 0), next(iter(roots))))
 
 
@@ -130,33 +128,14 @@ def _repeat(copy: Copy, root: Copy) -> None:
     copy.wasted_by = copy.layer
 
 
-def _bury(index: int, tree: _Watched, alive: dict[str, dict[Copy, None]]) -> None:
+def _bury(index: int, tree: _Watched, alive: dict[int, dict[Copy, None]]) -> None:
     """Settle the fate of the first copies that this layer took out of sight."""
     for path, copy in tree.lost:
         root = copy.root
         if root.shown == 0 and root.kind == "live":
             root.kind = "overwritten" if path in tree.came else "deleted"
             root.wasted_by = index
-            if root.digest in alive:
-                alive[root.digest].pop(root, None)
-                if not alive[root.digest]:
-                    del alive[root.digest]
-
-
-def _sizes_in_several(layers: Sequence[Layer]) -> set[int]:
-    """Return the file sizes, in bytes, that occur in more than one layer: only such files can be equal."""
-    first: dict[int, int] = {}
-    several: set[int] = set()
-    for index, layer in enumerate(layers):
-        for entry in layer.entries:
-            if entry.kind == "file" and entry.size and first.setdefault(entry.size, index) != index:
-                several.add(entry.size)
-    return several
-
-
-def _digest(origin: Contents, entry: Entry) -> str:
-    sha = hashlib.sha256()
-    with origin.open(entry) as stream:
-        while chunk := stream.read(_CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()
+            if root.content in alive:
+                alive[root.content].pop(root, None)
+                if not alive[root.content]:
+                    del alive[root.content]

@@ -85,7 +85,7 @@ def _again(case: Case, pool: Pool) -> Iterator[Finding]:
     claims = pool.take(lambda claim: claim.kind == "again" and _mine(claim))
     for before, after, group in _groups(claims):
         held = _paths(case, before)
-        same = [claim for claim in group if claim.path in held]
+        same = [claim for claim in group if claim.path in held and not _BOOKS.match(claim.path)]
         # A package that brings a file some other package has too is nobody's mistake.
         other = [claim for claim in group if claim.path not in held and not _brought(claim.path)]
         size = total(same)

@@ -1,0 +1,93 @@
+"""Which files of different layers hold the same content, found by reading as little of them as will do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from dockerlab.filesystem import Entry
+from dockerlab.image import Layer
+from dockerlab.layer import ContentReader
+
+_SAMPLE = 64  # bytes read at the start, the middle and the end before two files are compared whole
+_CHUNK = 1 << 20
+_MANY = 16  # more files than this are told apart by digest: comparing each with each would take too long
+
+_File = tuple[int, Entry]  # the position of the layer, and the file in it
+
+
+def same_contents(layers: Sequence[Layer]) -> dict[int, int]:
+    """Return a number for each file (by the id() of its entry) whose content other layers may have too.
+
+    Files have the same number when, and only when, their content is the same. A file that is left out has a
+    content that no other layer has.
+    """
+    found: dict[int, int] = {}
+    with ExitStack() as opened:
+        readers = [opened.enter_context(ContentReader(layer)) for layer in layers]
+        number = 0
+        for alike in _alike(layers, readers):
+            for same in _parted(alike, readers):
+                found.update((id(entry), number) for _, entry in same)
+                number += 1
+    return found
+
+
+def _alike(layers: Sequence[Layer], readers: Sequence[ContentReader]) -> Iterator[list[_File]]:
+    """Yield files of equal size and sample that are in more than one layer."""
+    sizes: dict[int, list[_File]] = {}
+    for index, layer in enumerate(layers):
+        for entry in layer.entries:
+            if entry.kind == "file" and entry.size:
+                sizes.setdefault(entry.size, []).append((index, entry))
+    for size, files in sizes.items():
+        if not _in_several(files):
+            continue
+        samples: dict[bytes, list[_File]] = {}
+        for index, entry in files:
+            samples.setdefault(_sample(readers[index], entry, size), []).append((index, entry))
+        yield from filter(_in_several, samples.values())
+
+
+def _in_several(files: list[_File]) -> bool:
+    return files[0][0] != files[-1][0]  # they stand in the order of their layers
+
+
+def _sample(reader: ContentReader, entry: Entry, size: int) -> bytes:
+    if size <= 3 * _SAMPLE:
+        return reader.read(entry, 0, size)
+    places = (0, (size - _SAMPLE) // 2, size - _SAMPLE)
+    return b"".join([reader.read(entry, place, _SAMPLE) for place in places])
+
+
+def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[list[_File]]:
+    """Part files of equal size and sample by their whole content."""
+    if files[0][1].size <= 3 * _SAMPLE:
+        yield files
+        return
+    if len(files) > _MANY:
+        digests: dict[bytes, list[_File]] = {}
+        for index, entry in files:
+            sha = hashlib.sha256()
+            for place in range(0, entry.size, _CHUNK):
+                sha.update(readers[index].read(entry, place, _CHUNK))
+            digests.setdefault(sha.digest(), []).append((index, entry))
+        yield from digests.values()
+        return
+    classes: list[list[_File]] = []
+    for one in files:
+        home = next((some for some in classes if _equal(one, some[0], readers)), None)
+        if home is None:
+            classes.append([one])
+        else:
+            home.append(one)
+    yield from classes
+
+
+def _equal(one: _File, other: _File, readers: Sequence[ContentReader]) -> bool:
+    (here, mine), (there, theirs) = one, other
+    return all(
+        readers[here].read(mine, place, _CHUNK) == readers[there].read(theirs, place, _CHUNK)
+        for place in range(0, mine.size, _CHUNK)
+    )
