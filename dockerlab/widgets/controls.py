@@ -20,13 +20,50 @@ _STYLE = """<style>
 .dockerlab-list select option { white-space: pre; }
 </style>"""
 
+# JupyterLab takes arrows and letters for itself while a list has the focus (not while a text field has), so
+# lists are kept out of that. Enter and the arrows of a tree then press the button that does the same; where
+# this script is not run, Tab and the button remain.
+_KEYS = """
+const attach = tries => {
+  const box = element.closest('.dockerlab-box');
+  if (!box || box.dataset.keys) {
+    if (!box && tries) requestAnimationFrame(() => attach(tries - 1));
+    return;
+  }
+  box.dataset.keys = 'on';
+  box.querySelectorAll('select').forEach(one => one.setAttribute('data-lm-suppress-shortcuts', 'true'));
+  box.addEventListener('focusin', event => {
+    if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
+  });
+  box.addEventListener('keydown', event => {
+    const press = name => {
+      box.querySelector('button.dockerlab-' + name)?.click();
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    const {key, target} = event;
+    if (target.matches('.dockerlab-list select')) {
+      const text = target.selectedOptions[0]?.textContent ?? '';
+      if (key === 'Enter') press('open');
+      else if (key === 'ArrowRight') text.includes('\u25b8') ? press('open') : event.preventDefault();
+      else if (key === 'ArrowLeft') text.includes('\u25be') ? press('open') : event.preventDefault();
+    } else if (key === 'Enter' && (event.ctrlKey || event.metaKey) && target.matches('textarea')) {
+      press('build');
+    }
+  }, true);
+};
+attach(600);
+"""
 
-def box(*children: Any, stylish: bool = True) -> Any:
-    """Return a column of widgets; the outermost one brings the style sheet."""
+
+def box(*children: Any) -> Any:
+    """Return a column of widgets with the style sheet and the keys they share."""
     import ipywidgets
 
-    style = [ipywidgets.HTML(_STYLE, layout=ipywidgets.Layout(display="none"))] if stylish else []
-    column = ipywidgets.VBox([*children, *style], layout=ipywidgets.Layout(width="100%"))
+    style = ipywidgets.HTML(_STYLE, layout=ipywidgets.Layout(display="none"))
+    script = {"output_type": "display_data", "data": {"application/javascript": _KEYS}, "metadata": {}}
+    keys = ipywidgets.Output(outputs=(script,), layout=ipywidgets.Layout(height="0", overflow="hidden"))
+    column = ipywidgets.VBox([*children, style, keys], layout=ipywidgets.Layout(width="100%"))
     column.add_class("dockerlab-box")
     return column
 

@@ -49,11 +49,13 @@ class _Card:
             tooltip="Open or close the chosen folder",
             layout=ipywidgets.Layout(width="6em"),
         )
+        self.button.add_class("dockerlab-open")
         self.said = ipywidgets.HTML(layout=wide)
         self.pane = ipywidgets.HTML(layout=wide)
         head = ipywidgets.HTML(f'<pre style="border:0;padding:0 3px;margin:0">{_HEAD}</pre>')
         hint = ipywidgets.HTML(
-            "<small>+ added, ~ changed, - removed. Arrows choose; Tab, Enter open.</small>", layout=wide
+            "<small>+ added, ~ changed, - removed. Arrows choose, Enter opens and closes.</small>",
+            layout=wide,
         )
         half = ipywidgets.Layout(flex="1 1 32em", min_width="0", overflow="visible")
         left = ipywidgets.VBox([head, self.list, row(self.button, hint)], layout=half)
@@ -129,7 +131,7 @@ class _Card:
     def _show(self) -> None:
         """Show what the chosen line stands for."""
         line = self._line()
-        self.button.disabled = line is None or not line.opens
+        self.button.disabled = line is None
         if line is None:
             nothing = "Nothing changed." if not self.explorer.state.pattern else "Nothing found."
             self.pane.value = nothing

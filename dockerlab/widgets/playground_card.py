@@ -34,7 +34,8 @@ class _Card:
         self.new.tooltip = "path of a new file"
         self.add = _button("Add", "Add a file of that name to the build context")
         self.remove = _button("Remove", "Remove the chosen file from the build context")
-        self.build = _button("Build", "Build the Dockerfile with these files")
+        self.build = _button("Build", "Build the Dockerfile with these files (Ctrl+Enter in an editor)")
+        self.build.add_class("dockerlab-build")
         self.build.button_style = "primary"
         self.cancel = _button("Cancel", "End the running build; what was built before stays cached")
         self.reset = _button("Reset", "Put the Dockerfile and the files back as they were given")
