@@ -51,7 +51,8 @@ def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
         if options.parents:
             _with_parents(draft, source, match, dest, options)
         else:
-            _copy_one(draft, source.tree, match, source.name or match, dest, options)
+            name = match if has_wildcard(source.path) else source.name
+            _copy_one(draft, source.tree, match, name or match, dest, options)
 
 
 def matches(source: Source) -> list[str]:
@@ -123,7 +124,7 @@ def _split_wildcards(path: str) -> tuple[str, str]:
 
 
 def _matching(tree: Tree, base: str, below: str, pattern: str) -> Iterator[str]:
-    for name in tree.children(join(base, below)):
+    for name in tree.children(join(base, below) if below else base):
         path = join(below, name)
         if _pattern(pattern).fullmatch(path):
             yield join(base, path)
