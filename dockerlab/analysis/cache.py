@@ -154,7 +154,7 @@ def _word(build: Build | DockerlabError, line: int) -> str:
     step = next((one for one in build.steps if one.line == line), None)
     if step is None:
         return "not built"
-    return {True: "cached", False: "ran", None: "no cache"}[step.cached]
+    return {True: "cached", False: "ran", None: "metadata"}[step.cached]
 
 
 # Dockerfile, context, build arguments -> the build

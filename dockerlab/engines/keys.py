@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -137,7 +136,9 @@ def _apart(before: str, after: str) -> tuple[str, str]:
     before, after = " ".join(before.split()), " ".join(after.split())
     if max(len(before), len(after)) <= _LONGEST:
         return _short(before), _short(after)
-    start = max(0, len(os.path.commonprefix([before, after])) - _LONGEST // 4)
+    pairs = enumerate(zip(before, after, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    start = max(0, same - _LONGEST // 4)
     lead = "..." if start else ""
     end = start + _LONGEST
     shown = [f"{lead}{text[start:end]}{'...' if end < len(text) else ''}" for text in (before, after)]

@@ -73,7 +73,7 @@ class BuilderComparison:
             f"What ran again after {len(found.builds)} edits, every cell from a real build "
             f"({', '.join(engines.values())})",
             ("edit", "line", "instruction", *heads),
-            tuple((edit, str(line), text, *words) for edit, line, text, words in found.rows()),
+            tuple((edit, str(line) if line else "", text, *words) for edit, line, text, words in found.rows()),
             right=("line",),
             code=("instruction",),
             note=away,
