@@ -257,7 +257,7 @@ class BlobLayer:
 
 
 class ContentReader:
-    """Reads parts of a layer's contents without opening its blob for each; to be closed, or used in a `with`."""
+    """Reads parts of a layer's contents without opening its blob for each; use it in a `with`."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Evidence, Finding, lines_of
@@ -74,7 +75,7 @@ def find(case: Case) -> Iterator[Finding]:
     """
     alone = case.dockerfile is None
     own = [row for row in case.rows if not row.base or (alone and row.layer is None)]
-    yield from _in_arguments(own)
+    yield from _in_arguments(case, own)
     yield from _in_environment(own)
     yield from _in_commands(own)
     yield from _in_files(case)
@@ -91,7 +92,7 @@ def _looks_secret(name: str, value: str) -> bool:
     return bool(_NAME.search(name)) and _NO_VALUE.fullmatch(value.strip("\"'")) is None
 
 
-def _in_arguments(rows: list[Row]) -> Iterator[Finding]:
+def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
     """Find values of build arguments: `RUN |1 TOKEN=value /bin/sh -c ...`, `ARG TOKEN=value`."""
     found: dict[str, list[tuple[Row, str]]] = {}
     for row in rows:
@@ -106,13 +107,19 @@ def _in_arguments(rows: list[Row]) -> Iterator[Finding]:
                 found.setdefault(name, []).append((row, value))
     for name, seen in found.items():
         where = [row for row, _ in seen]
-        yield _finding(
+        declared = [
+            one.line
+            for one in case.instructions.values()
+            if one.keyword == "ARG" and any(word.partition("=")[0] == name for word in one.args)
+        ]
+        found_here = _finding(
             "secret-in-arg",
             f"the value of the build argument {name} stands in the image's history",
             _MOUNT + _RENEW,
             where,
             _masked(name, seen[0][1], where[0]),
         )
+        yield replace(found_here, lines=tuple(sorted({*found_here.lines, *declared})))
 
 
 def _in_environment(rows: list[Row]) -> Iterator[Finding]:
