@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from dockerlab.analysis.cache import DERIVED, Edit, as_edit, compare, why
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Builder, Engine, choose
-from dockerlab.errors import DockerfileError, DockerlabError, EngineError
+from dockerlab.errors import DockerfileError, DockerlabError, EngineError, ImageNotFoundError
 from dockerlab.widgets.explanations import BuilderComparison, why_table
 
-TOP = "FROM scratch\nCOPY busybox /bin/sh\n"  # the shell is busybox by another name
+TOP = "FROM scratch\nCOPY root /\n"  # the shell is busybox by another name
 BUILDERS: list[Builder] = ["embedded", "buildkit", "legacy"]
 Files = Mapping[str, str | bytes | File]
 
@@ -59,8 +60,14 @@ class Bench:
     def __init__(self, engine: Engine, builder: Builder) -> None:
         self.engine, self.builder = engine, builder
         token = secrets.token_hex(6)
+        users = "root:x:0:0::/:/bin/sh\none:x:1:1::/:/bin/sh\ntwo:x:2:2::/:/bin/sh\n"
+        root: Files = {
+            "root/bin/sh": File(busybox(), 0o755),
+            "root/etc/passwd": users,
+            "root/etc/group": "root:x:0:\none:x:1:\ntwo:x:2:\n",
+        }
         self.tag = f"dockerlab/test-why-{token}:1"
-        self.files: Files = {"busybox": File(busybox(), 0o755), "token": token, "a": "1", "dir/b": "2"}
+        self.files: Files = {"token": token, "a": "1", "dir/b": "2", **root}
 
     def __call__(self, text: str, changed: Files | None = None, *, no_cache: bool = False) -> Build:
         """Build TOP and `text`, with some files changed."""
@@ -78,7 +85,8 @@ def bench(engine: Engine, builder: Builder) -> Iterator[Bench]:
     """Return a bench; what it built is removed afterwards."""
     made = Bench(engine, builder)
     yield made
-    engine.remove(made.tag)
+    with suppress(ImageNotFoundError):  # the build failed, and so did the test
+        engine.remove(made.tag)
 
 
 def reasons(build: Build) -> dict[int, str]:
@@ -227,7 +235,7 @@ def test_a_comparison_has_the_dockerfile_s_own_lines(bench: Bench, builder: Buil
     def build(text: str, context: Context, build_args: Mapping[str, str]) -> Build:
         return bench.engine.build(text, context=context, tag=bench.tag, builder=bench.builder)
 
-    files = {**bench.files, ".dockerignore": "*\n!a\n!busybox\n"}
+    files = {**bench.files, ".dockerignore": "*\n!a\n!root\n"}
     edits = {"a": as_edit({"a": "2"}), "no file": as_edit(("COPY a", "COPY nosuch"))}
     found = compare(
         f"{TOP}COPY a /\n", edits, Context.files(files), builders={builder: build}, missing={}, mark="m"
