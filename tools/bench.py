@@ -1,4 +1,7 @@
-"""Time builds on every engine at hand: the median of a few runs, in milliseconds, cold and cached."""
+"""Time builds on every engine at hand, cold and cached, and the analysis of an image beside dive.
+
+Medians of a few runs, in milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from dataclasses import asdict, dataclass
 from dockerlab.context import Context
 from dockerlab.engines import Engine, choose
 from dockerlab.errors import DockerlabError
+from tools import bench_analysis
 from tools.course import read_course
 
 BASE = read_course().bases[0]
@@ -54,23 +58,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", choices=("builds", "analysis"), help="leave the other part out")
     options = parser.parse_args()
     measures: list[Measure] = []
+    reading: bench_analysis.Reading | None = None
     for name in ("embedded", "docker"):
         try:
             engine, _ = choose(name)
             engine.build(f"FROM {BASE}\n", tag="dockerlab/bench")
-            measures += [measure(engine, work, runs=options.runs) for work in WORK]
+            if options.only != "analysis":
+                measures += [measure(engine, work, runs=options.runs) for work in WORK]
             engine.remove("dockerlab/bench")
+            if reading is None and options.only != "builds":
+                reading = bench_analysis.measure(engine, runs=options.runs)
         except DockerlabError as error:
             print(f"{name}: {error}", file=sys.stderr)
     if options.json:
-        print(json.dumps([asdict(one) for one in measures], indent=1))
-    else:
+        analysis = None if reading is None else {**asdict(reading), "ratio": reading.ratio}
+        print(json.dumps({"builds": [asdict(one) for one in measures], "analysis": analysis}, indent=1))
+        return 0 if measures or reading else 1
+    if measures:
         print(f"{'engine':30} {'work':30} {'cold ms':>9} {'cached ms':>9}")
         for one in measures:
             print(f"{one.engine:30} {one.work:30} {one.cold:9.0f} {one.cached:9.0f}")
-    return 0 if measures else 1
+    if reading is not None:
+        print(bench_analysis.text(reading))
+    return 0 if measures or reading else 1
 
 
 if __name__ == "__main__":
