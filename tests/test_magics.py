@@ -211,7 +211,7 @@ def test_allow_fail_binds_the_error(shell: InteractiveShell) -> None:
 def test_a_base_that_is_away_is_one_calm_line(
     shell: InteractiveShell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --allow-fail a base that no registry gives is told without alarm: the learner did nothing wrong."""
+    """With --allow-fail a base that no registry gives is told without alarm: nothing was done wrong."""
 
     def away(*args: object, **named: object) -> Build:
         raise RegistryError("no registry answers", line=1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import run_chaining
+from dockerlab.checks import package_managers, run_chaining
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
     ProgressError,
@@ -43,6 +43,7 @@ class Definition(Protocol):
 
 EXERCISES: dict[str, Definition] = {
     "02-run-chaining": run_chaining,
+    "03-package-managers": package_managers,
 }
 
 

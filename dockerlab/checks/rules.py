@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets as randomness
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from dockerlab.analysis.history import Row, layer_rows
@@ -74,11 +74,21 @@ def content_in_no_layer(attempt: Build, starter: Build, *, path: str, rule: str,
 
 def path_in_no_layer(attempt: Build, *, path: str, rule: str, look: str) -> Verdict:
     """Look in every layer for content at `path` or below it; empty files and folders are no content."""
+    return nothing_in_layers(
+        attempt,
+        unwanted=lambda entry: entry.path == path or entry.path.startswith(f"{path}/"),
+        rule=rule,
+        look=look,
+    )
+
+
+def nothing_in_layers(attempt: Build, *, unwanted: Callable[[Entry], bool], rule: str, look: str) -> Verdict:
+    """Look in every layer for content that `unwanted` picks; empty files and folders are no content."""
     found = [
         (row, entry)
         for row, layer in rows_of_layers(attempt)
         for entry in layer.entries
-        if entry.size and (entry.path == path or entry.path.startswith(f"{path}/"))
+        if entry.size and unwanted(entry)
     ]
     return Verdict(rule, not found, _stored(found), "in no layer", look)
 

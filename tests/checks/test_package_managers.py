@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import package_managers
+from dockerlab.checks.exercise import judge
+from dockerlab.engines import Build
+from dockerlab.errors import DockerlabError
+
+PIP = "RUN pip install --no-cache-dir langdetect\n"
+APT = """\
+RUN apt-get update && apt-get install -y --no-install-recommends jq \\
+ && rm -rf /var/lib/apt/lists/*
+"""
+BASE = f"FROM python:3.13-slim\n{PIP}"
+NO_HOOK = "RUN rm /etc/apt/apt.conf.d/docker-clean\n"
+LISTS_MOUNT = "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked"
+APT_MOUNT = "--mount=type=cache,target=/var/cache/apt,sharing=locked"
+
+RIGHT = {
+    "same-run": BASE + APT,
+    "mounts": f"""\
+FROM python:3.13-slim
+RUN --mount=type=cache,target=/root/.cache/pip pip install langdetect
+{NO_HOOK}\
+RUN {APT_MOUNT} {LISTS_MOUNT} \\
+    apt-get update && apt-get install -y --no-install-recommends jq
+""",
+    "one-heredoc-that-removes-all": """\
+FROM python:3.13-slim
+RUN <<EOF
+set -e
+rm /etc/apt/apt.conf.d/docker-clean
+pip install langdetect
+apt-get update
+apt-get install -y --no-install-recommends jq
+rm -rf /root/.cache /var/lib/apt/lists/* /var/cache/apt/*
+EOF
+""",
+    "a-setting-for-pip": f"""\
+FROM python:3.13-slim
+ENV PIP_NO_CACHE_DIR=1
+RUN pip install langdetect
+{APT}""",
+    "a-stage-for-pip": f"""\
+FROM python:3.13-slim AS work
+RUN pip install --target /opt/lib langdetect
+FROM python:3.13-slim
+ENV PYTHONPATH=/opt/lib
+COPY --from=work /opt/lib /opt/lib
+{APT}""",
+}
+
+JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES = range(6)  # the rules, in order
+
+WRONG = {
+    "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES}),
+    "clean-in-a-later-run": (
+        f"{BASE}{NO_HOOK}{APT}RUN apt-get clean\n",
+        {KEPT_BY_APT, BYTES},
+    ),
+    "only-the-lists-mounted": (
+        f"""\
+{BASE}{NO_HOOK}\
+RUN {LISTS_MOUNT} apt-get update && apt-get install -y --no-install-recommends jq
+""",
+        {KEPT_BY_APT, BYTES},
+    ),
+    "purge-in-a-later-run": (
+        f"FROM python:3.13-slim\nRUN pip install langdetect\nRUN pip cache purge\n{APT}",
+        {KEPT_BY_PIP},
+    ),
+    "a-cache-in-another-folder": (
+        f"FROM python:3.13-slim\nRUN pip install --cache-dir /opt/c langdetect\n{APT}",
+        {KEPT_BY_PIP},
+    ),
+    "lists-left": (
+        f"{BASE}RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get clean\n",
+        {LISTS, BYTES},
+    ),
+    "langdetect-left-out": (f"FROM python:3.13-slim\n{APT}", {LANGDETECT}),
+    "jq-in-a-mount": (
+        f"""\
+{BASE}\
+RUN --mount=type=cache,target=/usr/bin,from=python:3.13-slim,source=/usr/bin \\
+    apt-get update && apt-get install -y --no-install-recommends jq && rm -rf /var/lib/apt/lists/*
+""",
+        {JQ},
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starter() -> None:
+    """Build the starter: offline nothing here can be measured (tests/test_exercises.py fails then)."""
+    try:
+        engine, _ = engines.choose()
+        engine.build(package_managers.STARTER, tag="dockerlab/starter-03-package-managers:latest")
+    except DockerlabError as error:
+        pytest.skip(f"the starter cannot be built here: {error}")
+
+
+@contextmanager
+def built(dockerfile: str) -> Iterator[Build]:
+    """Build an answer on the engine at hand, and forget its name afterwards."""
+    engine, _ = engines.choose()
+    tag = "dockerlab/test-03-package-managers:answer"
+    try:
+        yield engine.build(dockerfile, tag=tag)
+    finally:
+        engine.remove(tag)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_works_is_right(name: str) -> None:
+    """An answer that leaves lists and caches in no layer passes all rules, however it is written."""
+    with built(RIGHT[name]) as attempt:
+        report = judge(package_managers, attempt, name="03-package-managers", on_wait=lambda said: None)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A trick fails, and it fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    with built(dockerfile) as attempt:
+        report = judge(package_managers, attempt, name="03-package-managers", on_wait=lambda said: None)
+    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
+        report
+    )
