@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab.analysis.cache import BUILDERS, DERIVED, Comparison, Why, shared_steps
 from dockerlab.analysis.reorder import COMPUTED, Reordering
 from dockerlab.engines import Build, Builder
-from dockerlab.units import human_bytes, human_seconds
+from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -68,15 +68,20 @@ class BuilderComparison:
             for builder, build in column.items()
             if isinstance(build, Build)
         }
-        away = "; ".join(f"{BUILDERS[one]} is not here: {why}" for one, why in found.missing.items())
+        built = [one for column in found.builds.values() for one in column.values() if isinstance(one, Build)]
+        stand_ins = dict.fromkeys(one.stand_in for one in built if one.stand_in)
+        notes = [f"{BUILDERS[one]} is not here: {why}" for one, why in found.missing.items()]
+        notes += [f"The base is a stand-in for {name}." for name in stand_ins]
         return Table(
-            f"What ran again after {len(found.builds)} edits, every cell from a real build "
-            f"({', '.join(engines.values())})",
+            f"What ran again after {count(len(found.builds), 'edit')}, every cell from a real build "
+            f"({'; '.join(engines.values())})",
             ("edit", "line", "instruction", *heads),
-            tuple((edit, str(line) if line else "", text, *words) for edit, line, text, words in found.rows()),
+            tuple(
+                (edit, str(line) if line else "", text, *words) for edit, line, text, words in found.rows()
+            ),
             right=("line",),
             code=("instruction",),
-            note=away,
+            note=" ".join(notes),
         )
 
     @property
