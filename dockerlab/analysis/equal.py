@@ -10,7 +10,7 @@ from dockerlab.filesystem import Entry
 from dockerlab.image import Layer
 from dockerlab.layer import ContentReader
 
-_SAMPLE = 64  # bytes read at the start, the middle and the end before two files are compared whole
+_SAMPLE = 128  # bytes read from the middle before files are compared whole; heads are often alike
 _CHUNK = 1 << 20
 _MANY = 16  # more files than this are told apart by digest: comparing each with each would take too long
 
@@ -44,9 +44,11 @@ def _alike(layers: Sequence[Layer], readers: Sequence[ContentReader]) -> Iterato
     for size, files in sizes.items():
         if not _in_several(files):
             continue
+        middle = max(0, size - _SAMPLE) // 2
         samples: dict[bytes, list[_File]] = {}
         for index, entry in files:
-            samples.setdefault(_sample(readers[index], entry, size), []).append((index, entry))
+            sample = readers[index].read(entry, middle, _SAMPLE)
+            samples.setdefault(sample, []).append((index, entry))
         yield from filter(_in_several, samples.values())
 
 
@@ -54,16 +56,9 @@ def _in_several(files: list[_File]) -> bool:
     return files[0][0] != files[-1][0]  # they stand in the order of their layers
 
 
-def _sample(reader: ContentReader, entry: Entry, size: int) -> bytes:
-    if size <= 3 * _SAMPLE:
-        return reader.read(entry, 0, size)
-    places = (0, (size - _SAMPLE) // 2, size - _SAMPLE)
-    return b"".join([reader.read(entry, place, _SAMPLE) for place in places])
-
-
 def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[list[_File]]:
     """Part files of equal size and sample by their whole content."""
-    if files[0][1].size <= 3 * _SAMPLE:
+    if files[0][1].size <= _SAMPLE:
         yield files
         return
     if len(files) > _MANY:
