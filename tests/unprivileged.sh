@@ -41,6 +41,11 @@ mounts=(--volume "$checkout:$checkout:ro")
 base=$("$python" -c 'import sys; print(sys.base_prefix)')
 [ "$base" = /usr ] || mounts+=(--volume "$base:$base:ro")
 settings=(--env DOCKERLAB_ENGINE=embedded --env HOME=/home/lab --env PYTHONDONTWRITEBYTECODE=1)
+# Where TLS is inspected, what runs inside must trust the same certificates as this machine.
+if [ -n "${SSL_CERT_FILE:-}" ]; then
+    mounts+=(--volume "$SSL_CERT_FILE:/etc/host-certificates.crt:ro")
+    settings+=(--env SSL_CERT_FILE=/etc/host-certificates.crt)
+fi
 for name in DOCKERLAB_SANDBOX http_proxy https_proxy no_proxy CI; do
     [ -z "${!name:-}" ] || settings+=(--env "$name")
 done

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -273,7 +272,6 @@ def test_a_stand_in_goes_to_docker_under_our_name(engine: EmbeddedEngine, base: 
     assert ran.stdout.startswith("13.")
 
 
-@pytest.mark.skipif(os.environ.get("CI") is None and os.geteuid() != 0, reason="takes minutes under proot")
 def test_python_stands_in_with_pip_and_venv(engine: EmbeddedEngine, base: Image) -> None:
     """The stand-in for python:3.13-slim has python, pip and venv under the official image's names."""
     image = engine.bases.stand_in("python:3.13-slim")
@@ -289,7 +287,6 @@ def test_python_stands_in_with_pip_and_venv(engine: EmbeddedEngine, base: Image)
     assert ran.output.startswith("Python 3.13.")
 
 
-@pytest.mark.skipif(os.environ.get("CI") is None and os.geteuid() != 0, reason="takes minutes under proot")
 def test_node_stands_in_with_npm(engine: EmbeddedEngine, base: Image) -> None:
     """The stand-in for node:22-slim runs Node 22, and npm installs a package with it."""
     image = engine.bases.stand_in("node:22-slim")

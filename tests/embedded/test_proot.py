@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.embedded.sandbox import Command, Mount, proot
+from dockerlab.engines.embedded import sandbox as sandboxes
+from dockerlab.engines.embedded.sandbox import Command, Mount, proot, seccomp
+from dockerlab.engines.embedded.sandbox.mountpoints import Bind
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree
+from dockerlab.errors import EngineError
 from dockerlab.filesystem import Entry
 from dockerlab.layer import BlobLayer
 from tests.embedded.hostroot import PATH, base_layer, blob
@@ -286,6 +293,78 @@ def test_two_at_once(lab: Lab) -> None:
         thread.join(60)
     assert done == [0, 0]
     assert len(list((lab.folder / "work" / "proot").iterdir())) == 2
+
+
+SPAWN = """
+import os, sys
+child = "import sys; sys.stdin.read(); kept = [bytes(5000) for _ in range(3000)]"
+bad = 0
+for number in range(5):
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    actions = [(os.POSIX_SPAWN_DUP2, read, 0), (os.POSIX_SPAWN_CLOSE, write)]
+    first = os.posix_spawn(sys.executable, [sys.executable, "-ISc", child], os.environ, file_actions=actions)
+    second = os.posix_spawn("/bin/true", ["true"], os.environ)
+    kept = [bytes(3000 + number) for _ in range(3000)]
+    os.close(read), os.close(write)
+    bad += sum(os.waitpid(pid, 0)[1] != 0 for pid in (first, second))
+large = [bytes(size << 20) for size in (15, 16, 17)]
+print("killed", bad)
+"""
+
+
+def run_on_host(tmp_path: Path, *argv: str) -> tuple[int, str]:
+    """Run a program of this machine under proot with the RUN filter; return its exit code and output."""
+    folders = [*proot.HOST_TOOLS, sys.base_prefix.lstrip("/")]
+    tree = WorkTree(tmp_path / "tree")
+    (tmp_path / "tree").mkdir()
+    tree.load()
+    host = [Bind(Path("/") / name, name) for name in folders if (Path("/") / name).exists()]
+    host.append(Bind(tmp_path, "test"))
+    said: list[bytes] = []
+    sandbox = proot.ProotSandbox(tmp_path / "work")
+    command = Command(argv, {"PATH": PATH})
+    result = sandbox._supervised(tree, command, host, output=said.append, timeout=60)
+    return os.waitstatus_to_exitcode(result["status"]), b"".join(said).decode()
+
+
+def test_posix_spawn_kills_neither_parent_nor_child(tmp_path: Path, why_not: str | None) -> None:
+    """Programs that start others by posix_spawn and then take memory live, as do those they started."""
+    if why_not:
+        pytest.skip(why_not)
+    python = os.path.realpath(sys.executable)
+    assert run_on_host(tmp_path, python, "-I", "-S", "-c", SPAWN) == (0, "killed 0\n")
+
+
+def test_a_static_program_keeps_its_heap(tmp_path: Path, why_not: str | None) -> None:
+    """Only what has a dynamic loader goes without brk: old static programs do not start without it."""
+    compiler = shutil.which("gcc")
+    if why_not or compiler is None:
+        pytest.skip(why_not or "no gcc to make a static program")
+    source, program = tmp_path / "heap.c", tmp_path / "heap"
+    source.write_text("#include <unistd.h>\nint main(void) { return sbrk(1 << 20) == (void *)-1; }\n")
+    subprocess.run([compiler, "-w", "-static", "-o", program, source], check=True)
+    assert run_on_host(tmp_path, "/test/heap") == (0, "")
+
+
+def test_the_filter_fits_what_jumps_can_reach() -> None:
+    """The filter of each known processor is whole instructions, fewer than the kernel takes."""
+    for name in ("x86_64", "aarch64"):
+        code = seccomp.program(seccomp.machine(name), network=False, heap=False)
+        assert len(code) % 8 == 0
+        assert len(code) // 8 < 4096
+
+
+def test_a_proot_that_does_not_work_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a proot that cannot run, no sandbox is chosen, and the error has what the trial said."""
+    fake = tmp_path / "bin" / "proot"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho ptrace is not permitted; exit 1\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{PATH}")
+    monkeypatch.setenv("DOCKERLAB_SANDBOX", "proot")
+    with pytest.raises(EngineError, match="ptrace is not permitted"):
+        sandboxes.choose(tmp_path / "work")
 
 
 def test_proot_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

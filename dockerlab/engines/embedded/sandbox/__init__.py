@@ -93,12 +93,18 @@ def choose(work: Path) -> Sandbox:
                 f"RUN cannot use namespaces here: {refused}.",
                 hint="Set DOCKERLAB_SANDBOX=auto to let dockerlab use proot instead.",
             )
+    from dockerlab.engines.embedded.sandbox import proot
+
+    tried = "" if wanted == "proot" else f" Namespaces were refused: {refused.rstrip('.')}."
     if shutil.which("proot") is None:
-        tried = "" if wanted == "proot" else f" (namespaces were refused: {refused})"
         raise EngineError(
-            f"RUN needs the program proot, which is not installed{tried}.",
+            f"RUN needs the program proot, which is not installed.{tried}",
             hint="Install the system package proot (`apt-get install proot`).",
         )
-    from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
-
-    return ProotSandbox(work)
+    broken = proot.probe(work)
+    if broken is not None:
+        raise EngineError(
+            f"RUN cannot be built here. {broken.rstrip('.')}.{tried}",
+            hint="Use Docker, or a machine where one of the two works. Without RUN a Dockerfile builds here.",
+        )
+    return proot.ProotSandbox(work)
