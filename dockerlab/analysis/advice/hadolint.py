@@ -58,7 +58,8 @@ def lint(text: str) -> tuple[Finding, ...]:
         )
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         raise DockerlabError(
-            f"hadolint gave no answer: {error}.", hint="Leave it out with --no-hadolint."
+            f"hadolint gave no answer: {error}.",
+            hint="Leave it out: --no-hadolint, or hadolint=False in a notebook.",
         ) from error
 
 
