@@ -1,0 +1,85 @@
+"""Start a web app's image as it says itself, ask it over HTTP, and give back the answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from dockerlab import engines
+from dockerlab.checks.rules import reference_of
+from dockerlab.engines import Build, Engine
+from dockerlab.errors import DockerlabError
+
+# Runs in the container: there is no port to reach it by from outside where the engine is the embedded one.
+# The port is a free one, because without a network of its own a container shares the machine's.
+_CLIENT = """
+import json, os, socket, subprocess, sys, time, urllib.error, urllib.request
+paths, command = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+log = open("/tmp/serving.log", "w+")
+app = subprocess.Popen(command, env={**os.environ, "PORT": str(port)}, stdout=log, stderr=log)
+def get(path):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return [answer.status, answer.read().decode()]
+    except urllib.error.HTTPError as error:
+        return [error.code, error.read().decode()]
+def first(path):
+    for _ in range(150):
+        if app.poll() is not None:
+            break
+        try:
+            return get(path)
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    log.seek(0)
+    return [0, log.read()]
+answers = [first(paths[0])]
+if answers[0][0]:
+    answers += [get(path) for path in paths[1:]]
+app.kill()
+print("\\n" + json.dumps(answers))
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for a path: HTTP status and body; with status 0, what an app that ended printed."""
+
+    status: int
+    body: str
+
+
+def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]:
+    """Start the image's own command, with a free port in $PORT, and ask for these paths one after another.
+
+    The image must have a `python`. An app that does not start gives one Answer with status 0.
+    """
+    chosen = engine or engines.choose("embedded" if build.builder == "embedded" else "docker")[0]
+    config = build.image.config.get("config") or {}
+    command = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    if not command:
+        return [Answer(0, "the image has no command")]
+    argv = ["python", "-c", _CLIENT, json.dumps(list(paths)), json.dumps(command)]
+    try:
+        ran = chosen.run(_startable(build, chosen), argv)
+        found = json.loads(ran.output.strip().rpartition("\n")[2])
+    except TimeoutError:
+        return [Answer(0, "it was stopped, it took too long")]
+    except DockerlabError as error:
+        return [Answer(0, error.message)]
+    except json.JSONDecodeError:
+        return [Answer(0, ran.output)]
+    return [Answer(status, body) for status, body in found]
+
+
+def _startable(build: Build, engine: Engine) -> str:
+    """Return what to run the client in: the image, or where it has an entry point, the same without one."""
+    reference = reference_of(build, engine)
+    if not (build.image.config.get("config") or {}).get("Entrypoint"):
+        return reference
+    bare = "dockerlab/asked:latest"
+    engine.build(f"FROM {reference}\nENTRYPOINT []\n", tag=bare, builder=build.builder)
+    return bare
