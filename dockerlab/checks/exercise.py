@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import package_managers, run_chaining
+from dockerlab.checks import copy_order, package_managers, run_chaining
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
     ProgressError,
@@ -44,6 +44,7 @@ class Definition(Protocol):
 EXERCISES: dict[str, Definition] = {
     "02-run-chaining": run_chaining,
     "03-package-managers": package_managers,
+    "04-copy-and-add": copy_order,
 }
 
 
@@ -107,6 +108,11 @@ class Exercise:
     def starter(self) -> str:
         """The Dockerfile to begin with."""
         return self.definition.STARTER
+
+    @property
+    def context(self) -> dict[str, str | bytes | File]:
+        """The files to build it with; none where the exercise needs none."""
+        return dict(self.definition.CONTEXT or {})
 
     def check(self, mine: object, *, record: bool = True) -> Report:
         """Measure a build against the rules and show what was found.

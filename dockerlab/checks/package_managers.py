@@ -1,6 +1,6 @@
-"""Exercise 03: the same tools, without what three package managers keep for next time.
+"""Exercise 03: the same tools, without what apt and pip keep for next time.
 
-Right is whatever leaves the package lists, apt's own files and pip's cache in no layer: removed in the same RUN,
+Right is whatever leaves package lists, apt's own files and pip's cache in no layer: removed in the same RUN,
 never made, in cache mounts, in a stage that is left behind.
 """
 
