@@ -74,6 +74,23 @@ TO_THE_TOP = """() => document.querySelectorAll(
     ".jp-WindowedPanel-outer, .jp-Notebook"
 ).forEach(panel => { panel.scrollTop = 0; })"""
 TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+# plotly draws in steps (draw, make an image of it, fit to the window 100 ms later); to change the window in
+# the midst of them, or to look, is a race. Done when nothing in the notebook changed for 300 ms.
+AT_REST = """
+limit => new Promise(done => {
+    const began = performance.now();
+    let last = began;
+    const watch = new MutationObserver(() => { last = performance.now(); });
+    watch.observe(document.querySelector('.jp-Notebook'), {subtree: true, childList: true, attributes: true});
+    const look = () => {
+        const now = performance.now();
+        if (now - last < 300 && now - began < limit) return requestAnimationFrame(look);
+        watch.disconnect();
+        done(now - last >= 300);
+    };
+    look();
+})
+"""
 DRAWN = """
 () => [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot.querySelector('.main-svg'))
 """
@@ -239,15 +256,23 @@ def run_all(page: Page, *, timeout: float = 300) -> float:
     page.wait_for_function(DONE, timeout=timeout * 1000, polling=200)
     seconds = time.monotonic() - began
     page.wait_for_function(DRAWN, timeout=30_000)
+    settle(page)
     return seconds
 
 
-def screenshot(page: Page, path: Path) -> Path:
+def settle(page: Page, *, timeout: float = 5) -> bool:
+    """Wait until the open notebook stands still, `timeout` seconds at most; tell whether it does."""
+    return bool(page.evaluate(AT_REST, timeout * 1000))
+
+
+def screenshot(page: Page, path: Path, *, width: int = WIDTH) -> Path:
     """Save the whole open notebook, top to bottom, as a PNG (`TALLEST` pixels at most)."""
+    settle(page)
     height = page.evaluate(HEIGHT)
-    page.set_viewport_size({"width": WIDTH, "height": min(int(height) + 160, TALLEST)})
+    page.set_viewport_size({"width": width, "height": min(int(height) + 160, TALLEST)})
     page.evaluate(TO_THE_TOP)
     page.evaluate(TWO_FRAMES)
+    settle(page)
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path, animations="disabled")
     return path

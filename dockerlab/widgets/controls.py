@@ -8,7 +8,7 @@ from typing import Any
 _STYLE = """<style>
 .dockerlab-box { max-width: 100%; overflow: visible; }
 .dockerlab-box :is(button, select, input, textarea, pre, summary, [tabindex]):focus-visible {
-  outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: 1px; }
+  outline: 2px solid var(--jp-brand-color1, #0072b2) !important; outline-offset: 1px; }
 .dockerlab-box textarea, .dockerlab-list select {
   font-family: var(--jp-code-font-family, monospace); font-size: 12px; line-height: 1.5; }
 .dockerlab-box .widget-html-content { line-height: 1.45; white-space: normal; }

@@ -25,7 +25,8 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         if (ROOT / folder).is_dir():
             shutil.copytree(ROOT / folder, copy / folder)
     shutil.copy(ROOT / "course.toml", copy)
-    shutil.copy(Path(__file__).parent / "chart.ipynb", copy)
+    for notebook in Path(__file__).parent.glob("*.ipynb"):
+        shutil.copy(notebook, copy)
     with serve(copy, home=tmp_path_factory.mktemp("jupyter")) as address:
         yield address
 
