@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import copy_order, package_managers, run_chaining
+from dockerlab.checks import build_cache, copy_order, metadata, package_managers, run_chaining
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
     ProgressError,
@@ -45,6 +45,8 @@ EXERCISES: dict[str, Definition] = {
     "02-run-chaining": run_chaining,
     "03-package-managers": package_managers,
     "04-copy-and-add": copy_order,
+    "05-build-cache": build_cache,
+    "06-no-layer": metadata,
 }
 
 

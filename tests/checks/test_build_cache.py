@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import build_cache
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.errors import DockerlabError
+
+INDEX = """\
+FROM debian:trixie-slim
+COPY index.sh words.txt /src/
+RUN sh /src/index.sh /src/words.txt > /srv/index.txt
+"""
+PAGE = """\
+COPY page.sh page.txt /src/
+RUN sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
+"""
+RELEASE = 'ARG RELEASE=dev\nENV RELEASE=$RELEASE\nCMD ["cat", "/srv/page.txt"]\n'
+
+RIGHT = {
+    "copied-when-needed": INDEX + PAGE + RELEASE,
+    "bind-mounts": f"""\
+FROM debian:trixie-slim
+RUN --mount=source=index.sh,target=/src/index.sh --mount=source=words.txt,target=/src/words.txt \\
+    sh /src/index.sh /src/words.txt > /srv/index.txt
+RUN --mount=target=/src sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
+{RELEASE}""",
+    "stages": f"""\
+{INDEX}
+FROM debian:trixie-slim AS page
+COPY --from=0 /srv/index.txt /srv/
+{PAGE}
+FROM debian:trixie-slim
+COPY --from=page /srv/ /srv/
+{RELEASE}""",
+    "all-of-it-copied-after-the-index": f"{INDEX}COPY . /src/\n{PAGE}{RELEASE}",
+    "a-heredoc-and-the-release-in-one-line": f"""\
+{INDEX}COPY page.sh page.txt /src/
+RUN <<EOF
+set -e
+sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
+EOF
+{RELEASE}""",
+}
+
+PRINTED, INDEX_KEPT, WORDS, ENVIRONMENT, RELEASE_KEPT = range(5)  # the rules, in order
+
+WRONG = {
+    "the-starter": (build_cache.STARTER, {INDEX_KEPT, RELEASE_KEPT}),
+    "the-release-last-but-all-copied-first": (
+        f"FROM debian:trixie-slim\nCOPY . /src/\n{INDEX.split(chr(10), 2)[2]}{PAGE}{RELEASE}",
+        {INDEX_KEPT},
+    ),
+    "copied-when-needed-below-the-release": (
+        INDEX.replace("\n", "\nARG RELEASE=dev\nENV RELEASE=$RELEASE\n", 1)
+        + PAGE
+        + 'CMD ["cat", "/srv/page.txt"]\n',
+        {RELEASE_KEPT},
+    ),
+    "only-the-argument-on-top": (
+        INDEX.replace("\n", "\nARG RELEASE=dev\n", 1)
+        + PAGE
+        + 'ENV RELEASE=$RELEASE\nCMD ["cat", "/srv/page.txt"]\n',
+        {RELEASE_KEPT},
+    ),
+    "both-in-one-run": (
+        f"""\
+FROM debian:trixie-slim
+COPY . /src/
+RUN sh /src/index.sh /src/words.txt > /srv/index.txt \\
+ && sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
+{RELEASE}""",
+        {INDEX_KEPT},
+    ),
+    "the-release-left-out": (INDEX + PAGE + 'CMD ["cat", "/srv/page.txt"]\n', {ENVIRONMENT}),
+    "the-release-written-down": (
+        INDEX + PAGE + 'ENV RELEASE=dev\nCMD ["cat", "/srv/page.txt"]\n',
+        {ENVIRONMENT},
+    ),
+    "a-page-of-its-own": (
+        f'{INDEX}RUN echo "page made at 0, 4 words: A page about fruit." > /srv/page.txt\n{RELEASE}',
+        {PRINTED},
+    ),
+    "an-index-of-its-own": (
+        "FROM debian:trixie-slim\n"
+        'RUN printf "index made at 1700000000000000000\\napple\\npear\\nplum\\n" > /srv/index.txt\n'
+        f"{PAGE}{RELEASE}",
+        {WORDS},
+    ),
+    "no-index": (f"FROM debian:trixie-slim\nCOPY page.txt /srv/\n{RELEASE}", None),
+}
+
+
+def measured(dockerfile: str) -> Report:
+    """Build an answer on the engine at hand, and check it."""
+    try:
+        engine, _ = engines.choose()
+        engine.build("FROM debian:trixie-slim\n", tag="dockerlab/test-05-build-cache:base")
+    except DockerlabError as error:
+        pytest.skip(f"the base is not to be had here: {error}")
+    tag = "dockerlab/test-05-build-cache:answer"
+    context = Context.files(build_cache.CONTEXT or {})
+    try:
+        attempt = engine.build(dockerfile, context=context, tag=tag)
+        return judge(build_cache, attempt, name="05-build-cache", on_wait=lambda said: None)
+    finally:
+        engine.remove(tag)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_order_that_keeps_what_did_not_change_is_right(name: str) -> None:
+    """An answer in which each edit makes again only what reads it passes all rules, however it is written."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """An answer that makes too much again, or too little, fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
+    assert failed == broken if broken is not None else failed, str(report)

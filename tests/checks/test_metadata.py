@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import metadata
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.errors import DockerlabError
+
+SETTINGS = 'ENV PORT=8080\nWORKDIR /app\nUSER nobody\nCMD ["sh", "/opt/serve.sh"]\n'
+FETCH = "RUN --mount=type=secret,id=token mkdir -p /app && sh /opt/fetch.sh > /app/receipt.txt\n"
+COPY = "FROM debian:trixie-slim\nCOPY fetch.sh serve.sh /opt/\n"
+BY_ARGUMENT = "ARG TOKEN\nRUN mkdir -p /app && sh /opt/fetch.sh > /app/receipt.txt\n"
+
+RIGHT = {
+    "a-secret": COPY + FETCH + SETTINGS,
+    "settings-first": """\
+FROM debian:trixie-slim
+WORKDIR /app
+ENV PORT=8080
+COPY *.sh /opt/
+RUN --mount=type=secret,id=token sh /opt/fetch.sh > receipt.txt
+USER 65534:65534
+ENTRYPOINT ["sh", "/opt/serve.sh"]
+""",
+    "a-stage-that-has-the-token": f"""\
+{COPY}{BY_ARGUMENT}
+FROM debian:trixie-slim
+COPY serve.sh /opt/
+COPY --from=0 /app/receipt.txt /app/
+{SETTINGS}""",
+    "bind-mounts-and-a-heredoc": f"""\
+FROM debian:trixie-slim
+COPY serve.sh /opt/
+WORKDIR /app
+RUN --mount=type=secret,id=token --mount=source=fetch.sh,target=/tmp/fetch.sh <<EOF
+set -e
+sh /tmp/fetch.sh > receipt.txt
+EOF
+{SETTINGS}""",
+}
+
+RECEIPT, TOKEN, SAYS, CONFIGURED, LAYERS = range(5)  # the rules, in order
+
+WRONG = {
+    "the-starter": (metadata.STARTER, {TOKEN, SAYS, CONFIGURED, LAYERS}),
+    "the-token-still-an-argument": (COPY + BY_ARGUMENT + SETTINGS, {TOKEN}),
+    "the-token-a-variable": (
+        COPY
+        + "ARG TOKEN\nENV TOKEN=$TOKEN\nRUN mkdir -p /app && sh /opt/fetch.sh > /app/receipt.txt\n"
+        + SETTINGS,
+        {TOKEN},
+    ),
+    "the-secret-kept-and-removed-later": (
+        COPY
+        + FETCH.replace("mkdir", "cp /run/secrets/token /opt/token && mkdir")
+        + f"RUN rm /opt/token\n{SETTINGS}",
+        {TOKEN},
+    ),
+    "no-token-at-all": (COPY + BY_ARGUMENT.replace("ARG TOKEN\n", "") + SETTINGS, {RECEIPT}),
+    "settings-in-the-command": (
+        f'{COPY}{FETCH}CMD ["sh", "-c", "cd /app; PORT=8080 setpriv --reuid=65534 sh /opt/serve.sh"]\n',
+        {CONFIGURED},
+    ),
+    "an-echo-in-place-of-the-server": (
+        f'{COPY}{FETCH}CMD ["echo", "{metadata.SAYS}"]\n',
+        {CONFIGURED},
+    ),
+    "root-all-the-same": (COPY + FETCH + SETTINGS.replace("USER nobody\n", ""), {SAYS, CONFIGURED}),
+    "settings-typed-into-a-shell": (
+        f'{COPY}{FETCH}RUN cd /app\nRUN export PORT=8080\nCMD ["sh", "/opt/serve.sh"]\n',
+        {SAYS, CONFIGURED},
+    ),
+    "a-run-for-each-thing": (
+        f"{COPY}RUN mkdir /app\nRUN touch /app/receipt.txt\n{FETCH}{SETTINGS}",
+        {LAYERS},
+    ),
+}
+
+
+def measured(dockerfile: str) -> Report:
+    """Build an answer on the engine at hand, and check it."""
+    try:
+        engine, _ = engines.choose()
+        engine.build("FROM debian:trixie-slim\n", tag="dockerlab/test-06-no-layer:base")
+    except DockerlabError as error:
+        pytest.skip(f"the base is not to be had here: {error}")
+    tag = "dockerlab/test-06-no-layer:answer"
+    context = Context.files(metadata.CONTEXT or {})
+    try:
+        attempt = engine.build(dockerfile, context=context, tag=tag, secrets={"token": b"the learner's own"})
+        return judge(metadata, attempt, name="06-no-layer", on_wait=lambda said: None)
+    finally:
+        engine.remove(tag)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_leaves_no_token_is_right(name: str) -> None:
+    """An answer with the settings in the configuration and the token nowhere passes all rules."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A leak, or a setting that does not hold, fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
+    assert failed == broken, str(report)
