@@ -239,7 +239,7 @@ class Context:
 
     def _tree(self, ignore: IgnoreFile) -> Tree:
         nodes: dict[str, Node] = {}
-        self._walk("", None, ignore, [], nodes)
+        self._walk("", None, ignore, [], nodes, {})
         return Tree(nodes)
 
     def _walk(
@@ -249,21 +249,28 @@ class Context:
         ignore: IgnoreFile,
         waiting: list[Entry],
         nodes: dict[str, Node],
+        linked: dict[tuple[int, int], Node],
     ) -> None:
-        """Collect what is below `folder`; `waiting` are ignored parents: kept if something in them is."""
-        for entry in self._listing(folder):
+        """Collect what is below `folder`; `waiting` are ignored parents: kept if something in them is.
+
+        Names of one file (hard links) get the same node, which is how a copy knows to link them again.
+        """
+        inodes: dict[str, tuple[int, int]] = {}
+        for entry in self._listing(folder, inodes):
             ignored, hits = ignore.decide(entry.path, matched)
             below = [*waiting, entry] if ignored else []
             if not ignored:
                 for kept in (*waiting, entry):
                     nodes[kept.path] = Node(kept, self)
+                if entry.path in inodes:
+                    nodes[entry.path] = linked.setdefault(inodes[entry.path], nodes[entry.path])
                 waiting = []
             if entry.kind == "dir" and (not ignored or ignore.may_return_below(entry.path)):
-                self._walk(entry.path, hits, ignore, below, nodes)
+                self._walk(entry.path, hits, ignore, below, nodes, linked)
                 waiting = [parent for parent in waiting if parent.path not in nodes]
 
-    def _listing(self, folder: str) -> list[Entry]:
-        """Return the entries right in `folder`, from disk and from memory."""
+    def _listing(self, folder: str, inodes: dict[str, tuple[int, int]]) -> list[Entry]:
+        """Return the entries right in `folder`, from disk and from memory; note files with several names."""
         found: dict[str, Entry] = {}
         real = self.root is not None and self._on_disk(folder)
         if self.root is not None and real:
@@ -273,6 +280,9 @@ class Context:
                         entry = read_entry(join(folder, item.name), item)
                         if entry is not None:
                             found[item.name] = entry
+                            info = item.stat(follow_symlinks=False)
+                            if entry.kind == "file" and info.st_nlink > 1:
+                                inodes[entry.path] = (info.st_dev, info.st_ino)
             except OSError as error:
                 raise unreadable(folder or ".", error) from error
         start = f"{folder}/" if folder else ""
@@ -281,6 +291,8 @@ class Context:
                 continue
             name, _, rest = path[len(start) :].partition("/")
             here = join(folder, name)
+            if not rest:
+                inodes.pop(here, None)
             if not rest and file is None:
                 found.pop(name, None)
             elif not rest and file is not None:
