@@ -91,11 +91,19 @@ class Tree:
             if entry.kind == "hardlink":
                 links.append(entry)
             elif entry.kind not in ("whiteout", "opaque") and entry.path:
+                self._imply_parents(entry.path, origin)
                 self.put(entry.path, Node(entry, origin))
         for entry in links:
             target = self._nodes.get(entry.link)
             if target is not None:
                 self.put(entry.path, target)
+
+    def _imply_parents(self, path: str, origin: Contents) -> None:
+        """Make the folders above `path` that no layer has: a tar need not name them."""
+        parent = path.rpartition("/")[0]
+        if parent and parent not in self._nodes:
+            self._imply_parents(parent, origin)
+            self.put(parent, Node(Entry(parent, "dir", 0o755), origin))
 
     def get(self, path: str) -> Node | None:
         """Return the node at exactly `path`, following no symlink, or None."""
