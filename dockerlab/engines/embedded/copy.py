@@ -47,25 +47,48 @@ def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
 
     Raises ContextError when a source without wildcards is not there.
     """
-    for match in matches(source):
+    for name, match in _found(source):
         if options.parents:
             _with_parents(draft, source, match, dest, options)
         else:
-            name = match if has_wildcard(source.path) else source.name
-            _copy_one(draft, source.tree, match, name or match, dest, options)
+            _copy_one(draft, source.tree, match, name, dest, options)
 
 
 def matches(source: Source) -> list[str]:
-    """Return the paths in the source's tree that it names, sorted; [] for a wildcard that fits nothing."""
+    """Return the paths in the source's tree that it names; [] for a wildcard that fits nothing."""
+    return [match for _, match in _found(source)]
+
+
+def _found(source: Source) -> list[tuple[str, str]]:
+    """Return each match's name, by which it goes into a folder, and its path with symlinks followed."""
     path = "/".join(part for part in source.path.split("/") if part not in ("", "."))
     if not has_wildcard(path):
-        path = source.tree.resolve(path.replace("\\", ""))
-        if not source.tree.is_dir(path) and path not in source.tree:
-            raise _missing(source)
-        return [path]
+        return [(source.name, _followed(source, path.replace("\\", "")))]
     fixed, pattern = _split_wildcards(path)
-    base = source.tree.resolve(fixed)
-    return list(_matching(source.tree, base, "", pattern))
+    base = _followed(source, fixed)
+    found = [
+        (match.rpartition("/")[2], _followed(source, match))
+        for match in _matching(source.tree, base, "", pattern)
+    ]
+    for _, match in found:
+        # BuildKit's checksum of a wildcard follows every symlink below a match, and fails where it cannot.
+        for inner in source.tree.walk(match):
+            node = source.tree.get(inner)
+            if node is not None and node.entry.kind == "symlink":
+                _followed(source, inner)
+    return found
+
+
+def _followed(source: Source, path: str) -> str:
+    try:
+        found = source.tree.resolve(path)
+    except OSError as error:
+        raise ContextError(
+            f'"{path}" in {source.where} is a symlink that goes round in a circle', hint="Point it at a file."
+        ) from error
+    if not source.tree.is_dir(found) and found not in source.tree:
+        raise _missing(source)
+    return found
 
 
 def sources_key(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> dict[str, str]:
@@ -114,7 +137,7 @@ def _sha256(origin: Contents, entry: Entry) -> str:
 
 def has_wildcard(path: str) -> bool:
     """Tell whether Go's filepath.Match would treat `path` as a pattern."""
-    return any(char in path for char in "*?[")
+    return re.search(r"[*?[]", re.sub(r"\\.", "", path)) is not None
 
 
 def _split_wildcards(path: str) -> tuple[str, str]:
@@ -151,12 +174,20 @@ def _pattern(pattern: str) -> re.Pattern[str]:
                 raise ContextError(
                     f'"{pattern}" has a [ without its ]', hint="Close it, or escape it as \\[."
                 )
-            body = pattern[at:end].replace("\\-", "-")
-            out += f"[^{body[1:]}]" if body.startswith("^") else f"[{body}]"
+            body = pattern[at:end]
+            out += f"[^{_class(body[1:])}]" if body.startswith("^") else f"[{_class(body)}]"
             at = end + 1
         else:
             out += re.escape(char)
     return re.compile(out, re.DOTALL)
+
+
+def _class(body: str) -> str:
+    """Return the inside of a [...] for `re`: only a plain - keeps its meaning."""
+    return "".join(
+        part if part == "-" else re.escape(part.removeprefix("\\") or part)
+        for part in re.findall(r"\\.|.", body, re.DOTALL)
+    )
 
 
 def _copy_one(draft: Draft, tree: Tree, match: str, name: str, dest: str, options: Options) -> None:
@@ -208,13 +239,10 @@ def _put(
     assert node is not None, f"{path} is not in {root}"
     old = draft.get(target)
     if old is not None and (old.kind == "dir") != (node.entry.kind == "dir"):
-        empty = old.kind == "dir" and not draft.tree.children(target)
-        if not empty:
-            raise BuildError(
-                f"cannot copy a {node.entry.kind} over /{target}, which is a {old.kind}",
-                hint="Copy to another path, or remove what is there first.",
-            )
-        draft.remove(target)
+        raise BuildError(
+            f"cannot copy a {node.entry.kind} over /{target}, which is a {old.kind}",
+            hint="Copy to another path, or remove what is there first.",
+        )
     if id(node) in copied:
         draft.link(target, copied[id(node)])
         return
@@ -267,18 +295,24 @@ def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Op
     _make(draft, target, options)
     for member, content in found:
         path = draft.tree.resolve(join(target, member.path), follow_last=False)
-        if not path or (target and path != target and not path.startswith(f"{target}/")):
-            continue
+        if target and path != target and not path.startswith(f"{target}/"):
+            raise BuildError(
+                f"{entry.path} has a member {member.path}, which a symlink leads out of /{target}",
+                hint="Make the archive again without that symlink.",
+            )
         old = draft.get(path)
         if old is not None and not (old.kind == "dir" and member.kind == "dir"):
             draft.remove(path)
         parent = path.rpartition("/")[0]
-        _make(draft, parent, Options())
+        _make(draft, parent, Options(owner=(0, 0)))
         if member.kind == "hardlink":
-            other = draft.tree.resolve(join(target, member.link))
-            node = draft.tree.get(other)
-            if node is not None:
-                draft.put(replace(node.entry, path=path), Renamed(node.origin, node.entry))
+            other = draft.tree.resolve(join(target, member.link), follow_last=False)
+            if draft.get(other) is None:
+                raise BuildError(
+                    f"{entry.path} has a hard link {member.path} to {member.link}, which is not there",
+                    hint="Make the archive again, with that file before the link.",
+                )
+            draft.link(path, other, like=member)
             continue
         draft.put(replace(member, path=path), content)
     return True

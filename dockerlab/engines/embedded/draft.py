@@ -54,9 +54,12 @@ class Draft:
             here = "/".join(parts[:depth])
             entry = self.get(here)
             if entry is None:
-                uid, gid = owner or (0, 0)
+                # As mkdir(2) does below a folder with the set-group-ID bit.
+                above = self.get("/".join(parts[: depth - 1]))
+                inherits = above is not None and bool(above.mode & 0o2000)
+                uid, gid = owner or (0, above.gid if above is not None and inherits else 0)
                 when = self.now if mtime is None else mtime
-                self.put(Entry(here, "dir", 0o755, uid, gid, when), NOTHING)
+                self.put(Entry(here, "dir", 0o2755 if inherits else 0o755, uid, gid, when), NOTHING)
             elif entry.kind != "dir":
                 raise NotADirectoryError(f"/{here} is a {entry.kind}, not a folder")
 
@@ -78,14 +81,24 @@ class Draft:
         self._links.pop(entry.path, None)
         self.tree.put(entry.path, node)
 
-    def link(self, path: str, target: str) -> None:
-        """Make `path` one more name of the file that this draft wrote at `target`."""
-        node = self._changed[target]
+    def link(self, path: str, target: str, *, like: Entry | None = None) -> None:
+        """Make `path` one more name of the file at `target`, which then counts as changed.
+
+        `like` gives the file, under all its names, another mode, owner and time.
+        """
+        node = self._changed.get(target) or self.tree.get(target)
+        if node is None:
+            raise FileNotFoundError(f"/{target} is not there to be linked to")
+        if like is not None:
+            entry = replace(node.entry, mode=like.mode, uid=like.uid, gid=like.gid, mtime=like.mtime)
+            node = Node(entry, node.origin)
+        first = self._links.get(target, target)
         self._touch_parent(path)
         self._gone.discard(path)
-        self._changed[path] = node
-        self._links[path] = target
-        self.tree.put(path, node)
+        self._links[path] = first
+        for name in [first, *(one for one, other in self._links.items() if other == first)]:
+            self._changed[name] = node
+            self.tree.put(name, node)
 
     def remove(self, path: str) -> None:
         """Remove `path` and all below it."""
@@ -126,13 +139,25 @@ class Draft:
             entry = replace(node.entry, path=path)
             if path in self._added_to:
                 entry = replace(entry, mtime=self.now)
-            if path in self._links:
-                entry = replace(entry, kind="hardlink", link=self._links[path], size=0)
             rows.append(entry)
             found[path, entry.kind] = node.origin
         rows += [Entry(path, "whiteout") for path in self._gone if path not in nodes]
         rows += [Entry(path, "opaque") for path in self._opaque if path in nodes]
-        return [(entry, found.get((entry.path, entry.kind), NOTHING)) for entry in in_order(rows)]
+        return [
+            (entry, found.get((entry.path, entry.kind), NOTHING)) for entry in self._linked(in_order(rows))
+        ]
+
+    def _linked(self, rows: list[Entry]) -> Iterator[Entry]:
+        """Turn all but the first name of each file with several into hard links."""
+        first: dict[str, str] = {}
+        several = {*self._links, *self._links.values()}
+        for entry in rows:
+            if entry.path not in several or entry.kind == "whiteout":
+                yield entry
+                continue
+            name = first.setdefault(self._links.get(entry.path, entry.path), entry.path)
+            linked = name != entry.path
+            yield replace(entry, kind="hardlink", link=name, size=0) if linked else entry
 
     def write(self, out: BinaryIO) -> None:
         """Write the layer tar."""
