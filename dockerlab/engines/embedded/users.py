@@ -45,9 +45,15 @@ def run_user(tree: Tree, spec: str) -> User:
 def file_owner(tree: Tree, spec: str) -> tuple[int, int]:
     """Return the owner that `--chown=spec`, or a WORKDIR made under USER `spec`, gives to files.
 
-    As BuildKit does: a name that is not found counts as 0, a lone number is both uid and gid.
+    As BuildKit does: a user that is not found counts as 0, a lone number is both uid and gid, a group that is
+    not found leaves the user's own. A name where there is no layer at all to look in is a BuildError.
     """
-    name, _, group = spec.partition(":")
+    name, colon, group = spec.partition(":")
+    if not len(tree) and not all(part.isdigit() for part in (name, group) if part):
+        raise BuildError(
+            f'"{spec}" is a name, and a stage from scratch has no /etc/passwd to look it up in',
+            hint="Use numbers, such as 1000:1000.",
+        )
     if not name:
         uid, gid = 0, 0
     elif name.isdigit():
@@ -55,8 +61,10 @@ def file_owner(tree: Tree, spec: str) -> tuple[int, int]:
     else:
         row = next((row for row in _rows(tree, "etc/passwd", 7) if row[0] == name), None)
         uid, gid = (int(row[2]), int(row[3])) if row else (0, 0)
-    if group:
-        found = next((int(row[2]) for row in _rows(tree, "etc/group", 4) if row[0] == group), 0)
+    if colon and not group:
+        gid = 0
+    elif group:
+        found = next((int(row[2]) for row in _rows(tree, "etc/group", 4) if row[0] == group), gid)
         gid = int(group) if group.isdigit() else found
     return uid, gid
 
