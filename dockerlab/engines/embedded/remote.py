@@ -12,6 +12,7 @@ from dockerlab.engines import Note, OnEvent
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Entry
 
+UNNAMED = "__unnamed__"  # what BuildKit calls the file of a URL that ends in /
 TIMEOUT = (5, 60)  # seconds to connect, and to wait for the next bytes
 
 
@@ -54,5 +55,5 @@ def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:
         )
     changed = answer.headers.get("Last-Modified")
     when = int(parsedate_to_datetime(changed).timestamp()) if changed else 0
-    name = unquote(urlsplit(url).path).rpartition("/")[2] or "download"
+    name = unquote(urlsplit(url).path).rpartition("/")[2] or UNNAMED
     return Fetched(Entry(name, "file", 0o600, mtime=when, size=len(content)), content)
