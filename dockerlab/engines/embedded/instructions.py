@@ -77,7 +77,7 @@ class State:
             config=copy.deepcopy(self.config),
             layers=list(self.layers),
             history=list(self.history),
-            args={},
+            args=dict(self.args),
             command_set=False,
             _tree=self._tree.copy() if self._tree is not None else None,
         )
@@ -143,11 +143,11 @@ def _arg(state: State, one: Instruction, given: Given) -> None:
     for word in one.args:
         name, equals, default = word.partition("=")
         name = state.expand(name, one.line)
-        value: str | None = state.expand(default, one.line) if equals else given.global_args.get(name)
-        value = given.build_args.get(name, value)
+        written = state.expand(default, one.line) if equals else None
+        value = written if equals else given.global_args.get(name)
         state.args.pop(name, None)
-        state.args[name] = value
-        shown.append(name if value is None else f"{name}={value}")
+        state.args[name] = given.build_args.get(name, value)
+        shown.append(name if written is None else f"{name}={written}")
     state.record("ARG " + " ".join(shown))
 
 
