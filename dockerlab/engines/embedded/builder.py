@@ -123,6 +123,11 @@ class _Builder:
         started = time.perf_counter()
         dockerfile = self.request.dockerfile
         final = target(dockerfile, self.request.target)
+        if self.request.target is not None and final.name != self.request.target.lower():
+            raise DockerfileError(
+                f'there is no stage "{self.request.target}": a target is a name, not a number',
+                hint=f"Name the stage: FROM {final.base} AS build.",
+            )
         stages = [dockerfile.stages[index] for index in sorted(needed(dockerfile, final, self.global_args))]
         self.total = sum(1 + len(stage.instructions) for stage in stages)
         for stage in stages:
@@ -237,9 +242,9 @@ class _Builder:
 
     def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
         # WORKDIR path: set it, and make the folder; BuildKit makes a layer even when it is there
-        path = _absolute(state.workdir, state.expand(one.args[0], one.line))
+        path = _workdir(state.workdir, state.expand(one.args[0], one.line))
         state.config["WorkingDir"] = path
-        if path == "/":
+        if path.strip("/") == "":
             state.record(f"WORKDIR {path}")
             self._finish(stage, one, began)
             return
@@ -249,7 +254,9 @@ class _Builder:
         def execute() -> Layer:
             draft = Draft(state.tree, now=self.now)
             try:
-                draft.make_folders(state.tree.resolve(path), owner=file_owner(state.tree, user))
+                draft.make_folders(
+                    state.tree.resolve(path), owner=file_owner(state.tree, user) if user else None
+                )
             except NotADirectoryError as error:
                 raise BuildError(str(error), hint="Choose another folder.") from error
             return self._written(draft)
@@ -321,6 +328,10 @@ class _Builder:
                 tree = Tree({fetched.entry.path: Node(fetched.entry, Text(fetched.content))})
                 sources.append(Source(tree, fetched.entry.path, word))
                 shown.append(word)
+            elif one.flag("checksum") is not None:
+                raise DockerfileError(
+                    f"--checksum is for URLs, and {word} is none", line=one.line, hint="Leave the flag out."
+                )
             else:
                 tree, where = self._tree_of(stage)(one.flag("from"))
                 sources.append(Source(tree, word, where))
@@ -496,10 +507,16 @@ def _state_of(image: Image) -> State:
 
 
 def _image_config(state: State) -> dict[str, Any]:
-    config: dict[str, Any] = {**state.platform, "created": state.created, "config": state.config}
+    settings = {name: value for name, value in state.config.items() if value}  # CMD [] leaves no Cmd
+    config: dict[str, Any] = {**state.platform, "created": state.created, "config": settings}
     if state.author:
         config["author"] = state.author
     return {**config, "history": state.history}
+
+
+def _workdir(workdir: str, path: str) -> str:
+    """Return what WORKDIR sets; like BuildKit it leaves an absolute path as it is written."""
+    return path if path.startswith("/") else _absolute(workdir, path)
 
 
 def _absolute(workdir: str, path: str) -> str:
