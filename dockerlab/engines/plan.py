@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform as host
 from collections.abc import Iterable, Iterator, Mapping
 
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
 
 ARCHITECTURES = {
@@ -82,9 +82,9 @@ def base_stage(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | No
     return earlier(dockerfile, stage, expanded(stage.base, args, stage.from_.line))
 
 
-def sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
+def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
     """Yield what COPY --from, ADD --from and RUN --mount=from= take files out of: stages or images."""
-    for one in stage.instructions:
+    for one in instructions:
         if one.keyword in ("COPY", "ADD") and one.flag("from"):
             yield one, str(one.flag("from"))
         for name, value in one.flags:
@@ -103,8 +103,15 @@ def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]
         if stage.index in found:
             continue
         found.add(stage.index)
-        others = [earlier(dockerfile, stage, name, by_index=True) for _, name in sources(stage)]
-        todo += [other for other in [base_stage(dockerfile, stage, args), *others] if other is not None]
+        below = base_stage(dockerfile, stage, args)
+        triggers = (
+            [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
+            if below
+            else []
+        )
+        names = [name for _, name in sources([*triggers, *stage.instructions])]
+        others = [earlier(dockerfile, stage, name, by_index=True) for name in names]
+        todo += [other for other in [below, *others] if other is not None]
     return found
 
 
@@ -128,7 +135,7 @@ def images(dockerfile: Dockerfile, stages: Iterable[Stage], args: Mapping[str, s
         name = expanded(stage.base, args, stage.from_.line)
         if name != "scratch" and earlier(dockerfile, stage, name) is None:
             found.setdefault(name, stage.from_.line)
-        for one, source in sources(stage):
+        for one, source in sources(stage.instructions):
             if earlier(dockerfile, stage, source, by_index=True) is None and source != "scratch":
                 found.setdefault(source, one.line)
     return found
