@@ -18,7 +18,7 @@ from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
-from dockerlab.engines.docker_images import ImageCache, home
+from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
 from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import STAND_IN, Image, same_reference
 
@@ -276,7 +276,7 @@ class DockerEngine:
         return [one for one in self._listed() if self._ours(one, built=built)]
 
     def _listed(self) -> list[Mapping[str, Any]]:
-        """List all images. The daemon answers 500 when one is removed while it lists them: ask again, twice."""
+        """List all images; ask again, twice, when one was removed meanwhile: the daemon then answers 500."""
         from docker.errors import APIError
 
         for left in (2, 1, 0):
@@ -308,6 +308,10 @@ class DockerEngine:
         return known
 
     def _export(self, identity: str) -> Iterator[bytes]:
+        known = self._api.inspect_image(identity)
+        if not (known.get("RootFS") or {}).get("Layers"):
+            # Docker with overlay2 refuses to save these: "empty export - not implemented".
+            return iter([archive_without_layers(known, self._api.history(identity))])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
     def _command(self, arguments: Sequence[str]) -> None:

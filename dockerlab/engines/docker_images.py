@@ -17,8 +17,9 @@ import posixpath
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -254,6 +255,40 @@ class _Chunks:
         cut = len(data) if size < 0 else size
         self._rest = data[cut:]
         return data[:cut]
+
+
+def archive_without_layers(known: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return what `docker save` would send of an image that has no layer, made from what Docker tells of it.
+
+    `known` is `docker inspect`'s answer, `history` that of `docker history`, the newest row first.
+    """
+    rows = [
+        {
+            "created": datetime.fromtimestamp(row["Created"], timezone.utc).isoformat(),
+            "created_by": row.get("CreatedBy") or "",
+            "comment": row.get("Comment") or "",
+            "empty_layer": True,
+        }
+        for row in reversed(history)
+        if row.get("CreatedBy")
+    ]
+    config = {
+        "architecture": known.get("Architecture"),
+        "os": known.get("Os"),
+        "created": known.get("Created"),
+        "config": {name: value for name, value in (known.get("Config") or {}).items() if value},
+        "rootfs": {"type": "layers", "diff_ids": []},
+        "history": rows,
+    }
+    manifest = [{"Config": "config.json", "RepoTags": known.get("RepoTags") or [], "Layers": []}]
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, document in (("config.json", config), ("manifest.json", manifest)):
+            data = json.dumps(document).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
 
 
 @contextlib.contextmanager

@@ -468,3 +468,15 @@ def test_a_wrong_target_and_a_wrong_builder(engine: DockerEngine) -> None:
         engine.build(f"FROM {BASE}\n", target="x", tag=TAG)
     with pytest.raises(EngineError, match='"embedded" builder is not part of Docker'):
         engine.build(f"FROM {BASE}\n", builder="embedded", tag=TAG)
+
+
+def test_an_image_without_layers_is_read(engine: DockerEngine) -> None:
+    """Docker refuses to save an image of FROM scratch and metadata alone; it is read all the same."""
+    build = engine.build("FROM scratch\nLABEL a=b\n", tag="dockerlab/test-no-layers:1")
+    try:
+        image = engine.image("dockerlab/test-no-layers:1")
+        assert (image.layers, build.layers_added) == ((), 0)
+        assert [row.created_by for row in image.history] == ["LABEL a=b"]
+        assert "dockerlab/test-no-layers:1" in [one.reference for one in engine.images()]
+    finally:
+        engine.remove("dockerlab/test-no-layers:1")
