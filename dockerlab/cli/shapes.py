@@ -69,7 +69,7 @@ def history_shape(image: Image, engine: str) -> Shape:
 
 
 def images_shape(images: Sequence[ImageSummary], engine: str) -> Shape:
-    """`images`: `reference`, `id`, `created`, `size_unpacked`, `layers` and `stand_in` of each."""
+    """`images`: `reference`, `id`, `created`, `size_unpacked` (null: not read yet), `layers`, `stand_in`."""
     return {"engine": engine, "images": [asdict(image) for image in images]}
 
 

@@ -137,7 +137,7 @@ class ImageSummary:
     reference: str
     id: str
     created: str
-    size_unpacked: int
+    size_unpacked: int | None  # bytes; None: not read out of Docker yet
     layers: int
     stand_in: str | None = None
 

@@ -161,14 +161,27 @@ class DockerEngine:
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
-        """List the lab's own images, stand-ins included, the newest first."""
+        """List the lab's own images, stand-ins included, the newest first.
+
+        An image that was never read is not saved out of Docker for its size alone.
+        """
         with _talking():
             found = [
-                summary(self.cache.read(str(one["Id"]), tag))
+                self._summary(str(one["Id"]), tag)
                 for one in self._own_images()
                 for tag in one.get("RepoTags") or ()
             ]
         return sorted(found, key=lambda one: one.created, reverse=True)
+
+    def _summary(self, identity: str, tag: str) -> ImageSummary:
+        if self.cache.holds(identity):
+            return summary(self.cache.read(identity, tag))
+        known = self._api.inspect_image(identity)
+        labels = (known.get("Config") or {}).get("Labels") or {}
+        layers = (known.get("RootFS") or {}).get("Layers") or ()
+        return ImageSummary(
+            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(STAND_IN)
+        )
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in a new container, which is removed again.

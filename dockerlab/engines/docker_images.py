@@ -63,9 +63,7 @@ class ImageCache:
     def read(self, identity: str, reference: str | None) -> Image:
         """Return the image of an ID, saving it out of Docker when that was not done before."""
         record = self.record(identity)
-        if record is None or not all(
-            self._blob(digest).exists() for digest in (record.config, *record.layers)
-        ):
+        if record is None or not self.holds(identity):
             old = record
             with _writing(self.root):
                 record = self._save(identity)
@@ -86,6 +84,13 @@ class ImageCache:
             history=history_rows(config, layers),
             base_layers=record.base_layers,
             stand_in=record.stand_in or labels.get(STAND_IN),
+        )
+
+    def holds(self, identity: str) -> bool:
+        """Tell whether all of an image is here, so that reading it asks nothing of Docker."""
+        record = self.record(identity)
+        return record is not None and all(
+            self._blob(digest).exists() for digest in (record.config, *record.layers)
         )
 
     def mark_built(self, identity: str, *, base_layers: int, stand_in: str | None) -> None:

@@ -57,7 +57,7 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
                 one.reference,
                 short_id(one.id),
                 str(one.layers),
-                human_bytes(one.size_unpacked),
+                human_bytes(one.size_unpacked) if one.size_unpacked is not None else "not read yet",
                 one.created[:10],
                 one.stand_in or "",
             )
