@@ -48,7 +48,6 @@ class Job:
     progress: BuildProgress
     stop: Stop = field(default_factory=Stop)
     began: float = field(default_factory=time.perf_counter)
-    thread: threading.Thread | None = None
 
 
 @dataclass
@@ -60,6 +59,7 @@ class Bench:
     attempts: list[Attempt] = field(default_factory=list)
     job: Job | None = None
     progress: BuildProgress | None = None  # of the latest build
+    thread: threading.Thread | None = None  # the one that did it, and told what came of it
     error: str = ""
     listeners: list[Callable[[], None]] = field(default_factory=list)
 
@@ -120,8 +120,9 @@ class Playground:
         self.bench.job, self.bench.progress, self.bench.error = job, progress, ""
         # In a copy of this context, where the kernel keeps which cell its output belongs to.
         run = copy_context().run
-        job.thread = threading.Thread(target=run, args=(self._work, job), name="playground", daemon=True)
-        job.thread.start()
+        thread = threading.Thread(target=run, args=(self._work, job), name="playground", daemon=True)
+        self.bench.thread = thread
+        thread.start()
         self._tell()
 
     def cancel(self) -> None:
@@ -132,11 +133,11 @@ class Playground:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the running build, `timeout` seconds at most; tell whether none runs any more."""
-        job = self.bench.job
-        if job is not None and job.thread is not None:
-            job.thread.join(timeout)
-            return not job.thread.is_alive()
-        return True
+        thread = self.bench.thread
+        if thread is None:
+            return True
+        thread.join(timeout)
+        return not thread.is_alive()
 
     def _work(self, job: Job) -> None:
         built, result = None, "failed"

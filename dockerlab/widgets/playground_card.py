@@ -173,11 +173,11 @@ class _Card:
             over.wait(REPAINT_SECONDS)
 
     def _paint(self) -> None:
-        progress = self.playground.bench.progress
-        if progress is None:
-            return
-        self.progress.value = progress.html()
-        self.log.value = progress.log_html()
+        with self._lock:  # or a picture made before the end would be shown after it
+            progress = self.playground.bench.progress
+            if progress is not None:
+                self.progress.value = progress.html()
+                self.log.value = progress.log_html()
 
     def _list(self) -> None:
         attempts = self.playground.attempts
