@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import build_cache, copy_order, metadata, package_managers, run_chaining
+from dockerlab.checks import build_cache, copy_order, dockerignore, metadata, package_managers, run_chaining
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
     ProgressError,
@@ -47,6 +47,7 @@ EXERCISES: dict[str, Definition] = {
     "04-copy-and-add": copy_order,
     "05-build-cache": build_cache,
     "06-no-layer": metadata,
+    "07-dockerignore": dockerignore,
 }
 
 
