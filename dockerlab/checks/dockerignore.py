@@ -1,7 +1,7 @@
 """Exercise 07: what the image needs comes in, and nothing else is even read.
 
-Right is a .dockerignore of either kind (what stays out, what may come in), or COPY lines that name the files. The
-answer is in the context more than in the Dockerfile, so that what a build read of it is measured too.
+Right is a .dockerignore of either kind (what stays out, what may come in), or COPY lines that name the files.
+The answer is in the context more than in the Dockerfile, so what a build read of it is measured too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CMD ["sh", "/app/report.sh"]
 """
 
 _SECRET = "opensesame-5c1f"
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+_PROJECT: dict[str, str | bytes | File] = {
     "report.sh": 'cat /app/docs/help.md\nwc -l < /app/data/table.csv\necho "$1"\n',
     "data/table.csv": "".join(f"{number},{number * number}\n" for number in range(1000)),
     "data/old/import.log": "imported\n" * 1000,
@@ -36,8 +36,9 @@ CONTEXT: Mapping[str, str | bytes | File] | None = {
     ".git/objects/pack": b"\0" * 1_000_000,
     "node_modules/left/index.js": "// left\n" * 100_000,
 }
-SOLVED: Mapping[str, str | bytes | File] = {
-    **CONTEXT,
+CONTEXT: Mapping[str, str | bytes | File] | None = _PROJECT
+SOLVED: Mapping[str, str | bytes | File] = {  # the tests build the solution's Dockerfiles with these
+    **_PROJECT,
     ".dockerignore": "*\n!report.sh\n!data/table.csv\n!docs/help.md\n",
 }
 
@@ -71,8 +72,7 @@ def _is_log(entry: Entry) -> bool:
 
 def _read_little(attempt: Build) -> Verdict:
     """Compare what the builder read with a tenth of the project, which is far more than the image needs."""
-    assert CONTEXT is not None
-    tree = Context.files(CONTEXT).all_files()
+    tree = Context.files(_PROJECT).all_files()
     whole = sum(node.entry.size for path in tree.walk("") if (node := tree.get(path)) is not None)
     limit = whole // 10
     return Verdict(
