@@ -37,6 +37,7 @@ _RECIPES: dict[str, Minbase | Derived] = {
     "python:3.13-slim": Derived("python-3.13-slim.Dockerfile"),
     "python:3.13": Derived("python-3.13.Dockerfile"),
     "node:22-slim": Derived("node-22-slim.Dockerfile"),
+    "nginx:alpine": Derived("nginx-alpine.Dockerfile"),
 }
 _SAME = {
     "debian:13-slim": "debian:trixie-slim",

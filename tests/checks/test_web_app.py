@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import web_app
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.engines import Build
+from dockerlab.errors import DockerlabError
+
+SLIM = "FROM python:3.13-slim\nWORKDIR /app\n"
+INSTALL = """\
+COPY requirements.txt .
+COPY wheels wheels
+RUN pip install --no-cache-dir --no-index --find-links wheels -r requirements.txt
+"""
+CODE = "COPY app.py .\nCOPY pages pages\n"
+START = 'CMD ["python", "app.py"]\n'
+TO_A_FOLDER = "pip install --no-index --find-links wheels --target /packages -r requirements.txt"
+
+RIGHT = {
+    "slim-and-in-order": SLIM + INSTALL + CODE + START,
+    "stages": f"""\
+FROM python:3.13 AS builder
+WORKDIR /app
+COPY requirements.txt .
+COPY wheels wheels
+RUN {TO_A_FOLDER}
+{SLIM}ENV PYTHONPATH=/packages
+COPY --from=builder /packages /packages
+{CODE}{START}""",
+    "stages-compiled": f"""\
+FROM python:3.13-slim AS builder
+WORKDIR /app
+COPY requirements.txt .
+COPY wheels wheels
+RUN {TO_A_FOLDER}
+COPY . .
+RUN python -m compileall -b app.py
+{SLIM}ENV PYTHONPATH=/packages
+COPY --from=builder /packages /packages
+COPY --from=builder /app/pages pages
+COPY --from=builder /app/*.pyc .
+CMD ["python", "app.pyc"]
+""",
+    "a-virtual-environment-copied-whole": f"""\
+FROM python:3.13-slim AS builder
+WORKDIR /app
+COPY requirements.txt .
+COPY wheels wheels
+RUN python -m venv --without-pip /venv \\
+ && pip --python /venv/bin/python install --no-index --find-links wheels -r requirements.txt
+{SLIM}COPY --from=builder /venv /venv
+{CODE}ENV PATH=/venv/bin:$PATH
+{START}""",
+    "a-bind-mount-and-an-entry-point": f"""\
+{SLIM}RUN --mount=type=bind,source=requirements.txt,target=/r.txt \\
+    --mount=type=bind,source=wheels,target=/wheels \\
+    pip install --no-index --find-links /wheels -r /r.txt
+{CODE}ENTRYPOINT ["python", "/app/app.py"]
+""",
+    "the-shell-form": f"{SLIM}{INSTALL}{CODE}CMD python app.py\n",
+}
+
+ANSWERS, INSTALLED, SECRET, BYTES, PULL = range(5)  # the rules, in order
+
+WRONG = {
+    "the-starter": (web_app.STARTER, {SECRET, BYTES, PULL}),
+    "only-slim": (web_app.STARTER.replace("3.13", "3.13-slim"), {SECRET, PULL}),
+    "the-secret-removed-later": (
+        f"{SLIM}{INSTALL}COPY . .\nRUN rm -rf .env debug.log wheels\n{START}",
+        {SECRET, PULL},
+    ),
+    "in-order-on-the-large-base": (
+        f"FROM python:3.13\nWORKDIR /app\n{INSTALL}{CODE}{START}",
+        {BYTES},
+    ),
+    "code-before-packages": (f"{SLIM}{CODE}{INSTALL}{START}", {PULL}),
+    "the-page-left-out": (f"{SLIM}{INSTALL}COPY app.py .\n{START}", {ANSWERS}),
+    "no-command": (f"{SLIM}{INSTALL}{CODE}", {ANSWERS}),
+    "packages-left-in-the-stage": (
+        f"FROM python:3.13 AS builder\nWORKDIR /app\nCOPY . .\nRUN {TO_A_FOLDER}\n{SLIM}{CODE}{START}",
+        {ANSWERS, INSTALLED},
+    ),
+    "installed-at-each-start": (
+        f"""\
+{SLIM}COPY requirements.txt .
+COPY wheels wheels
+{CODE}CMD pip install -q --no-index --find-links wheels -r requirements.txt && python app.py
+""",
+        {INSTALLED},
+    ),
+    "the-secret-as-an-argument": (
+        f"{SLIM}ARG KEY={web_app.SECRET}\n{INSTALL}{CODE}{START}",
+        {SECRET},
+    ),
+    "all-of-the-stage-copied": (
+        f"FROM python:3.13-slim AS builder\nWORKDIR /app\nCOPY . .\nRUN {TO_A_FOLDER}\n"
+        f"{SLIM}ENV PYTHONPATH=/packages\nCOPY --from=builder /packages /packages\n"
+        f"COPY --from=builder /app /app\n{START}",
+        {SECRET, PULL},
+    ),
+    "all-of-the-folder-first-in-the-stage": (
+        f"FROM python:3.13 AS builder\nWORKDIR /app\nCOPY . .\nRUN {TO_A_FOLDER}\n"
+        f"{SLIM}ENV PYTHONPATH=/packages\nCOPY --from=builder /packages /packages\n{CODE}{START}",
+        {PULL},
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starter() -> None:
+    """Build the starter: without its base nothing here can be measured."""
+    try:
+        engine, _ = engines.choose()
+        engine.build(
+            web_app.STARTER,
+            context=Context.files(web_app.CONTEXT),
+            tag="dockerlab/starter-12-web-app:latest",
+        )
+    except DockerlabError as error:
+        pytest.skip(f"the starter cannot be built here: {error}")
+
+
+@contextmanager
+def built(dockerfile: str) -> Iterator[Build]:
+    """Build an answer on the engine at hand, and forget its name afterwards."""
+    engine, _ = engines.choose()
+    tag = "dockerlab/test-12-web-app:answer"
+    try:
+        yield engine.build(dockerfile, context=Context.files(web_app.CONTEXT), tag=tag)
+    finally:
+        engine.remove(tag)
+
+
+def measured(dockerfile: str) -> Report:
+    """Check an answer."""
+    with built(dockerfile) as attempt:
+        return judge(web_app, attempt, name="12-web-app", on_wait=lambda said: None)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_works_is_right(name: str) -> None:
+    """An answer that is small, tells nothing and pulls little passes, however it installs the package."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A trick fails, and it fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
+        report
+    )
