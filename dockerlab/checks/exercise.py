@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import build_cache, copy_order, dockerignore, metadata, package_managers, run_chaining
+from dockerlab.checks import (
+    build_cache,
+    copy_order,
+    dockerignore,
+    metadata,
+    package_managers,
+    run_chaining,
+    squash,
+)
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
     ProgressError,
@@ -48,6 +56,7 @@ EXERCISES: dict[str, Definition] = {
     "05-build-cache": build_cache,
     "06-no-layer": metadata,
     "07-dockerignore": dockerignore,
+    "09-squash": squash,
 }
 
 

@@ -90,7 +90,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
         layers_at_most(
             build,
             limit=starter.image.base_layers + MOST_LAYERS,
-            rule=f"The Dockerfile adds at most {MOST_LAYERS} layers",
+            rule=f"The Dockerfile adds at most {MOST_LAYERS} layers to those of its base",
             look=CHANGE,
         ),
     ]

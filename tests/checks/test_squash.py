@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import squash
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.errors import DockerlabError
+
+BASE = "FROM debian:trixie-slim"
+WORK = """\
+FROM debian:trixie-slim AS all
+RUN seq 1000000 > /tmp/readings.txt
+RUN sha256sum < /tmp/readings.txt > /srv/seal.txt
+RUN rm /tmp/readings.txt
+"""
+ONE_RUN = (
+    "RUN seq 1000000 > /tmp/readings.txt"
+    " && sha256sum < /tmp/readings.txt > /srv/seal.txt && rm /tmp/readings.txt\n"
+)
+COMMAND = squash.STARTER.splitlines()[-1] + "\n"
+SETTINGS = f"ENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n{COMMAND}"
+
+RIGHT = {
+    "picked": f"{WORK}{BASE}\nCOPY --from=all /srv/seal.txt /srv/\n{SETTINGS}",
+    "a-folder-picked-settings-first": (
+        f"{WORK}{BASE}\nENV UNIT=mm\nWORKDIR /srv\nCOPY --from=all /srv/ .\nUSER 65534:65534\n{COMMAND}"
+    ),
+    "one-run-and-no-stage": f"{BASE}\n{ONE_RUN}{SETTINGS}",
+    "a-pipe": f"{BASE}\nRUN seq 1000000 | sha256sum > /srv/seal.txt\n{SETTINGS}",
+    "a-tmpfs": (
+        f"{BASE}\nRUN --mount=type=tmpfs,target=/tmp seq 1000000 > /tmp/readings.txt"
+        f" && sha256sum < /tmp/readings.txt > /srv/seal.txt\n{SETTINGS}"
+    ),
+}
+
+SAYS, CONFIGURED, READINGS, FETCHED = range(4)  # the rules, in order
+
+WRONG = {
+    "the-starter": (squash.STARTER, {SAYS, CONFIGURED, FETCHED}),
+    "squashed-with-the-settings": (f"{WORK}FROM scratch\nCOPY --from=all / /\n{SETTINGS}", {FETCHED}),
+    "all-of-it-copied-onto-the-base": (f"{WORK}{BASE}\nCOPY --from=all / /\n{SETTINGS}", {FETCHED}),
+    "layered": (WORK + SETTINGS, {READINGS, FETCHED}),
+    "picked-without-the-settings": (
+        f"{WORK}{BASE}\nCOPY --from=all /srv/seal.txt /srv/\n{COMMAND}",
+        {SAYS, CONFIGURED},
+    ),
+    "picked-and-run-as-root": (
+        f"{WORK}{BASE}\nCOPY --from=all /srv/seal.txt /srv/\n{SETTINGS.replace('USER nobody' + chr(10), '')}",
+        {SAYS, CONFIGURED},
+    ),
+    "settings-in-the-command": (
+        f"{WORK}{BASE}\nCOPY --from=all /srv/seal.txt /srv/\n"
+        'CMD ["sh", "-c", "echo nobody in /srv: $(cut -c 1-8 /srv/seal.txt) mm"]\n',
+        {CONFIGURED},
+    ),
+    "a-seal-made-up": (f"{BASE}\nRUN echo 0123456789abcdef > /srv/seal.txt\n{SETTINGS}", {SAYS}),
+    "the-readings-kept-elsewhere": (
+        f"{BASE}\nRUN seq 1000000 > /opt/kept && sha256sum < /opt/kept > /srv/seal.txt\n{SETTINGS}",
+        {FETCHED},
+    ),
+}
+
+
+def measured(dockerfile: str) -> Report:
+    """Build an answer on the engine at hand, and check it."""
+    try:
+        engine, _ = engines.choose()
+        engine.build(f"{BASE}\n", tag="dockerlab/test-09-squash:base")
+    except DockerlabError as error:
+        pytest.skip(f"the base is not to be had here: {error}")
+    tag = "dockerlab/test-09-squash:answer"
+    try:
+        attempt = engine.build(dockerfile, tag=tag)
+        return judge(squash, attempt, name="09-squash", on_wait=lambda said: None)
+    finally:
+        engine.remove(tag)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_adds_only_the_result_is_right(name: str) -> None:
+    """An answer that shares its base and has its settings passes all rules, with a stage or without."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A squash, or an image without its settings, fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
+    assert failed == broken, str(report)
