@@ -14,6 +14,7 @@ seccomp filter). Layers come out as under an overlay mount, owners included. It 
 - root may write anywhere whatever the modes say, as ever; so may other users in folders of root's
 - without network, the loopback interface is gone too
 - commands run on one processor: system calls are far quicker so, and `nproc` says 1
+- with a proot 5.1 that `mended` does not know (on aarch64), posix_spawn may kill parent or child
 - an ordinary user cannot make a device: mknod leaves an empty file that is a device in the layer
 """
 
@@ -36,6 +37,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
+from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
 from dockerlab.engines.embedded.sandbox.owners import Recorded
 from dockerlab.engines.embedded.sandbox.treediff import Differ, write_layer
@@ -92,7 +94,10 @@ class ProotSandbox:
 
     def __init__(self, work: Path) -> None:
         self._trees = work / "proot"
-        self._tool = find_proot()
+        tool = find_proot()
+        if tool.version < (5, 2):
+            tool = Tool(mended(tool.path, work / "proot-mended"), tool.version)
+        self._tool = tool
         self._machine = seccomp.machine()
 
     def run(
@@ -144,7 +149,7 @@ class ProotSandbox:
         timeout: float | None,
     ) -> dict[str, Any]:
         request_file, result_file = tree.scratch / "request.json", tree.scratch / "result.json"
-        program = seccomp.program(self._machine, network=command.network, heap=self._tool.version >= (5, 2))
+        program = seccomp.program(self._machine, network=command.network)
         request = {
             "argv": [self._tool.path, *self._arguments(tree, command, wanted)],
             "env": {**command.env, **self._tool.environment},
@@ -152,7 +157,7 @@ class ProotSandbox:
             "seccomp": self._machine.numbers["seccomp"],
             "calls": {
                 self._machine.numbers[name]: name
-                for name in (*seccomp.CHOWNS, *seccomp.MKNODS, *seccomp.HEAP)
+                for name in (*seccomp.CHOWNS, *seccomp.MKNODS)
                 if name in self._machine.numbers
             },
             "root": str(tree.root),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import platform
 import struct
 from collections.abc import Mapping
@@ -20,35 +19,25 @@ RET_ALLOW = 0x7FFF0000
 _LOAD, _JUMP_EQ, _AND, _RETURN = 0x20, 0x15, 0x54, 0x06
 
 # linux/seccomp.h, struct seccomp_data: byte offsets (little-endian machines only)
-_OFFSET_NR, _OFFSET_ARCH, _OFFSET_POINTER, _OFFSET_ARGS = 0, 4, 8, 16
-_HIGH = 4  # from a 64-bit field to its upper half
+_OFFSET_NR, _OFFSET_ARCH, _OFFSET_ARGS = 0, 4, 16
 
 _FILE_TYPE = 0o170000
 _CHAR, _BLOCK = 0o020000, 0o060000
 _AF_INET, _AF_INET6 = 2, 10
 _EVERYONE = 0xFFFFFFFF  # kill(-1): every process of this user, far outside the RUN
-_NO_FILE = 0xFFFFFFFF
-_READ_WRITE, _PRIVATE_ANONYMOUS = 0x3, 0x22  # linux/mman.h
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A processor's audit architecture and its system call numbers by name (absent: it has no such call).
-
-    `program_high` is the upper half of the address where proot 5.1 puts programs that may be put anywhere.
-    """
+    """A processor's audit architecture and its system call numbers by name (absent: it has no such call)."""
 
     audit: int
-    program_high: int
     numbers: Mapping[str, int]
 
 
 _X86_64 = Machine(
     0xC000003E,
-    0x5000,
     {
-        "mmap": 9,
-        "brk": 12,
         "msync": 26,
         "socket": 41,
         "kill": 62,
@@ -71,7 +60,6 @@ _X86_64 = Machine(
 )
 _AARCH64 = Machine(
     0xC00000B7,
-    0x30,
     {
         "mknodat": 33,
         "fchownat": 54,
@@ -82,8 +70,6 @@ _AARCH64 = Machine(
         "sync_file_range": 84,
         "kill": 129,
         "socket": 198,
-        "brk": 214,
-        "mmap": 222,
         "msync": 227,
         "name_to_handle_at": 264,
         "syncfs": 267,
@@ -138,7 +124,6 @@ UNTRANSLATED = (
 FLUSHES = ("fsync", "fdatasync", "sync", "syncfs", "sync_file_range", "msync")
 CHOWNS = ("chown", "fchown", "lchown", "fchownat")
 MKNODS = {"mknod": 1, "mknodat": 2}  # which argument is the mode
-HEAP = ("mmap",)  # asked of the listener without a heap
 
 
 def machine(name: str | None = None) -> Machine:
@@ -153,15 +138,14 @@ def machine(name: str | None = None) -> Machine:
             f"RUN without namespaces knows x86_64 and aarch64, not {name}.",
             hint="Use Docker, or run as root or where unprivileged user namespaces are allowed.",
         )
-    return Machine(found.audit, found.program_high, {**found.numbers, **_COMMON})
+    return Machine(found.audit, {**found.numbers, **_COMMON})
 
 
-def program(target: Machine, *, network: bool, heap: bool) -> bytes:
+def program(target: Machine, *, network: bool) -> bytes:
     """Return the filter a proot RUN starts under, as an array of struct sock_filter (linux/filter.h).
 
     Untranslated path calls answer ENOSYS, flushes 0, chown and device mknod go to the user notification
-    listener, kill(-1) answers EPERM; without `network`, IPv4 and IPv6 sockets answer ENETUNREACH. Without
-    `heap`, brk fails under proot 5.1 (see `_no_heap`).
+    listener, kill(-1) answers EPERM; without `network`, IPv4 and IPv6 sockets answer ENETUNREACH.
     """
     numbers = target.numbers
     body: list[bytes] = []
@@ -188,8 +172,6 @@ def program(target: Machine, *, network: bool, heap: bool) -> bytes:
             )
     refuse = _ret(RET_ERRNO | errno.EPERM)
     body += _when(numbers["kill"], [_argument(0), _op(_JUMP_EQ, _EVERYONE, 0, 1), refuse, _ret(RET_ALLOW)])
-    if not heap:
-        body += _no_heap(target)
     if not network:
         body += _when(
             numbers["socket"],
@@ -206,38 +188,12 @@ def program(target: Machine, *, network: bool, heap: bool) -> bytes:
     return b"".join([*start, *body, allow])
 
 
-def _no_heap(target: Machine) -> list[bytes]:
-    """Make brk fail for what has a dynamic loader, so that malloc takes its memory from mmap.
-
-    proot 5.1 makes brk out of mmap and mremap, and keeps a note of each heap. A process made by
-    clone(CLONE_VM) shares the note with its parent even after its exec (5.2 mends that), so that one takes
-    the other's heap for its own: after a posix_spawn, or a vfork on aarch64, either dies of SIGSEGV.
-    clone3 would go unnoticed and part them, but Docker's own filter refuses it.
-
-    What all have alike may be shared: a note that stays blank. proot sees calls before this filter does. A
-    first brk comes here as mmap of a page and 16 MiB, and so can malloc of 16 MiB: the listener looks
-    which it was. A brk as such comes here only while the note is blank; answered 0, it failed. A static
-    program makes its brk from its own code and keeps it: with a glibc before 2.36 it does not start without.
-    """
-    allow, ask, fail = _ret(RET_ALLOW), _ret(RET_USER_NOTIF), _ret(RET_ERRNO)
-    length = os.sysconf("SC_PAGE_SIZE") + (16 << 20)
-    wanted = [(0, 0), (1, length), (2, _READ_WRITE), (3, _PRIVATE_ANONYMOUS)]
-    tests: list[bytes] = []
-    # glibc hands on an int, so that the upper half of its -1 is 0; proot's is a long.
-    for load, value in [*((_argument(at), value) for at, value in wanted), (_argument(4, _HIGH), _NO_FILE)]:
-        tests += [load, _op(_JUMP_EQ, value, 1, 0), allow]
-    pointer = [_op(_LOAD, _OFFSET_POINTER + _HIGH)]
-    for high in (0, target.program_high):
-        pointer += [_op(_JUMP_EQ, high, 0, 1), allow]
-    return _when(target.numbers["mmap"], [*tests, *pointer, ask]) + _when(target.numbers["brk"], [fail])
-
-
 def _when(number: int, then: list[bytes]) -> list[bytes]:
     return [_op(_JUMP_EQ, number, 0, len(then)), *then]
 
 
-def _argument(position: int, half: int = 0) -> bytes:
-    return _op(_LOAD, _OFFSET_ARGS + 8 * position + half)
+def _argument(position: int) -> bytes:
+    return _op(_LOAD, _OFFSET_ARGS + 8 * position)
 
 
 def _ret(value: int) -> bytes:

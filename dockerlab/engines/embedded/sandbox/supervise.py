@@ -35,10 +35,6 @@ SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND, SECCOMP_IOCTL_NOTIF_ID_VALID
 )
 NOTIF = struct.Struct("QIIiIQ6Q")  # id, pid, flags; data: nr, arch, instruction pointer, six arguments
 ANSWER = struct.Struct("QqiI")  # id, value, error, flags
-FLAG_CONTINUE = 1
-# Machine code that loads the number of brk, close before the call: x86_64 two ways, aarch64
-BRK_CODE = (b"\xb8\x0c\0\0\0", b"\x6a\x0c\x58", b"\xc8\x1a\x80\xd2")
-BRK_WINDOW = 24  # bytes
 AT_FDCWD = 0xFFFFFF9C
 AT_EMPTY_PATH = 0x1000
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -214,14 +210,6 @@ def _string(pid: int, address: int) -> str:
     return os.fsdecode(text.split(b"\0")[0])
 
 
-def was_brk(pid: int, pointer: int) -> bool:
-    """Tell whether the mmap that proot shows here was a brk in the program."""
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        memory.seek(pointer - BRK_WINDOW)
-        code = memory.read(BRK_WINDOW)
-    return any(load in code for load in BRK_CODE)
-
-
 def serve(listener: int, recorder: Recorder) -> None:
     """Answer one notification."""
     buffer = bytearray(NOTIF.size)
@@ -231,18 +219,14 @@ def serve(listener: int, recorder: Recorder) -> None:
         if error.errno in (errno.ENOENT, errno.EINTR):  # the caller died or was interrupted meanwhile
             return
         raise
-    identity, pid, _flags, number, _arch, pointer, *args = NOTIF.unpack(buffer)
-    flags = 0
+    identity, pid, _flags, number, _arch, _pointer, *args = NOTIF.unpack(buffer)
     try:
         fcntl.ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, struct.pack("Q", identity))
-        if recorder.calls[number] == "mmap":
-            result, flags = (-errno.ENOMEM, 0) if was_brk(pid, pointer) else (0, FLAG_CONTINUE)
-        else:
-            result = recorder.answer(pid, number, args)
+        result = recorder.answer(pid, number, args)
     except OSError as error:
         result = -(error.errno or errno.EIO)
     try:
-        fcntl.ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, ANSWER.pack(identity, 0, result, flags))
+        fcntl.ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, ANSWER.pack(identity, 0, result, 0))
     except OSError as error:
         if error.errno != errno.ENOENT:
             raise
