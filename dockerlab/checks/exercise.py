@@ -12,9 +12,11 @@ from dockerlab.checks import (
     copy_order,
     dockerignore,
     metadata,
+    multi_stage,
     package_managers,
     run_chaining,
     squash,
+    web_app,
 )
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.progress import (
@@ -56,7 +58,9 @@ EXERCISES: dict[str, Definition] = {
     "05-build-cache": build_cache,
     "06-no-layer": metadata,
     "07-dockerignore": dockerignore,
+    "08-multi-stage": multi_stage,
     "09-squash": squash,
+    "12-web-app": web_app,
 }
 
 

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import multi_stage
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.engines import Build
+from dockerlab.errors import DockerlabError
+
+WORK = """\
+FROM debian:trixie-slim AS work
+WORKDIR /build
+COPY make-index.pl .
+RUN perl make-index.pl
+COPY . .
+RUN perl make-page.pl
+"""
+TAKE = """\
+COPY --from=work /build/page.html /build/style.css /srv/site/
+CMD ["cat", "/srv/site/page.html"]
+"""
+BASE = "FROM debian:trixie-slim\n"
+
+RIGHT = {
+    "a-stage": f"{WORK}{BASE}{TAKE}",
+    "on-scratch": f"{WORK}FROM scratch\nCOPY --from=work /build/page.html /build/style.css /srv/site/\n",
+    "style-from-the-context": (
+        f"{WORK}{BASE}COPY --from=work /build/page.html /srv/site/\nCOPY style.css /srv/site/\n"
+    ),
+    "two-stages-for-the-work": f"""\
+FROM debian:trixie-slim AS index
+WORKDIR /build
+COPY make-index.pl .
+RUN perl make-index.pl
+FROM debian:trixie-slim AS work
+WORKDIR /build
+COPY --from=index /build/index.txt .
+COPY make-page.pl pages.txt style.css ./
+RUN perl make-page.pl
+{BASE}{TAKE}""",
+    "the-index-mounted": f"""\
+FROM debian:trixie-slim AS index
+WORKDIR /build
+COPY make-index.pl .
+RUN perl make-index.pl
+{BASE}WORKDIR /srv/site
+RUN --mount=type=bind,from=index,source=/build/index.txt,target=/w/index.txt \\
+    --mount=type=bind,source=make-page.pl,target=/w/make-page.pl \\
+    --mount=type=bind,source=pages.txt,target=/w/pages.txt \\
+    cp /w/pages.txt . && ln -s /w/index.txt index.txt \\
+    && perl /w/make-page.pl && rm pages.txt index.txt
+COPY style.css .
+""",
+    "numbered-not-named": (
+        f"{WORK.replace(' AS work', '')}{BASE}COPY --from=0 /build/page.html /build/style.css /srv/site/\n"
+    ),
+}
+
+PAGE, STYLE, INDEX, SOURCE, BYTES, EDIT = range(6)  # the rules, in order
+
+WRONG = {
+    "the-starter": (multi_stage.STARTER, {INDEX, SOURCE, BYTES, EDIT}),
+    "removed-at-the-end": (f"{multi_stage.STARTER}RUN rm -rf /build\n", {INDEX, SOURCE, BYTES, EDIT}),
+    "one-run-that-cleans-up": (
+        f"""\
+{BASE}WORKDIR /build
+COPY . .
+RUN perl make-index.pl && perl make-page.pl && mkdir -p /srv/site && mv page.html style.css /srv/site/ && rm *
+""",
+        {SOURCE},  # one RUN runs again, with the index in it
+    ),
+    "all-copied-first-in-the-stage": (
+        f"""\
+FROM debian:trixie-slim AS work
+WORKDIR /build
+COPY . .
+RUN perl make-index.pl
+RUN perl make-page.pl
+{BASE}{TAKE}""",
+        {EDIT},
+    ),
+    "the-style-left-out": (f"{WORK}{BASE}COPY --from=work /build/page.html /srv/site/\n", {STYLE}),
+    "the-whole-folder-taken": (
+        f"{WORK}{BASE}COPY --from=work /build /srv/site\n",
+        {INDEX, SOURCE, BYTES},
+    ),
+    "the-page-made-up": (
+        f'{BASE}COPY style.css /srv/site/\nRUN echo "<p>word1: 1" > /srv/site/page.html\n',
+        {PAGE},
+    ),
+    "on-top-of-the-work": (f"{WORK}FROM work\n{TAKE}", {INDEX, SOURCE, BYTES}),
+    "the-index-packed": (
+        f"{WORK}RUN gzip -k index.txt\n{BASE}{TAKE}COPY --from=work /build/index.txt.gz /opt/\n",
+        {BYTES, EDIT},
+    ),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starter() -> None:
+    """Build the starter: without its base nothing here can be measured."""
+    try:
+        engine, _ = engines.choose()
+        engine.build(
+            multi_stage.STARTER,
+            context=Context.files(multi_stage.CONTEXT),
+            tag="dockerlab/starter-08-multi-stage:latest",
+        )
+    except DockerlabError as error:
+        pytest.skip(f"the starter cannot be built here: {error}")
+
+
+@contextmanager
+def built(dockerfile: str) -> Iterator[Build]:
+    """Build an answer on the engine at hand, and forget its name afterwards."""
+    engine, _ = engines.choose()
+    tag = "dockerlab/test-08-multi-stage:answer"
+    try:
+        yield engine.build(dockerfile, context=Context.files(multi_stage.CONTEXT), tag=tag)
+    finally:
+        engine.remove(tag)
+
+
+def measured(dockerfile: str) -> Report:
+    """Check an answer."""
+    with built(dockerfile) as attempt:
+        return judge(multi_stage, attempt, name="08-multi-stage", on_wait=lambda said: None)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_works_is_right(name: str) -> None:
+    """An answer that leaves tools and source behind and keeps the page passes, however it is written."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A trick fails, and it fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
+        report
+    )
