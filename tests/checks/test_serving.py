@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks.serving import Answer, ask
+from dockerlab.context import Context
+from dockerlab.errors import DockerlabError
+
+SERVER = """\
+import os
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+
+class Echo(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(500 if self.path == "/broken" else 200)
+        self.end_headers()
+        self.wfile.write(self.path.encode())
+
+
+HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Echo).serve_forever()
+"""
+BASE = "FROM python:3.13-slim\nCOPY server.py /\n"
+TAG = "dockerlab/test-serving:answer"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def base() -> Iterator[None]:
+    """Ready the base, and forget the image that the tests name."""
+    engine, _ = engines.choose()
+    try:
+        engine.build("FROM python:3.13-slim\n", tag=TAG)
+    except DockerlabError as error:
+        pytest.skip(f"there is no python:3.13-slim here: {error}")
+    yield
+    engine.remove(TAG)
+
+
+def asked(ending: str, *paths: str) -> list[Answer]:
+    """Build a server's image with this last line and ask it."""
+    engine, _ = engines.choose()
+    return ask(engine.build(BASE + ending, context=Context.files({"server.py": SERVER}), tag=TAG), *paths)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        'CMD ["python", "/server.py"]',
+        "CMD python /server.py",
+        'ENTRYPOINT ["python"]\nCMD ["/server.py"]',
+    ],
+)
+def test_the_image_is_started_with_its_own_command(ending: str) -> None:
+    """CMD in both forms and ENTRYPOINT start the app, which is asked for one path after another."""
+    assert asked(ending, "/a", "/broken", "/b") == [
+        Answer(200, "/a"),
+        Answer(500, "/broken"),
+        Answer(200, "/b"),
+    ]
+
+
+def test_an_app_that_ends_gives_what_it_printed() -> None:
+    """A command that does not serve gives one answer with status 0 and its output."""
+    [answer] = asked('CMD ["python", "-c", "print(\'no server\')"]', "/")
+    assert answer.status == 0
+    assert "no server" in answer.body
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    """A command that cannot be started gives status 0, and the text says which one."""
+    [answer] = asked('CMD ["/nothing"]', "/")
+    assert answer.status == 0
+    assert "/nothing" in answer.body
