@@ -19,7 +19,8 @@ FOCUSED = "() => document.activeElement.closest('.dockerlab-list') ? 'list' : do
 OUTLINE = "() => getComputedStyle(document.activeElement).outlineStyle"
 # A kernel outlives its page, and with it what was chosen and built there.
 SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
-WAIT = 15_000  # milliseconds for what takes some hundred
+WAIT = 60_000  # milliseconds for what takes some hundred, on a machine that has much else to do
+READY = "() => [...document.querySelectorAll('.dockerlab-box')].every(box => box.dataset.keys === 'on')"
 
 
 class Widgets:
@@ -69,6 +70,7 @@ def widgets(served: str, browser: Browser) -> Iterator[Widgets]:
         run_all(page)
         widgets = Widgets(page)
         widgets.until(lambda: len(widgets.lines()) > 2)
+        page.wait_for_function(READY, timeout=WAIT)
         yield widgets
         heard = (list(console), list(left))
         page.evaluate(SHUT_DOWN)
