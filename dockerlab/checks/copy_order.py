@@ -1,6 +1,6 @@
 """Exercise 04: an edit of the app installs nothing anew, and no file is stored twice.
 
-Right is whatever lets the installation see only what it reads (copied first, bind mounts, a stage of its own),
+Right is whatever lets the installation see only what it reads (copied first, bind mounts, a stage),
 and sets the owner while copying. The packages are wheels in the context, so that no network is needed.
 """
 
