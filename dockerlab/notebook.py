@@ -146,7 +146,8 @@ def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
     from dockerlab import charts
     from dockerlab.analysis.ledger import ledger as account
 
-    return charts.ledger_by_layer(account(_build_or_image(x, engine)))
+    made_by = find_engine(engine)[0].describe() if isinstance(x, str) else None
+    return charts.ledger_by_layer(account(_build_or_image(x, engine), engine=made_by))
 
 
 def explore(x: Subject, *others: Subject, engine: str | Engine | None = None) -> Explorer:

@@ -11,6 +11,7 @@ from dockerlab.checks import (
     build_cache,
     copy_order,
     dockerignore,
+    inspecting,
     metadata,
     multi_stage,
     package_managers,
@@ -60,6 +61,7 @@ EXERCISES: dict[str, Definition] = {
     "07-dockerignore": dockerignore,
     "08-multi-stage": multi_stage,
     "09-squash": squash,
+    "11-inspecting": inspecting,
     "12-web-app": web_app,
 }
 

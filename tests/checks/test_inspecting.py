@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import inspecting
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.engines import Build
+
+BASE = "FROM debian:trixie-slim\n"
+ALL = "sh /setup/fetch.sh && sh /setup/index.sh && sh /setup/finish.sh"
+CLEAN = "rm -r /var/cache/words"
+
+RIGHT = {
+    "one-run": f"{BASE}COPY . /setup\nRUN {ALL} && {CLEAN}\n",
+    "heredoc": f"""\
+{BASE}COPY . /setup
+RUN <<EOF
+set -e
+sh /setup/fetch.sh
+{CLEAN}
+sh /setup/index.sh
+sh /setup/finish.sh
+EOF
+""",
+    "a-stage-for-the-work": f"""\
+{BASE}COPY . /setup
+RUN sh /setup/fetch.sh
+RUN sh /setup/index.sh
+RUN sh /setup/finish.sh
+{BASE}COPY --from=0 /opt/words /opt/words
+""",
+    "a-bind-mount-and-a-tmpfs": f"""\
+{BASE}RUN --mount=type=bind,target=/setup --mount=type=tmpfs,target=/var/cache {ALL}
+""",
+    "squashed": f"""\
+{BASE}COPY . /setup
+RUN {ALL}
+RUN {CLEAN}
+FROM scratch
+COPY --from=0 / /
+""",
+}
+
+ANSWERS, INDEX, PAGES, LIST, WASTE, BYTES = range(6)  # the rules, in order
+
+WRONG = {
+    "the-starter": (inspecting.STARTER, {PAGES, LIST, WASTE, BYTES}),
+    "one-run-and-the-pages-kept": (f"{BASE}COPY . /setup\nRUN {ALL}\n", {PAGES, BYTES}),
+    "the-pages-removed-in-a-later-run": (
+        f"{BASE}COPY . /setup\nRUN {ALL}\nRUN {CLEAN}\n",
+        {PAGES, WASTE, BYTES},
+    ),
+    "without-the-last-script": (
+        f"{BASE}COPY . /setup\nRUN sh /setup/fetch.sh && sh /setup/index.sh && {CLEAN}\n",
+        {ANSWERS, LIST, BYTES},
+    ),
+    "the-mode-in-a-layer-of-its-own": (
+        f"""\
+{BASE}COPY . /setup
+RUN sh /setup/fetch.sh && sh /setup/index.sh && {CLEAN} && rm /opt/words/list /var/tmp/words
+RUN chmod 444 /opt/words/index && chmod 555 /opt/words/lookup
+""",
+        {WASTE, BYTES},
+    ),
+    "the-index-left-behind": (
+        f"{BASE}COPY . /setup\nRUN {ALL}\n{BASE}COPY --from=0 /opt/words/lookup /opt/words/\n",
+        {ANSWERS, INDEX},
+    ),
+    "an-answer-made-up": (
+        f"{BASE}RUN mkdir /opt/words && printf '#!/bin/sh\\necho 376545:123456 words\\n' > /opt/words/lookup"
+        " && chmod 555 /opt/words/lookup\n",
+        {ANSWERS, INDEX},
+    ),
+    "the-pages-under-another-name": (
+        f"{BASE}COPY . /setup\nRUN {ALL} && mv /var/cache/words/pages /opt/kept\n",
+        {PAGES, BYTES},
+    ),
+}
+
+
+@contextmanager
+def built(dockerfile: str) -> Iterator[Build]:
+    """Build an answer on the engine at hand, and forget its name afterwards."""
+    engine, _ = engines.choose()
+    tag = "dockerlab/test-11-inspecting:answer"
+    try:
+        yield engine.build(dockerfile, context=Context.files(inspecting.CONTEXT), tag=tag)
+    finally:
+        engine.remove(tag)
+
+
+def measured(dockerfile: str) -> Report:
+    """Check an answer."""
+    with built(dockerfile) as attempt:
+        return judge(inspecting, attempt, name="11-inspecting", on_wait=lambda said: None)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_works_is_right(name: str) -> None:
+    """An answer that stores only what lookup needs passes all rules, however it is written."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A trick fails, and it fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
+        report
+    )
