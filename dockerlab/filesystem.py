@@ -164,7 +164,7 @@ class Tree:
         return "/".join(done)
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of the file at `path` (symlinks followed), or None when there is no such file."""
+        """Return the content of the file at `path` (symlinks followed), or None where there is none."""
         node = self._nodes.get(self.resolve(path))
         if node is None or node.entry.kind != "file":
             return None
