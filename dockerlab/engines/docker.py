@@ -171,12 +171,15 @@ class DockerEngine:
                 for one in self._own_images()
                 for tag in one.get("RepoTags") or ()
             ]
-        return sorted(found, key=lambda one: one.created, reverse=True)
+        return sorted((one for one in found if one is not None), key=lambda one: one.created, reverse=True)
 
-    def _summary(self, identity: str, tag: str) -> ImageSummary:
+    def _summary(self, identity: str, tag: str) -> ImageSummary | None:
+        """Return an image's line, or None when it was removed since it was listed."""
         if self.cache.holds(identity):
             return summary(self.cache.read(identity, tag))
-        known = self._api.inspect_image(identity)
+        known = self._bases.inspect(identity)
+        if known is None:
+            return None
         labels = (known.get("Config") or {}).get("Labels") or {}
         layers = (known.get("RootFS") or {}).get("Layers") or ()
         return ImageSummary(
