@@ -12,6 +12,7 @@ from dockerlab.checks import (
     copy_order,
     dockerignore,
     inspecting,
+    layer_limits,
     metadata,
     multi_stage,
     package_managers,
@@ -61,6 +62,7 @@ EXERCISES: dict[str, Definition] = {
     "07-dockerignore": dockerignore,
     "08-multi-stage": multi_stage,
     "09-squash": squash,
+    "10-layer-limits": layer_limits,
     "11-inspecting": inspecting,
     "12-web-app": web_app,
 }

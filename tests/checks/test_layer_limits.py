@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks import layer_limits
+from dockerlab.checks.exercise import judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context
+from dockerlab.engines import Build
+
+BASE = "FROM debian:trixie-slim\n"
+CHAPTERS = "COPY chapters/chapter-*.txt /book/chapters/\n"
+BIND = "COPY bind.sh /book/\nRUN sh /book/bind.sh\n"
+COVER = "COPY cover.txt /book/\n"
+
+RIGHT = {
+    "a-wildcard": BASE + CHAPTERS + BIND + COVER,
+    "script-first": f"{BASE}COPY bind.sh /book/\n{CHAPTERS}RUN sh /book/bind.sh\n{COVER}",
+    "a-stage-for-the-pile": f"""\
+FROM debian:trixie-slim AS pile
+{CHAPTERS}{BIND}FROM debian:trixie-slim
+COPY --from=pile /book /book
+{COVER}""",
+    "a-bind-mount": f"""\
+{BASE}{CHAPTERS}RUN --mount=type=bind,source=bind.sh,target=/mnt/bind.sh sh /mnt/bind.sh
+{COVER}""",
+    "copied-in-a-run": f"""\
+{BASE}RUN --mount=type=bind,source=chapters,target=/mnt/chapters \\
+    --mount=type=bind,source=bind.sh,target=/mnt/bind.sh \\
+    mkdir -p /book/chapters && cp /mnt/chapters/chapter-* /book/chapters/ && sh /mnt/bind.sh
+{COVER}""",
+}
+
+BOOK, FILES, DRAFTS, LAYERS, SHARED, EDIT = range(6)  # the rules, in order
+
+WRONG = {
+    "the-starter": (layer_limits.STARTER, {LAYERS}),
+    "the-whole-folder": (f"{BASE}COPY chapters /book/chapters/\n{BIND}{COVER}", {BOOK, DRAFTS}),
+    "the-drafts-removed-later": (
+        f"{BASE}COPY chapters /book/chapters/\nRUN rm /book/chapters/draft-*\n{BIND}{COVER}",
+        {DRAFTS, LAYERS},
+    ),
+    "squashed": (
+        f"FROM debian:trixie-slim AS all\n{CHAPTERS}{BIND}{COVER}FROM scratch\nCOPY --from=all / /\n",
+        {SHARED},
+    ),
+    "the-cover-too-early": (f"{BASE}{COVER}{CHAPTERS}{BIND}", {EDIT}),
+    "all-in-one-copy": (
+        f"{BASE}COPY bind.sh cover.txt chapters/chapter-*.txt /book/chapters/\n"
+        "RUN mv /book/chapters/cover.txt /book/chapters/bind.sh /book/ && sh /book/bind.sh\n",
+        {EDIT},
+    ),
+    "chapters-lost": (
+        f"{BASE}COPY chapters/chapter-0*.txt /book/chapters/\n{BIND}{COVER}",
+        {BOOK, FILES},
+    ),
+    "only-the-book": (
+        f"FROM debian:trixie-slim AS pile\n{CHAPTERS}{BIND}{BASE}COPY --from=pile /book/book.txt /book/\n",
+        {FILES},
+    ),
+}
+
+
+@contextmanager
+def built(dockerfile: str) -> Iterator[Build]:
+    """Build an answer on the engine at hand, and forget its name afterwards."""
+    engine, _ = engines.choose()
+    tag = "dockerlab/test-10-layer-limits:answer"
+    try:
+        yield engine.build(dockerfile, context=Context.files(layer_limits.CONTEXT), tag=tag)
+    finally:
+        engine.remove(tag)
+
+
+def measured(dockerfile: str) -> Report:
+    """Check an answer."""
+    with built(dockerfile) as attempt:
+        return judge(layer_limits, attempt, name="10-layer-limits", on_wait=lambda said: None)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_every_way_that_works_is_right(name: str) -> None:
+    """An answer with few layers that loses nothing passes all rules, however it is written."""
+    report = measured(RIGHT[name])
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_only_looks_right_is_wrong(name: str) -> None:
+    """A trick fails, and it fails the rules it breaks and no other."""
+    dockerfile, broken = WRONG[name]
+    report = measured(dockerfile)
+    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
+        report
+    )
