@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,7 @@ class State:
     key: str = ""  # the cache key of the file system so far
     created: str = ""  # when its newest layer was made (RFC 3339)
     args: dict[str, str | None] = field(default_factory=dict)  # ARGs in scope; None: no value
+    args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     base_layers: int = 0
     stand_in: str | None = None
     command_set: bool = False  # CMD was given in this stage
@@ -50,8 +52,10 @@ class State:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Return what $NAME may stand for: ARG values, and ENV, which wins."""
-        return {**{name: value for name, value in self.args.items() if value is not None}, **self.env}
+        """Return what $NAME may stand for, and a RUN's environment: of ARG and ENV the later one wins."""
+        args = {name: value for name, value in self.args.items() if value is not None}
+        late = {name: value for name, value in args.items() if name in self.args_over_env}
+        return {**args, **self.env, **late}
 
     @property
     def shell(self) -> tuple[str, ...]:
@@ -78,6 +82,7 @@ class State:
             layers=list(self.layers),
             history=list(self.history),
             args=dict(self.args),
+            args_over_env=set(self.args_over_env),
             command_set=False,
             _tree=self._tree.copy() if self._tree is not None else None,
         )
@@ -126,6 +131,7 @@ def _env(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001
     env = state.env
     for name, value in pairs:
         env[name] = value
+        state.args_over_env.discard(name)
     state.config["Env"] = [f"{name}={value}" for name, value in env.items()]
     state.record("ENV " + " ".join(f"{name}={value}" for name, value in pairs))
 
@@ -145,8 +151,11 @@ def _arg(state: State, one: Instruction, given: Given) -> None:
         name = state.expand(name, one.line)
         written = state.expand(default, one.line) if equals else None
         value = written if equals else given.global_args.get(name)
-        state.args.pop(name, None)
-        state.args[name] = given.build_args.get(name, value)
+        value = given.build_args.get(name, value)
+        before = state.args.pop(name, None)
+        state.args[name] = before if value is None else value
+        if value is not None:
+            state.args_over_env.add(name)
         shown.append(name if written is None else f"{name}={written}")
     state.record("ARG " + " ".join(shown))
 
@@ -223,7 +232,14 @@ def _shell(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG00
 
 def _stopsignal(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001
     # STOPSIGNAL signal
-    state.config["StopSignal"] = state.expand(one.args[0], one.line)
+    word = state.expand(one.args[0], one.line)
+    if not is_signal(word):
+        raise DockerfileError(
+            f'STOPSIGNAL "{word}" is no signal',
+            line=one.line,
+            hint="Write a name such as SIGTERM, or a number.",
+        )
+    state.config["StopSignal"] = word
     state.record(f"STOPSIGNAL {state.config['StopSignal']}")
 
 
@@ -322,6 +338,15 @@ def _duration(text: str | None, flag: str, line: int) -> int:
         raise DockerfileError(f"--{flag}: {error.message}", line=line, hint=error.hint) from error
 
 
+def is_signal(word: str) -> bool:
+    """Tell whether `word` names a signal, with or without SIG, or is a number."""
+    if word.isdecimal():
+        return int(word) > 0
+    name = word.upper().removeprefix("SIG")
+    known = {one.name.removeprefix("SIG") for one in signal.Signals} | {"STKFLT", "UNUSED"}
+    return name in known or re.fullmatch(r"RTM(IN\+|AX-)\d{1,2}", name) is not None
+
+
 def _ports(word: str, line: int) -> list[str]:
     found = re.fullmatch(r"(\d+)(?:-(\d+))?(?:/(tcp|udp|sctp))?", word, re.IGNORECASE)
     if found is None:
@@ -329,6 +354,10 @@ def _ports(word: str, line: int) -> list[str]:
             f'EXPOSE "{word}" is not a port', line=line, hint="Write a number such as 80 or 53/udp."
         )
     first, last = int(found[1]), int(found[2] or found[1])
+    if not first <= last <= 65535:
+        raise DockerfileError(
+            f'EXPOSE "{word}" is not a port', line=line, hint="Ports go from 1 to 65535, the lower one first."
+        )
     return [f"{port}/{(found[3] or 'tcp').lower()}" for port in range(first, last + 1)]
 
 
