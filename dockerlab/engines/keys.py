@@ -86,7 +86,7 @@ def sentence(found: Sequence[Change], where: Mapping[str, str]) -> str:
 
 
 def _file(change: Change) -> str:
-    """Say what happened to a file; its text is "kind mode [uid:gid] content", as `sources_key` writes it."""
+    """Say what happened to a file; its text is "kind mode [uid:gid] content", as `checksums` writes it."""
     if change.before is None:
         return f"{change.name} is new among the files it reads ({_digest(change.after)})"
     if change.after is None:

@@ -62,6 +62,8 @@ class Reasons:
             return (f"{said}; {ran}" if ran else said), own
         if old.inputs.get("parent") != inputs.get("parent"):
             return self._earlier(above), ()
+        if _order(old.inputs) != _order(inputs):
+            return "its variables are set in another order", ()
         return "nothing it is made of changed: its cache record was removed since", ()
 
     def done(self, step: Step) -> None:
@@ -85,6 +87,11 @@ class Reasons:
         if self._gone:
             return f'a line above it is gone: "{self._gone[0].text}"'
         return "the lines above it are in another order"
+
+
+def _order(inputs: Inputs) -> list[str]:
+    variables = inputs.get("environment")
+    return list(variables) if isinstance(variables, Mapping) else []
 
 
 def explained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand_heredoc,
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
 from dockerlab.engines.embedded import run as run_step
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.copy import Digest, Options, Source, copy, sources_key
+from dockerlab.engines.embedded.copy import Checksum, Digest, Options, Source, checksums, copy
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import (
     DEFAULT_PATH,
@@ -228,7 +229,13 @@ class _Builder:
             lines = run_step.Lines(lambda text: self._log(log, text))
             with (
                 run_step.command(
-                    run, state, self.store, self._tree_of(stage), self.request.secrets, line=one.line
+                    run,
+                    state,
+                    self.store,
+                    self._tree_of(stage),
+                    self.request.secrets,
+                    build_args=self.request.build_args,
+                    line=one.line,
                 ) as command,
                 self.store.new_layer() as out,
             ):
@@ -238,7 +245,8 @@ class _Builder:
                     raise _run_failed(one, code, log)
                 return out.commit()
 
-        self._layer_step(state, stage, one, began, run.inputs(state.key, bound), execute, run.shown, log)
+        inputs, identity = run.inputs(state.key, bound), run.identity(state.key, bound)
+        self._layer_step(state, stage, one, began, inputs, execute, run.shown, log, identity=identity)
 
     def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
         # WORKDIR path: set it, and make the folder; BuildKit makes a layer even when it is there
@@ -272,12 +280,10 @@ class _Builder:
         chmod = state.expand(one.flag("chmod") or "", one.line)
         link = one.enabled("link")
         exclude = tuple(state.expand(value, one.line) for value in one.flag_values("exclude"))
-        files: dict[str, str] = {}
-        for source in sources:
-            found = sources_key(source, self.digest, exclude)
-            files.update(found)
+        found = [checksums(source, self.digest, exclude) for source in sources]
+        for source, files in zip(sources, found, strict=True):
             if source.tree is self.context_tree:
-                self._count_context(found)
+                self._count_context(files)
         inputs = {
             "instruction": one.keyword,
             "sources": shown,
@@ -286,7 +292,7 @@ class _Builder:
             "mode": chmod,
             "flags": [name for name in ("link", "parents") if one.enabled(name)],
             "exclude": list(exclude),
-            "files": files,
+            "files": {file.path: file.text for files in found for file in files},
             "parent": "" if link else state.key,
         }
 
@@ -305,8 +311,16 @@ class _Builder:
 
         flags = (f" --chown={chown}" if chown else "") + (f" --chmod={chmod}" if chmod else "")
         created_by = f"{one.keyword}{flags} {' '.join([*shown, to])} # buildkit"
-        key = keys.key({**inputs, "below": state.key}) if link else None
-        self._layer_step(state, stage, one, began, inputs, execute, created_by, [], chain=key)
+        # BuildKit's key has the last part of a source's path, and what is there: not where it lies
+        identity = {
+            **inputs,
+            "sources": [word if is_url(word) else posixpath.basename(word.rstrip("/")) for word in shown],
+            "files": [[[file.name, file.text] for file in files] for files in found],
+        }
+        key = keys.key({**identity, "below": state.key}) if link else None
+        self._layer_step(
+            state, stage, one, began, inputs, execute, created_by, [], identity=identity, chain=key
+        )
 
     def _sources(
         self, state: State, stage: Stage, one: Instruction, words: Sequence[str]
@@ -351,12 +365,12 @@ class _Builder:
 
         return tree_of
 
-    def _count_context(self, paths: Mapping[str, str]) -> None:
+    def _count_context(self, files: Sequence[Checksum]) -> None:
         assert self.context_tree is not None
-        for path in paths:
-            node = self.context_tree.get(path)
+        for file in files:
+            node = self.context_tree.get(file.path)
             if node is not None:
-                self.context_files[path] = node.entry.size
+                self.context_files[file.path] = node.entry.size
 
     def _written(self, draft: Draft) -> Layer:
         with self.store.new_layer() as out:
@@ -374,10 +388,14 @@ class _Builder:
         created_by: str,
         log: list[str],
         *,
+        identity: Mapping[str, Any] | None = None,
         chain: str | None = None,
     ) -> None:
-        """Take the step's layer from the cache, or make it and remember it."""
-        key = keys.key(inputs)
+        """Take the step's layer from the cache, or make it and remember it.
+
+        `inputs` explain a miss; the key is made of `identity`, where that is not the same.
+        """
+        key = keys.key(inputs if identity is None else identity)
         known = None if self.request.no_cache else self.store.step(key)
         reason: str | None = None
         changes: tuple[Change, ...] = ()

@@ -91,23 +91,30 @@ def _followed(source: Source, path: str) -> str:
     return found
 
 
-def sources_key(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> dict[str, str]:
-    """Return what BuildKit's content checksum looks at, by path: kind, mode, content digest or link text.
+@dataclass(frozen=True)
+class Checksum:
+    """What BuildKit's content checksum sees of one source file."""
 
-    No mtime; not the mode of the top folder itself, since only its content is copied.
-    """
-    found = {}
+    path: str  # in the source's tree
+    name: str  # below what is copied: where that lies counts for nothing
+    text: str  # kind, mode, owner, and content digest or link text; no mtime
+
+
+def checksums(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> list[Checksum]:
+    """Return the checksum of everything a source names; the root folder itself has none."""
+    found = []
+    wild = has_wildcard(source.path)
     for match in matches(source):
-        top = source.tree.get(match)
-        paths = [match] if top is not None and top.entry.kind != "dir" else list(source.tree.walk(match))
-        for path in paths:
+        cut = len(match.rpartition("/")[0]) if wild else len(match)
+        for path in [match, *source.tree.walk(match)]:
             node = source.tree.get(path)
             if node is None or _excluded(path, match, exclude):
                 continue
             entry = node.entry
             text = digest(node.origin, entry) if entry.kind == "file" else entry.link
             owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
-            found[path] = f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
+            said = f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
+            found.append(Checksum(path, path[cut:].strip("/"), said))
     return found
 
 

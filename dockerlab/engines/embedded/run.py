@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded.buildcache import Sharing
-from dockerlab.engines.embedded.copy import Digest, Source, sources_key
+from dockerlab.engines.embedded.copy import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.instructions import DEFAULT_PATH, PROXY_ARGS, State, unsupported
 from dockerlab.engines.embedded.sandbox import Command, Mount
 from dockerlab.engines.embedded.store import Store
@@ -22,6 +22,13 @@ from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Tree, join
 
 SHARING: Mapping[str, Sharing] = {"shared": "shared", "private": "private", "locked": "locked"}
+
+MOUNT_KEYS = (
+    *("type", "target", "dst", "destination", "source", "src", "from", "id", "sharing", "size"),
+    *("ro", "readonly", "rw", "readwrite", "required", "mode", "uid", "gid", "env"),
+)
+
+Bound = Mapping[str, Sequence[Checksum]]  # target of a bind mount -> its files
 
 PIPES = "/dev/pipes"  # where BuildKit puts a heredoc that starts with #!
 
@@ -66,6 +73,22 @@ class MountSpec:
     uid: int
     gid: int
 
+    @property
+    def kept(self) -> str:
+        """Return the options that the cache key covers: not a cache's id, nor how it is shared."""
+        words = [self.type, "ro" if self.read_only and self.type != "bind" else ""]
+        words += ["rw" if not self.read_only and self.type == "bind" else ""]
+        words += [f"id={self.id}" if self.type == "secret" else "", "required" if self.required else ""]
+        words += [f"env={self.variable}" if self.variable else ""]
+        words += [f"mode={self.mode:04o}" if self.mode is not None else ""]
+        words += [f"uid={self.uid}" if self.uid else "", f"gid={self.gid}" if self.gid else ""]
+        return " ".join(word for word in words if word)
+
+    @property
+    def shown(self) -> str:
+        """Return what is said of the mount when it changed."""
+        return f"{self.kept} {self.source}".strip()
+
 
 @dataclass(frozen=True)
 class Run:
@@ -81,8 +104,8 @@ class Run:
     script: str | None  # content of a heredoc that starts with #!
     script_path: str = ""
 
-    def inputs(self, parent: str, bound: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-        """Return the named inputs of the cache key. `bound` holds the files of each bind mount.
+    def inputs(self, parent: str, bound: Bound) -> dict[str, Any]:
+        """Return the named inputs of the step, for people. `bound` holds the files of each bind mount.
 
         A secret's value and a cache mount's content are no part of it.
         """
@@ -94,9 +117,23 @@ class Run:
             "user": self.user,
             "working folder": self.cwd,
             "network": self.network,
-            "mounts": {mount.target or mount.id: f"{mount.type} {mount.source}" for mount in self.mounts},
-            "bound files": {path: text for files in bound.values() for path, text in files.items()},
+            "mounts": {mount.target or mount.id: mount.shown for mount in self.mounts},
+            "bound files": {one.path: one.text for files in bound.values() for one in files},
             "parent": parent,
+        }
+
+    def identity(self, parent: str, bound: Bound) -> dict[str, Any]:
+        """Return what the cache key covers, which is what BuildKit's does.
+
+        Beside `inputs` the order of variables counts; of a bind mount only the content does, not its path.
+        """
+        return {
+            **self.inputs(parent, {}),
+            "environment": list(self.env.items()),
+            "mounts": [[mount.target, mount.kept] for mount in self.mounts],
+            "bound files": {
+                target: [[one.name, one.text] for one in files] for target, files in bound.items()
+            },
         }
 
 
@@ -106,11 +143,10 @@ def read(one: Instruction, state: State) -> Run:
     network = one.flag("network") or "default"
     if network not in ("default", "none", "host"):
         raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
-    if one.flag("security") not in (None, "sandbox"):
+    if one.flag("security") is not None:
         raise unsupported(one, f"RUN --security={one.flag('security')}")
     specs = tuple(_mount(value, one, state) for value in one.flag_values("mount"))
-    env = {name: value for name, value in state.args.items() if value is not None}
-    env.update(state.env)
+    env = state.variables
     env.setdefault("PATH", DEFAULT_PATH)
     declared = [f"{name}={state.variables.get(name, '')}" for name in state.args]
     shown = " ".join([*([f"|{len(declared)}", *declared] if declared else []), *argv])
@@ -141,6 +177,17 @@ def _mount(value: str, one: Instruction, state: State) -> MountSpec:
     for part in value.split(","):
         name, equals, text = part.partition("=")
         fields[name.strip().lower()] = state.expand(text, one.line) if equals else "true"
+    unknown = [name for name in fields if name not in MOUNT_KEYS]
+    if unknown:
+        raise DockerfileError(
+            f'--mount has an unknown key "{unknown[0]}"',
+            line=one.line,
+            hint=f"There are {', '.join(MOUNT_KEYS)}.",
+        )
+    if "$" in value.partition("from=")[2].partition(",")[0]:
+        raise DockerfileError(
+            "--mount=from= takes no variable", line=one.line, hint="Name a stage: FROM $IMAGE AS tools."
+        )
     kind = fields.pop("type", "bind")
     if kind not in ("bind", "cache", "tmpfs", "secret"):
         raise unsupported(one, f"RUN --mount=type={kind}")
@@ -183,44 +230,55 @@ def _is_true(fields: Mapping[str, str], *names: str) -> bool:
 TreeOf = Callable[[str | None], tuple[Tree, str]]  # a from= (None: the build context) -> its files, its name
 
 
-def bound_files(run: Run, tree_of: TreeOf, digest: Digest) -> dict[str, dict[str, str]]:
+def bound_files(run: Run, tree_of: TreeOf, digest: Digest) -> Bound:
     """Return, by target, the files each bind mount shows, as the cache key sees them."""
     found = {}
     for mount in run.mounts:
         if mount.type == "bind":
             tree, where = tree_of(mount.origin)
-            found[mount.target] = sources_key(Source(tree, mount.source or "/", where), digest)
+            found[mount.target] = checksums(Source(tree, mount.source or "/", where), digest)
     return found
 
 
 @contextmanager
 def command(
-    run: Run, state: State, store: Store, tree_of: TreeOf, secrets: Mapping[str, bytes], *, line: int
+    run: Run,
+    state: State,
+    store: Store,
+    tree_of: TreeOf,
+    secrets: Mapping[str, bytes],
+    *,
+    build_args: Mapping[str, str],
+    line: int,
 ) -> Iterator[Command]:
-    """Yield the command with its mounts in place; what was made for it is gone afterwards."""
+    """Yield the command with its mounts in place; what was made for it is gone afterwards.
+
+    Proxy settings come from the build arguments, declared or not, else from our own environment.
+    """
     user = run_user(state.tree, run.user)
     env = dict(run.env)
     env.setdefault("HOME", user.home)
     for name in PROXY_ARGS:
         for variant in (name, name.lower()):
-            if variant in os.environ:
-                env.setdefault(variant, os.environ[variant])
+            value = build_args.get(variant, os.environ.get(variant))
+            if value is not None:
+                env.setdefault(variant, value)
     with ExitStack() as stack:
         mounts = []
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mount-", dir=store.work)))
         for index, spec in enumerate(run.mounts):
             if spec.type == "secret":
-                value = secrets.get(spec.id)
-                if value is None and spec.required:
+                secret = secrets.get(spec.id)
+                if secret is None and spec.required:
                     raise BuildError(
                         f'the secret "{spec.id}" was not given',
                         line=line,
                         hint=f"Pass it to the build: --secret id={spec.id},src=FILE.",
                     )
-                if value is None:
+                if secret is None:
                     continue
                 if spec.variable:
-                    env[spec.variable] = value.decode()
+                    env[spec.variable] = secret.decode()
                 if not spec.target:
                     continue
             mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets))
