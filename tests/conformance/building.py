@@ -35,7 +35,17 @@ def build(engine: Engine, case: Case, names: Names, folder: Path) -> Outcome:
     items: dict[str, Item] = dict(case.context)
     try:
         builds.append(
-            _once(engine, case.text, case.build_args, case.secrets, case, names, folder / "1", items, tag)
+            _once(
+                engine,
+                case.text,
+                case.build_args,
+                case.secrets,
+                case,
+                names,
+                folder / f"{case.name}-1",
+                items,
+                tag,
+            )
         )
         if again is not None:
             changed = {**items, **again.context}
@@ -47,10 +57,9 @@ def build(engine: Engine, case: Case, names: Names, folder: Path) -> Outcome:
                     case.secrets if again.secrets is None else again.secrets,
                     case,
                     names,
-                    folder / "2",
+                    folder / f"{case.name}-2",
                     {path: item for path, item in changed.items() if item is not None},
                     tag,
-                    touched=again.touch,
                 )
             )
     except DockerlabError as error:
@@ -68,10 +77,8 @@ def _once(
     folder: Path,
     items: Mapping[str, Item],
     tag: str,
-    *,
-    touched: tuple[str, ...] = (),
 ) -> Build:
-    root = write_context(folder, items, names, touched=touched)
+    root = write_context(folder, items, names, name=f"{case.name} {folder.name} {names.words['nonce']}")
     return engine.build(
         names.fill(text),
         context=Context.folder(root),

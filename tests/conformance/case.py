@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockerlab.context import File
 
-FIRST_MTIME = 1_600_000_000  # seconds; every item of a context gets one of its own, counted up from here
+# Seconds. Every item of a context gets a time of its own, counted up from one drawn from the case's name:
+# BuildKit does not send a file again that has the path, size and time of one it has, from whatever build.
+FIRST_MTIME = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,13 @@ class Again:
     """A second build: what is different in it, and what we say of the first step that is done again.
 
     `context` holds what changes (None: removed); the others replace what the first had.
-    `touch` are paths that get another modification time.
+    Every file's modification time is another one in the second build.
     """
 
     text: str | None = None
     context: Mapping[str, Item | None] = field(default_factory=dict)
     build_args: Mapping[str, str] | None = None
     secrets: Mapping[str, bytes] | None = None
-    touch: tuple[str, ...] = ()
     reason: str | None = None  # words in the reason of the first miss; None: every step must be cached
 
 
@@ -84,9 +86,10 @@ class Case:
     differs: str | None = None  # the name of a known difference, see differences.py
 
     @property
-    def runs(self) -> bool:
-        """Tell whether a sandbox has any part in the build."""
-        return "RUN" in self.text or "@rich" in self.text
+    def sandboxes(self) -> tuple[str, ...]:
+        """Return the sandboxes to build in; what has no RUN, and what is cached, is the same in both."""
+        runs = self.again is None and ("RUN" in self.text or "@rich" in self.text)
+        return ("namespaces", "proot") if runs else ("namespaces",)
 
 
 @dataclass(frozen=True)
@@ -102,17 +105,15 @@ class Names:
         return text
 
 
-def write_context(
-    root: Path, items: Mapping[str, Item], names: Names, *, touched: tuple[str, ...] = ()
-) -> Path:
-    """Write the items of a context below `root`, all with fixed modification times."""
+def write_context(root: Path, items: Mapping[str, Item], names: Names, *, name: str) -> Path:
+    """Write the items of a context below `root`, with modification times that follow from `name`."""
     root.mkdir(parents=True)
     for path, item in items.items():
         place = root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         _write(place, item, root, names)
-    for number, path in enumerate(sorted(_all_paths(root), reverse=True)):
-        when = FIRST_MTIME + number + (5000 if path in touched else 0)
+    first = FIRST_MTIME + zlib.crc32(name.encode()) % 200_000_000
+    for when, path in enumerate(sorted(_all_paths(root), reverse=True), first):
         os.utime(root / path, (when, when), follow_symlinks=False)
     for path, item in items.items():
         if isinstance(item, Folder):

@@ -24,12 +24,88 @@ class Difference:
 
 
 KNOWN: Mapping[str, Difference] = {
+    "proot-modes": Difference(
+        what="Permission to write, under proot",
+        buildkit="a USER other than root may not write where the modes do not let it",
+        ours="may (the namespaces sandbox does as BuildKit)",
+        why="under proot every file is the host user's; modes and owners in the layer are right all the same",
+        words="ours builds it, BuildKit refuses: .*Permission denied",
+        sandboxes=("proot",),
+    ),
+    "proot-seen": Difference(
+        what="Owners as a command sees them, under proot (`stat`, `cp -a`, busybox's `chown USER`)",
+        buildkit="the true ones",
+        ours="the RUN's user; what a command then writes by them is in the layer",
+        why="the files on disk are the host user's; the true owners are put in as the layer is written",
+        words=": (uid|gid|size|content) ",
+        sandboxes=("proot",),
+    ),
+    "proot-mv-back": Difference(
+        what="A folder renamed and renamed back in one RUN, under proot",
+        buildkit="stored whole: a rename between overlay's layers is a copy",
+        ours="no change",
+        why="on plain files it is none, and what is in the image is the same",
+        words="^layer 2: var/full",
+        sandboxes=("proot",),
+    ),
+    "proot-read-only": Difference(
+        what="Read-only mounts (`--mount=type=bind`, `ro`), under proot",
+        buildkit="writing fails",
+        ours="writing works, and is thrown away with the mount's copy",
+        why="proot has no read-only binds",
+        words="ours builds it, BuildKit refuses: .*Read-only file system",
+        sandboxes=("proot",),
+    ),
+    "proot-pid": Difference(
+        what="The process number of a RUN's shell, under proot",
+        buildkit="1, which not even `kill -9` reaches from inside",
+        ours="one of the host's",
+        why="there is no pid namespace",
+        words="tmp/f: (size|content)|BuildKit builds it, ours refuses: .*kill -9",
+        sandboxes=("proot",),
+    ),
+    "proot-groups": Difference(
+        what="Supplementary groups (`id -G`), under proot",
+        buildkit="those of /etc/group in the image",
+        ours="the USER's own group alone, or the host user's",
+        why="a process without privileges cannot take on groups",
+        words="tmp/f: (size|content)",
+        sandboxes=("proot",),
+    ),
     "no-layer": Difference(
         what="An image without any layer (`FROM scratch` and metadata only)",
         buildkit='refused by a Docker daemon without the containerd store: "empty export"',
         ours="built",
         why="the limit is the daemon's image store, not BuildKit; the OCI image spec allows it",
         words="ours builds it, BuildKit refuses: .*empty export",
+    ),
+    "newer": Difference(
+        what="`COPY --parents`, `COPY --exclude`, `--mount=type=secret,env=`",
+        buildkit="0.13 refuses them; later frontends have them",
+        ours="does them",
+        why="learners meet them on today's Docker",
+        words="ours builds it, BuildKit refuses: .*(unknown flag|unexpected key)",
+    ),
+    "chmod": Difference(
+        what="`--chmod` of something that is no octal number: `--chmod=$MODE`, `--chmod=u+x`",
+        buildkit="0.13 ignores the flag; later ones put in the variable, and refuse what is then no number",
+        ours="as later ones",
+        why="a flag that is ignored in silence teaches nothing",
+        words="--chmod|: mode ",
+    ),
+    "glob-link": Difference(
+        what="A wildcard over a folder with a symlink to a file that no COPY of the Dockerfile names",
+        buildkit="refused: it sends only what is named, then follows the link and finds nothing",
+        ours="built",
+        why="every file of the context is at hand here; a link that leads nowhere at all is refused by both",
+        words="ours builds it, BuildKit refuses: .*is not in the build context",
+    ),
+    "link": Difference(
+        what="`COPY --link`: what of the layers below counts",
+        buildkit="a Docker daemon without the containerd store copies as if `--link` were not there",
+        ours="nothing: no symlink followed, no folder's mode kept, cached when they change",
+        why="it is what `--link` means, and what BuildKit does where it can",
+        words="^layer 2: var/|^second build: cached: ",
     ),
 }
 

@@ -6,12 +6,22 @@ from collections import Counter
 
 from tests.conformance.case import Case
 
-from . import copying, metadata, running
+from . import adding, caching, copying, ignoring, metadata, running, stages, words, working
 from .served import SERVED
 
 __all__ = ["CASES", "SERVED"]
 
-CASES: tuple[Case, ...] = (*metadata.CASES, *copying.CASES, *running.CASES)
+CASES: tuple[Case, ...] = (
+    *metadata.CASES,
+    *copying.CASES,
+    *adding.CASES,
+    *working.CASES,
+    *stages.CASES,
+    *running.CASES,
+    *words.CASES,
+    *ignoring.CASES,
+    *caching.CASES,
+)
 
 _twice = [name for name, count in Counter(case.name for case in CASES).items() if count > 1]
 assert not _twice, f"two cases have the same name: {_twice}"

@@ -18,4 +18,9 @@ DATED = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
 
 SERVED: Mapping[str, Served] = {
     "/plain.txt": Served(b"from a server\n", DATED),
+    "/no-date.txt": Served(b"no date\n"),
+    "/with%20space.txt": Served(b"space\n", DATED),
+    "/disposition": Served(b"named\n", {**DATED, "Content-Disposition": 'attachment; filename="named.txt"'}),
+    "/": Served(b"root\n", DATED),
+    "/archive.tar": Served(b"x" * 257 + b"ustar\0" + b"x" * 761, DATED),
 }
