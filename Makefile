@@ -1,6 +1,6 @@
 # Two commands matter to a learner: `make lab` and `make test`. No make yet? `./make lab` brings it.
 .DEFAULT_GOAL := help
-.PHONY: help lab test setup lint notebooks bench look clean
+.PHONY: help lab test conformance answers setup lint notebooks bench look clean
 
 PY := .venv/bin/python
 # More words for the command behind a target: make lab ARGS="--port 9999"
@@ -16,6 +16,14 @@ lab: ## open the course in JupyterLab
 test: ## run every check: lint, types, unit tests, notebooks, browser
 	@sh tools/setup.sh test
 	@$(PY) -m tools.suite $(ARGS)
+
+conformance: ## build 550 cases here and with BuildKit, and compare (needs Docker)
+	@sh tools/setup.sh test
+	@$(PY) -m tools.suite conformance
+
+answers: ## right and wrong answers to every exercise, each built and judged
+	@sh tools/setup.sh test
+	@$(PY) -m tools.suite engine answers
 
 setup: ## only make the environment (.venv), with the developer's tools
 	@sh tools/setup.sh test
