@@ -252,7 +252,7 @@ class _Builder:
         # WORKDIR path: set it, and make the folder; BuildKit makes a layer even when it is there
         path = _workdir(state.workdir, state.expand(one.args[0], one.line))
         state.config["WorkingDir"] = path
-        if path.strip("/") == "":
+        if path == "/":
             state.record(f"WORKDIR {path}")
             self._finish(stage, one, began)
             return
