@@ -39,6 +39,7 @@ class State:
     key: str = ""  # the cache key of the file system so far
     created: str = ""  # when its newest layer was made (RFC 3339)
     args: dict[str, str | None] = field(default_factory=dict)  # ARGs in scope; None: no value
+    inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     base_layers: int = 0
     stand_in: str | None = None
@@ -54,8 +55,10 @@ class State:
     def variables(self) -> dict[str, str]:
         """Return what $NAME may stand for, and a RUN's environment: of ARG and ENV the later one wins."""
         args = {name: value for name, value in self.args.items() if value is not None}
-        late = {name: value for name, value in args.items() if name in self.args_over_env}
-        return {**args, **self.env, **late}
+        late = {
+            name: value for name, value in {**self.inherited, **args}.items() if name in self.args_over_env
+        }
+        return {**self.inherited, **args, **self.env, **late}
 
     @property
     def shell(self) -> tuple[str, ...]:
@@ -81,7 +84,11 @@ class State:
             config=copy.deepcopy(self.config),
             layers=list(self.layers),
             history=list(self.history),
-            args=dict(self.args),
+            args={},
+            inherited={
+                **self.inherited,
+                **{name: value for name, value in self.args.items() if value is not None},
+            },
             args_over_env=set(self.args_over_env),
             command_set=False,
             _tree=self._tree.copy() if self._tree is not None else None,
