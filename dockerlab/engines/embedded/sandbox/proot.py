@@ -117,6 +117,7 @@ class ProotSandbox:
                 output(f"{command.argv[0]}: not found in the image\n".encode())
                 return NOT_FOUND
             tree.begin()
+            (tree.root / below.resolve(command.cwd)).mkdir(parents=True, exist_ok=True)  # as runc does
             wanted = binds(tree, below, command.mounts)
             points = MountPoints(tree, wanted)
             clock = tree.scratch / "clock"

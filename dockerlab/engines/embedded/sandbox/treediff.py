@@ -66,7 +66,11 @@ class Differ:
         changed = self._tree.changed(self._found) | chowned.keys()
         gone = [path for path in self._tree.held if path not in self._found]
         replaced = {path for path in changed if self._is_new_folder(path)}
-        marks: list[Entry] = [Entry(path, "opaque") for path in replaced if path in self._below]
+        marks: list[Entry] = [
+            Entry(path, "opaque")
+            for path in replaced
+            if path in self._below and not self._inside(path, replaced)
+        ]
         for path in gone:
             parent = path.rpartition("/")[0]
             if (not parent or self._is_folder(parent)) and not self._inside(path, replaced):
@@ -154,6 +158,9 @@ class Differ:
         mode, mtime = stat.S_IMODE(seen.mode), seen.key[0] // 1_000_000_000
         entry = Entry(path, kind, mode, uid, gid, mtime)
         if kind == "symlink":
+            first = self._first.setdefault((seen.device, seen.inode), path) if seen.links > 1 else path
+            if first != path:
+                return replace(entry, kind="hardlink", mode=0o777, link=first)
             return replace(entry, mode=0o777, link=os.readlink(place))
         if kind != "file":
             return entry
