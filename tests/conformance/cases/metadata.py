@@ -10,7 +10,6 @@ def _meta(name: str, *lines: str) -> Case:
 
 
 CASES = [
-    Case("meta-no-layer", "FROM scratch\nLABEL a=b\n", differs="no-layer"),
     _meta("env", "ENV A=1 B=two", "ENV C three four", 'ENV D="five six" E=seven\\ eight'),
     _meta("env-replaced", "ENV A=1 B=2", "ENV A=3"),
     _meta("env-same-line", "ENV A=1", "ENV A=2 B=$A"),

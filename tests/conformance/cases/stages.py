@@ -8,9 +8,17 @@ FILES = {"a.txt": "a\n", "d/one": "1\n", "d/two": "2\n"}
 
 
 def _stages(
-    name: str, text: str, *, target: str | None = None, refused: str | None = None, **args: str
+    name: str,
+    text: str,
+    *,
+    target: str | None = None,
+    refused: str | None = None,
+    differs: str | None = None,
+    **args: str,
 ) -> Case:
-    return Case(f"stage-{name}", text, FILES, build_args=args, target=target, refused=refused)
+    return Case(
+        f"stage-{name}", text, FILES, build_args=args, target=target, refused=refused, differs=differs
+    )
 
 
 CASES = [
@@ -129,6 +137,7 @@ CASES = [
         "FROM @base AS src\nCOPY a.txt /x\n"
         "FROM @base AS one\nONBUILD COPY --from=src /x /y\n"
         "FROM one\nCOPY d /d\n",
+        differs="onbuild-from",
     ),
     _stages("onbuild-onbuild", "FROM @base\nONBUILD ONBUILD RUN true\n", refused="ONBUILD"),
     _stages("onbuild-from", "FROM @base\nONBUILD FROM scratch\n", refused="FROM"),
