@@ -13,7 +13,7 @@ import pytest
 from dockerlab import engines
 from dockerlab.checks import Report
 from dockerlab.checks.exercise import EXERCISES, judge
-from dockerlab.checks.manifest import hints
+from dockerlab.checks.manifest import hints, lessons
 from dockerlab.context import Context
 from tools.course import ROOT, read_course
 
@@ -65,7 +65,9 @@ def report(name: str, dockerfile: str, *, solved: bool = False) -> Report:
 
 def test_every_exercise_has_a_check_and_three_hints() -> None:
     """The exercises of course.toml are those with rules, and the package finds three hints for each."""
-    with_exercise = {lesson.name: lesson.hints for lesson in read_course().lessons if lesson.exercise}
+    with_exercise = {
+        name: opened for lesson in read_course().lessons for name, opened in lesson.tasks.items()
+    }
     assert set(EXERCISES) == set(with_exercise)
     assert hints() == with_exercise
     assert all(len(opened) == 3 for opened in hints().values())
@@ -114,7 +116,7 @@ def test_the_solution_passes(name: str, variable: str) -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_step_to_look_at_again_is_in_the_lesson(name: str) -> None:
     """Each rule points at a heading that the lesson has."""
-    lesson = ROOT / "notebooks" / f"{name}.ipynb"
+    lesson = ROOT / "notebooks" / f"{lessons()[name]}.ipynb"
     headings = {
         line.lstrip("#").strip()
         for cell in nbformat.read(lesson, as_version=4)["cells"]

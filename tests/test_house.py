@@ -32,9 +32,9 @@ def test_the_manifest_and_the_notebooks_agree() -> None:
 
 def test_exercises_and_solutions_mirror_each_other() -> None:
     """exercises/ and solutions/ hold the same names, those course.toml gives an exercise and three hints."""
-    with_exercise = {lesson.name for lesson in read_course().lessons if lesson.exercise}
-    assert names("exercises") == names("solutions") == with_exercise
-    assert all(len(lesson.hints) == 3 for lesson in read_course().lessons if lesson.exercise)
+    with_exercise = {name: hints for lesson in read_course().lessons for name, hints in lesson.tasks.items()}
+    assert names("exercises") == names("solutions") == set(with_exercise)
+    assert all(len(hints) == 3 for hints in with_exercise.values())
 
 
 def test_the_course_map_is_current() -> None:

@@ -17,7 +17,11 @@ def table(course: Course) -> str:
     rows = ["| | lesson | the question | minutes | exercise |", "|---|---|---|---|---|"]
     for lesson in course.lessons:
         number = lesson.name.split("-", 1)[0]
-        exercise = f"[do it](exercises/{lesson.name}.ipynb)" if lesson.exercise else ""
+        names = list(lesson.tasks)
+        exercise = " ".join(
+            f"[{'do it' if len(names) == 1 else count}](exercises/{name}.ipynb)"
+            for count, name in enumerate(names, 1)
+        )
         rows.append(
             f"| {number} | [{lesson.title}]({lesson.notebook.as_posix()}) | {lesson.question} "
             f"| {lesson.minutes} | {exercise} |"

@@ -16,11 +16,15 @@ from dockerlab.checks import (
     metadata,
     multi_stage,
     package_managers,
+    real_image_all,
+    real_image_deploy,
+    real_image_size,
     run_chaining,
     squash,
     web_app,
 )
 from dockerlab.checks.manifest import hints as hints_of_all
+from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
     ProgressError,
     Record,
@@ -65,6 +69,9 @@ EXERCISES: dict[str, Definition] = {
     "10-layer-limits": layer_limits,
     "11-inspecting": inspecting,
     "12-web-app": web_app,
+    "13-real-image-1": real_image_size,
+    "13-real-image-2": real_image_deploy,
+    "13-real-image-3": real_image_all,
 }
 
 
@@ -111,7 +118,7 @@ def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callabl
         verdicts=tuple(definition.rules(attempt, starter, engine)),
         engine=attempt.engine,
         stand_in=attempt.stand_in,
-        lesson=f"../notebooks/{name}.ipynb",
+        lesson=f"../notebooks/{lessons().get(name, name)}.ipynb",
     )
 
 

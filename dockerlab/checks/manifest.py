@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dockerlab.errors import DockerlabError
 
@@ -33,5 +35,17 @@ def manifest_path() -> Path:
 @cache
 def hints() -> dict[str, tuple[str, ...]]:
     """Return the hints of every exercise by its name, in the course's order."""
-    lessons = tomllib.loads(manifest_path().read_text(encoding="utf-8")).get("lesson", [])
-    return {lesson["name"]: tuple(lesson["hints"]) for lesson in lessons if lesson.get("exercise")}
+    return {one["name"]: tuple(one["hints"]) for _, one in _exercises()}
+
+
+@cache
+def lessons() -> dict[str, str]:
+    """Return the name of each exercise's lesson."""
+    return {one["name"]: lesson for lesson, one in _exercises()}
+
+
+def _exercises() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each lesson's name with the name and the hints of each of its exercises."""
+    for lesson in tomllib.loads(manifest_path().read_text(encoding="utf-8")).get("lesson", []):
+        for one in [lesson] if lesson.get("exercise") else lesson.get("exercises", []):
+            yield lesson["name"], one
