@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "notebook": READING | {"engines", "analysis", "charts", "widgets"},
     "caching": READING | {"engines", "analysis", "charts", "widgets", "notebook"},
     "magics": READING | {"engines", "analysis", "charts", "widgets", "notebook", "options"},
-    "checks": READING | {"engines", "analysis"},
+    "checks": READING | {"engines", "analysis", "examples"},
     "examples": {"context"},
 }
 UNCHECKED = {
