@@ -1,13 +1,15 @@
 """Keep the course's notebooks in one form; with --execute, run notebooks and solutions again, in place.
 
-The form: kernelspec and language by name only, no timings, no widget state, execution counts from 1 up,
-consecutive lines of one stream as one output. Outputs are kept as they were measured. Exercises hold none.
+The form: kernelspec and language by name only, no timings, no widget state, no name of a package mirror,
+execution counts from 1 up, consecutive lines of one stream as one output. Outputs are otherwise kept as they were
+measured. Exercises hold none.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import re
 import sys
 import time
 from collections.abc import Iterable
@@ -26,6 +28,10 @@ KERNEL = {
 }
 KEPT_CELL_METADATA = ("tags", "jupyter")
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+MIRROR = re.compile(
+    r"(?<=/lists/)[a-z0-9-]+(?:\.[a-z0-9-]*)+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+(?=_(?:debian|ubuntu))"
+)
 
 Notebook = dict[str, Any]  # nbformat's NotebookNode is a dict
 
@@ -74,7 +80,19 @@ def tidy(output: Notebook, count: int) -> Notebook:
     data = output.get("data", {})
     if WIDGET_VIEW in data and len(data) > 1:
         del data[WIDGET_VIEW]
-    return output
+    tidied: Notebook = without_mirror(output)
+    return tidied
+
+
+def without_mirror(value: Any) -> Any:
+    """Put "mirror" for the host in the names of apt's package lists: it is this machine's own business."""
+    if isinstance(value, str):
+        return MIRROR.sub("mirror", value)
+    if isinstance(value, list):
+        return [without_mirror(item) for item in value]
+    if isinstance(value, dict):
+        return type(value)({key: without_mirror(item) for key, item in value.items()})
+    return value
 
 
 def text_of(notebook: Notebook) -> str:
