@@ -1,8 +1,8 @@
 """Keep the course's notebooks in one form; with --execute, run notebooks and solutions again, in place.
 
 The form: kernelspec and language by name only, no timings, no widget state, no name of a package mirror,
-execution counts from 1 up, consecutive lines of one stream as one output. Outputs are otherwise kept as they were
-measured. Exercises hold none.
+execution counts from 1 up, consecutive lines of one stream as one output. Outputs are otherwise kept as
+they were measured. Exercises hold none.
 """
 
 from __future__ import annotations
