@@ -31,6 +31,8 @@ def cells(lesson: str) -> dict[str, str]:
         ("12-web-app", "before", "webapp", "before.Dockerfile"),
         ("12-web-app", "layered", "webapp", "layered.Dockerfile"),
         ("12-web-app", "staged", "webapp", "staged.Dockerfile"),
+        ("13-real-image", "before", "places", "before.Dockerfile"),
+        ("13-real-image", "after", "places", "after.Dockerfile"),
     ],
 )
 def test_the_lesson_builds_the_dockerfile_of_the_sample_app(
