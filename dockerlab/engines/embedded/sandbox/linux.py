@@ -50,6 +50,9 @@ SECCOMP_MODE_FILTER = 2
 CAP_SYS_ADMIN = 21
 CAP_LAST = 63  # what the two 32-bit words of capset(2) can hold
 _CAPABILITY_VERSION_3 = 0x20080522
+# rt_sigaction(2): the kernel's own struct sigaction, of which zeros ask for the default
+_SIGNALS = 64
+_SIGACTION_SIZE = 32
 # netdevice(7)
 _AF_INET = 2
 _SOCK_DGRAM = 2
@@ -115,6 +118,7 @@ _NUMBERS: dict[str, tuple[int, int]] = {  # name: (x86_64, aarch64); -1: not the
     "quotactl": (179, 60),
     "reboot": (169, 142),
     "request_key": (249, 218),
+    "rt_sigaction": (13, 134),
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),
     "setdomainname": (171, 162),
@@ -224,9 +228,13 @@ def die_with_parent(parent: int) -> None:
 
 
 def default_signals() -> None:
-    """Give SIGPIPE and SIGXFSZ, which Python ignores, back their default action: programs inherit it."""
-    for number in (13, 25):
-        libc.signal(number, None)
+    """Give every signal its default action: programs inherit what Python, a shell or a supervisor ignores.
+
+    The system call itself, as the C library's own functions refuse the two signals it keeps for itself.
+    """
+    default = bytes(_SIGACTION_SIZE)
+    for number in range(1, _SIGNALS + 1):  # SIGKILL and SIGSTOP are refused
+        libc.syscall(SYSCALLS["rt_sigaction"], number, default, None, _SIGNALS // 8)
 
 
 def limit_capabilities(mask: int) -> None:

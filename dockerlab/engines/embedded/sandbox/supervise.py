@@ -275,7 +275,9 @@ def _become(request: dict[str, Any], channel: socket.socket, parent: int) -> Non
     socket.send_fds(channel, [b"l"], [listener])
     os.close(listener)
     os.umask(0o022)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # The command would inherit what Python, a shell or a supervisor ignores.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     os.execve(request["argv"][0], request["argv"], request["env"])
 
 
