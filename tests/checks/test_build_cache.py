@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import build_cache
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "05-build-cache"
 INDEX = """\
 FROM debian:trixie-slim
 COPY index.sh words.txt /src/
@@ -94,26 +91,10 @@ RUN sh /src/index.sh /src/words.txt > /srv/index.txt \\
 }
 
 
-def measured(dockerfile: str) -> Report:
-    """Build an answer on the engine at hand, and check it."""
-    try:
-        engine, _ = engines.choose()
-        engine.build("FROM debian:trixie-slim\n", tag="dockerlab/test-05-build-cache:base")
-    except DockerlabError as error:
-        pytest.skip(f"the base is not to be had here: {error}")
-    tag = "dockerlab/test-05-build-cache:answer"
-    context = Context.files(build_cache.CONTEXT or {})
-    try:
-        attempt = engine.build(dockerfile, context=context, tag=tag)
-        return judge(build_cache, attempt, name="05-build-cache", on_wait=lambda said: None)
-    finally:
-        engine.remove(tag)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_order_that_keeps_what_did_not_change_is_right(name: str) -> None:
     """An answer in which each edit makes again only what reads it passes all rules, however it is written."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -121,6 +102,5 @@ def test_every_order_that_keeps_what_did_not_change_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """An answer that makes too much again, or too little, fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
-    assert failed == broken if broken is not None else failed, str(report)
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken if broken is not None else failed(report), str(report)

@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import copy_order
-from dockerlab.checks.exercise import judge
-from dockerlab.context import Context
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
-assert copy_order.CONTEXT is not None
-CONTEXT = Context.files(copy_order.CONTEXT)
+EXERCISE = "04-copy-and-add"
 BASE = "FROM python:3.13-slim\n"
 INSTALL = "RUN pip install --no-cache-dir --no-index --find-links=/app/wheels -r /app/requirements.txt\n"
 FIRST = f"{BASE}COPY requirements.txt /app/\nCOPY wheels /app/wheels/\n{INSTALL}"
@@ -70,32 +62,10 @@ RUN echo "print('WORD000007')" > /app/app.py && chown 1000 /app/app.py
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def starter() -> None:
-    """Build the starter: offline nothing here can be measured (tests/test_exercises.py fails then)."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(copy_order.STARTER, context=CONTEXT, tag="dockerlab/starter-04-copy-and-add:latest")
-    except DockerlabError as error:
-        pytest.skip(f"the starter cannot be built here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-04-copy-and-add:answer"
-    try:
-        yield engine.build(dockerfile, context=CONTEXT, tag=tag)
-    finally:
-        engine.remove(tag)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that installs only what changed and stores nothing twice passes all rules."""
-    with built(RIGHT[name]) as attempt:
-        report = judge(copy_order, attempt, name="04-copy-and-add", on_wait=lambda said: None)
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -103,8 +73,5 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    with built(dockerfile) as attempt:
-        report = judge(copy_order, attempt, name="04-copy-and-add", on_wait=lambda said: None)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

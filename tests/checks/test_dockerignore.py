@@ -1,20 +1,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import nbformat
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import dockerignore
-from dockerlab.checks.exercise import judge
-from dockerlab.context import Context
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from dockerlab.context import File
+from tests.checks.answers import failed, judged
 from tools.course import ROOT
 
+EXERCISE = "07-dockerignore"
 assert dockerignore.CONTEXT is not None
 PROJECT = dockerignore.CONTEXT
 BASE = "FROM debian:trixie-slim\n"
@@ -65,39 +61,16 @@ COPY --from=0 /app/docs/help.md /app/docs/
 }
 
 
-def context(ignore: str | None) -> Context:
-    """Give the project, with a .dockerignore if there is one."""
-    return Context.files(PROJECT if ignore is None else {**PROJECT, ".dockerignore": ignore})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def starter() -> None:
-    """Build the starter: offline nothing here can be measured (tests/test_exercises.py fails then)."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(
-            dockerignore.STARTER, context=context(None), tag="dockerlab/starter-07-dockerignore:latest"
-        )
-    except DockerlabError as error:
-        pytest.skip(f"the starter cannot be built here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str, ignore: str | None) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-07-dockerignore:answer"
-    try:
-        yield engine.build(dockerfile, context=context(ignore), tag=tag)
-    finally:
-        engine.remove(tag)
+def project(ignore: str | None) -> dict[str, str | bytes | File]:
+    """Give the project's files, with a .dockerignore if there is one."""
+    return {**PROJECT} if ignore is None else {**PROJECT, ".dockerignore": ignore}
 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that lets in what the report needs and no more passes all rules."""
-    with built(*RIGHT[name]) as attempt:
-        report = judge(dockerignore, attempt, name="07-dockerignore", on_wait=lambda said: None)
+    dockerfile, ignore = RIGHT[name]
+    report = judged(EXERCISE, dockerfile, files=project(ignore))
     assert report.passed, str(report)
 
 
@@ -105,11 +78,8 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, ignore, broken = WRONG[name]
-    with built(dockerfile, ignore) as attempt:
-        report = judge(dockerignore, attempt, name="07-dockerignore", on_wait=lambda said: None)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile, files=project(ignore))
+    assert failed(report) == broken, str(report)
 
 
 def test_the_solution_is_the_one_that_is_tested() -> None:

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import inspecting
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.engines import Build
+from tests.checks.answers import failed, judged
 
+EXERCISE = "11-inspecting"
 BASE = "FROM debian:trixie-slim\n"
 ALL = "sh /setup/fetch.sh && sh /setup/index.sh && sh /setup/finish.sh"
 CLEAN = "rm -r /var/cache/words"
@@ -84,27 +78,10 @@ RUN chmod 444 /opt/words/index && chmod 555 /opt/words/lookup
 }
 
 
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-11-inspecting:answer"
-    try:
-        yield engine.build(dockerfile, context=Context.files(inspecting.CONTEXT), tag=tag)
-    finally:
-        engine.remove(tag)
-
-
-def measured(dockerfile: str) -> Report:
-    """Check an answer."""
-    with built(dockerfile) as attempt:
-        return judge(inspecting, attempt, name="11-inspecting", on_wait=lambda said: None)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that stores only what lookup needs passes all rules, however it is written."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -112,7 +89,5 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import layer_limits
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.engines import Build
+from tests.checks.answers import failed, judged
 
+EXERCISE = "10-layer-limits"
 BASE = "FROM debian:trixie-slim\n"
 CHAPTERS = "COPY chapters/chapter-*.txt /book/chapters/\n"
 BIND = "COPY bind.sh /book/\nRUN sh /book/bind.sh\n"
@@ -65,27 +59,10 @@ WRONG = {
 }
 
 
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-10-layer-limits:answer"
-    try:
-        yield engine.build(dockerfile, context=Context.files(layer_limits.CONTEXT), tag=tag)
-    finally:
-        engine.remove(tag)
-
-
-def measured(dockerfile: str) -> Report:
-    """Check an answer."""
-    with built(dockerfile) as attempt:
-        return judge(layer_limits, attempt, name="10-layer-limits", on_wait=lambda said: None)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer with few layers that loses nothing passes all rules, however it is written."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -93,7 +70,5 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

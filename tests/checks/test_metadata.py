@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import metadata
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "06-no-layer"
+SECRETS = {"token": b"the learner's own"}
 SETTINGS = 'ENV PORT=8080\nWORKDIR /app\nUSER nobody\nCMD ["sh", "/opt/serve.sh"]\n'
 FETCH = "RUN --mount=type=secret,id=token mkdir -p /app && sh /opt/fetch.sh > /app/receipt.txt\n"
 COPY = "FROM debian:trixie-slim\nCOPY fetch.sh serve.sh /opt/\n"
@@ -80,26 +78,10 @@ WRONG = {
 }
 
 
-def measured(dockerfile: str) -> Report:
-    """Build an answer on the engine at hand, and check it."""
-    try:
-        engine, _ = engines.choose()
-        engine.build("FROM debian:trixie-slim\n", tag="dockerlab/test-06-no-layer:base")
-    except DockerlabError as error:
-        pytest.skip(f"the base is not to be had here: {error}")
-    tag = "dockerlab/test-06-no-layer:answer"
-    context = Context.files(metadata.CONTEXT or {})
-    try:
-        attempt = engine.build(dockerfile, context=context, tag=tag, secrets={"token": b"the learner's own"})
-        return judge(metadata, attempt, name="06-no-layer", on_wait=lambda said: None)
-    finally:
-        engine.remove(tag)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_leaves_no_token_is_right(name: str) -> None:
     """An answer with the settings in the configuration and the token nowhere passes all rules."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name], secrets=SECRETS)
     assert report.passed, str(report)
 
 
@@ -107,6 +89,5 @@ def test_every_way_that_leaves_no_token_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A leak, or a setting that does not hold, fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
-    assert failed == broken, str(report)
+    report = judged(EXERCISE, dockerfile, secrets=SECRETS)
+    assert failed(report) == broken, str(report)

@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import package_managers
-from dockerlab.checks.exercise import judge
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "03-package-managers"
 PIP = "RUN pip install --no-cache-dir langdetect\n"
 APT = """\
 RUN apt-get update && apt-get install -y --no-install-recommends jq \\
@@ -94,32 +89,10 @@ RUN --mount=type=cache,target=/usr/bin,from=python:3.13-slim,source=/usr/bin \\
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def starter() -> None:
-    """Build the starter: offline nothing here can be measured (tests/test_exercises.py fails then)."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(package_managers.STARTER, tag="dockerlab/starter-03-package-managers:latest")
-    except DockerlabError as error:
-        pytest.skip(f"the starter cannot be built here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-03-package-managers:answer"
-    try:
-        yield engine.build(dockerfile, tag=tag)
-    finally:
-        engine.remove(tag)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that leaves lists and caches in no layer passes all rules, however it is written."""
-    with built(RIGHT[name]) as attempt:
-        report = judge(package_managers, attempt, name="03-package-managers", on_wait=lambda said: None)
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -127,8 +100,5 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    with built(dockerfile) as attempt:
-        report = judge(package_managers, attempt, name="03-package-managers", on_wait=lambda said: None)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import real_image, real_image_all, real_image_deploy, real_image_size
-from dockerlab.checks.exercise import EXERCISES, judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
 CC = "RUN cc -O2 -shared -fPIC -o libdistance.so native/distance.c -lm\n"
 TABLE = "RUN python make_places.py > places.csv && python load.py && rm places.csv\n"
@@ -130,37 +122,10 @@ WRONG: dict[str, tuple[str, str, set[int]]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def bases() -> None:
-    """Build a starter: where its base cannot be had, nothing here can be measured."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(AFTER, context=Context.files(real_image.PROJECT), tag="dockerlab/test-13:base")
-    except DockerlabError as error:
-        pytest.skip(f"the bases cannot be had here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-13-real-image:answer"
-    try:
-        yield engine.build(dockerfile, context=Context.files(real_image.PROJECT), tag=tag)
-    finally:
-        engine.remove(tag)
-
-
-def measured(name: str, dockerfile: str) -> Report:
-    """Check an answer."""
-    with built(dockerfile) as attempt:
-        return judge(EXERCISES[name], attempt, name=name, on_wait=lambda said: None)
-
-
 @pytest.mark.parametrize(("name", "dockerfile"), RIGHT)
 def test_every_way_that_works_is_right(name: str, dockerfile: str) -> None:
     """An answer that does what its exercise asks passes all rules, however it is written."""
-    report = measured(name, dockerfile)
+    report = judged(name, dockerfile)
     assert report.passed, str(report)
 
 
@@ -168,12 +133,10 @@ def test_every_way_that_works_is_right(name: str, dockerfile: str) -> None:
 def test_what_only_looks_right_is_wrong(case: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     name, dockerfile, broken = WRONG[case]
-    report = measured(name, dockerfile)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(name, dockerfile)
+    assert failed(report) == broken, str(report)
 
 
 def test_the_report_points_to_the_lesson_that_the_three_share() -> None:
     """An exercise that shares its lesson with others is sent back to that lesson."""
-    assert measured(SIZE, AFTER).lesson == "../notebooks/13-real-image.ipynb"
+    assert judged(SIZE, AFTER).lesson == "../notebooks/13-real-image.ipynb"

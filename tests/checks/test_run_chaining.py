@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from dockerlab import engines
 from dockerlab.checks import run_chaining
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "02-run-chaining"
 ADD_UP = "jq -n 'reduce inputs as $reading (0; . + $reading)'"
 INSTALL = """\
 RUN apt-get update \\
@@ -152,37 +147,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends jq && mv /var/l
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def starter() -> None:
-    """Build the starter: offline nothing here can be measured (tests/test_exercises.py fails then)."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(run_chaining.STARTER, tag="dockerlab/starter-02-run-chaining:latest")
-    except DockerlabError as error:
-        pytest.skip(f"the starter cannot be built here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-02-run-chaining:answer"
-    try:
-        yield engine.build(dockerfile, tag=tag)
-    finally:
-        engine.remove(tag)
-
-
-def measured(dockerfile: str) -> Report:
-    """Check an answer."""
-    with built(dockerfile) as attempt:
-        return judge(run_chaining, attempt, name="02-run-chaining", on_wait=lambda said: None)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that leaves readings and lists in no layer passes all rules, however it is written."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -190,10 +158,8 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)
 
 
 def test_a_fat_base_of_ones_own_does_not_help() -> None:
@@ -202,7 +168,7 @@ def test_a_fat_base_of_ones_own_does_not_help() -> None:
     fat = "dockerlab/test-02-run-chaining:fat"
     engine.build(run_chaining.STARTER, tag=fat)
     try:
-        report = measured(f"FROM {fat}\nRUN true\n")
+        report = judged(EXERCISE, f"FROM {fat}\nRUN true\n")
     finally:
         engine.remove(fat)
     assert [verdict.passed for verdict in report.verdicts] == [True, True, False, False, False]

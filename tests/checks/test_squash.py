@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import squash
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "09-squash"
 BASE = "FROM debian:trixie-slim"
 WORK = """\
 FROM debian:trixie-slim AS all
@@ -63,25 +61,10 @@ WRONG = {
 }
 
 
-def measured(dockerfile: str) -> Report:
-    """Build an answer on the engine at hand, and check it."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(f"{BASE}\n", tag="dockerlab/test-09-squash:base")
-    except DockerlabError as error:
-        pytest.skip(f"the base is not to be had here: {error}")
-    tag = "dockerlab/test-09-squash:answer"
-    try:
-        attempt = engine.build(dockerfile, tag=tag)
-        return judge(squash, attempt, name="09-squash", on_wait=lambda said: None)
-    finally:
-        engine.remove(tag)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_adds_only_the_result_is_right(name: str) -> None:
     """An answer that shares its base and has its settings passes all rules, with a stage or without."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -89,6 +72,5 @@ def test_every_way_that_adds_only_the_result_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A squash, or an image without its settings, fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    failed = {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
-    assert failed == broken, str(report)
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

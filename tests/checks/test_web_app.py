@@ -1,18 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from dockerlab import engines
 from dockerlab.checks import web_app
-from dockerlab.checks.exercise import judge
-from dockerlab.checks.verdict import Report
-from dockerlab.context import Context
-from dockerlab.engines import Build
-from dockerlab.errors import DockerlabError
+from tests.checks.answers import failed, judged
 
+EXERCISE = "12-web-app"
 SLIM = "FROM python:3.13-slim\nWORKDIR /app\n"
 INSTALL = """\
 COPY requirements.txt .
@@ -113,41 +106,10 @@ COPY wheels wheels
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def starter() -> None:
-    """Build the starter: without its base nothing here can be measured."""
-    try:
-        engine, _ = engines.choose()
-        engine.build(
-            web_app.STARTER,
-            context=Context.files(web_app.CONTEXT),
-            tag="dockerlab/starter-12-web-app:latest",
-        )
-    except DockerlabError as error:
-        pytest.skip(f"the starter cannot be built here: {error}")
-
-
-@contextmanager
-def built(dockerfile: str) -> Iterator[Build]:
-    """Build an answer on the engine at hand, and forget its name afterwards."""
-    engine, _ = engines.choose()
-    tag = "dockerlab/test-12-web-app:answer"
-    try:
-        yield engine.build(dockerfile, context=Context.files(web_app.CONTEXT), tag=tag)
-    finally:
-        engine.remove(tag)
-
-
-def measured(dockerfile: str) -> Report:
-    """Check an answer."""
-    with built(dockerfile) as attempt:
-        return judge(web_app, attempt, name="12-web-app", on_wait=lambda said: None)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_every_way_that_works_is_right(name: str) -> None:
     """An answer that is small, tells nothing and pulls little passes, however it installs the package."""
-    report = measured(RIGHT[name])
+    report = judged(EXERCISE, RIGHT[name])
     assert report.passed, str(report)
 
 
@@ -155,7 +117,5 @@ def test_every_way_that_works_is_right(name: str) -> None:
 def test_what_only_looks_right_is_wrong(name: str) -> None:
     """A trick fails, and it fails the rules it breaks and no other."""
     dockerfile, broken = WRONG[name]
-    report = measured(dockerfile)
-    assert {number for number, verdict in enumerate(report.verdicts) if not verdict.passed} == broken, str(
-        report
-    )
+    report = judged(EXERCISE, dockerfile)
+    assert failed(report) == broken, str(report)

@@ -1,0 +1,58 @@
+"""Answers to an exercise: built on the engine at hand, judged, and forgotten again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+
+from dockerlab import engines
+from dockerlab.checks.exercise import EXERCISES, judge
+from dockerlab.checks.verdict import Report
+from dockerlab.context import Context, File
+from dockerlab.errors import DockerlabError
+
+
+def judged(
+    name: str,
+    dockerfile: str,
+    *,
+    files: Mapping[str, str | bytes | File] | None = None,
+    secrets: Mapping[str, bytes] | None = None,
+) -> Report:
+    """Build an answer to the exercise `name` and check it; `files` are its context if not the exercise's own.
+
+    Skips the test where the starter cannot be built: offline nothing here can be measured, and
+    tests/test_exercises.py fails then.
+    """
+    definition = EXERCISES[name]
+    obstacle = _obstacle(name)
+    if obstacle is not None:
+        pytest.skip(f"the starter cannot be built here: {obstacle}")
+    engine, _ = engines.choose()
+    tag = f"dockerlab/test-{name}:answer"
+    wanted = definition.CONTEXT if files is None else files
+    context = None if wanted is None else Context.files(wanted)
+    try:
+        attempt = engine.build(dockerfile, context=context, tag=tag, secrets=secrets or {})
+        return judge(definition, attempt, name=name, on_wait=lambda said: None)
+    finally:
+        engine.remove(tag)
+
+
+def failed(report: Report) -> set[int]:
+    """Return the numbers of the rules that the answer broke, from 0."""
+    return {number for number, verdict in enumerate(report.verdicts) if not verdict.passed}
+
+
+@cache
+def _obstacle(name: str) -> str | None:
+    definition = EXERCISES[name]
+    context = None if definition.CONTEXT is None else Context.files(definition.CONTEXT)
+    engine, _ = engines.choose()
+    try:
+        engine.build(definition.STARTER, context=context, tag=f"dockerlab/starter-{name}:latest")
+    except DockerlabError as error:
+        return str(error)
+    return None
