@@ -9,7 +9,8 @@ from pathlib import Path
 
 from dockerlab import engines
 from dockerlab.analysis import cache
-from dockerlab.analysis.reorder import Order, what_if_orders
+from dockerlab.analysis.order_cost import Order
+from dockerlab.analysis.reorder import what_if_orders
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Build, Builder, Engine, LastBuild

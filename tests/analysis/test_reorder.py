@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dockerlab.analysis import reorder
+from dockerlab.analysis import order_search
 from dockerlab.analysis.dependencies import predecessors, reads
 from dockerlab.analysis.reorder import COMPUTED, MANIFEST, RARE, SOURCE, Reordering, what_if_orders
 from dockerlab.context import Context
@@ -244,7 +244,7 @@ def test_an_exhaustive_search_misses_nothing(case: Case) -> None:
 
 def test_too_many_orders_are_searched_by_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """With more orders than are tried, the answer says so, keeps the needs and is no worse than the given."""
-    monkeypatch.setattr(reorder, "_MOST_TRIES", 50)
+    monkeypatch.setattr(order_search, "_MOST_TRIES", 50)
     lines = [f"COPY f{n} /srv/{n}" for n in range(12)]
     build = measured("FROM debian\n" + "\n".join(lines) + "\n", dict.fromkeys(range(2, 14), 1.0))
     found = what_if_orders(build, changes_per_week={line: 20.0 - line for line in range(2, 14)})

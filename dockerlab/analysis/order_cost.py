@@ -1,0 +1,118 @@
+"""What an order of lines costs a week: the seconds of those that run again after each change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dockerlab.dockerfile import Instruction
+
+Order = tuple[int, ...]  # Dockerfile lines
+
+LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # the keywords of lines that make a layer
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the stage, with what the build measured of it."""
+
+    instruction: Instruction
+    seconds: float
+    size_tar: int
+    changes_per_week: float
+    needs: Order  # lines it must stay below
+    movable: bool
+
+    @property
+    def line(self) -> int:
+        """Return the first Dockerfile line."""
+        return self.instruction.line
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one order costs a week."""
+
+    name: str
+    lines: Order
+    seconds: Mapping[int, float]  # by the line whose changes cause it
+    size_tar: float  # bytes of layers made anew
+    broken: tuple[tuple[int, int], ...]  # (line, the line it needs above it)
+
+    @property
+    def total(self) -> float:
+        """Return seconds of rebuilding a week."""
+        return sum(self.seconds.values())
+
+
+class CostModel:
+    """The cost of any order of some lines, each named by its index."""
+
+    def __init__(self, lines: Sequence[Line], *, legacy: bool) -> None:
+        self.lines = lines
+        self.legacy = legacy
+        index = {line.line: at for at, line in enumerate(lines)}
+        self.needs = [frozenset(index[line] for line in one.needs) for one in lines]
+
+    def starts(self, cause: int, at: int) -> bool:
+        """Tell whether a change of `cause`, above it, is an input of the line `at` itself."""
+        if self.legacy:
+            return True
+        keyword, other = self.lines[cause].instruction.keyword, self.lines[at].instruction.keyword
+        if keyword in LAYERS:
+            return not self.lines[at].instruction.enabled("link")
+        if keyword in ("ENV", "ARG", "SHELL"):
+            return other == "RUN"
+        return keyword == "USER" and other in ("RUN", "WORKDIR")
+
+    def again(self, order: Sequence[int], at: int) -> Iterator[int]:
+        """Yield those of `order` whose change makes its entry at place `at` run again."""
+        one = order[at]
+        if self.lines[one].instruction.keyword in LAYERS:
+            yield one
+        if self.lines[one].instruction.enabled("link") and not self.legacy:
+            return
+        for place in range(at):
+            cause = order[place]
+            if self._reached(order, place, at):
+                yield cause
+
+    def _reached(self, order: Sequence[int], place: int, at: int) -> bool:
+        """Tell whether a change at `place` has made a layer run again at `at` or before it."""
+        cause = order[place]
+        if self.legacy or self.lines[cause].instruction.keyword in LAYERS:
+            return True
+        return any(self.starts(cause, order[between]) for between in range(place + 1, at + 1))
+
+    def added(self, order: Sequence[int]) -> float:
+        """Return the seconds a week that the last line of `order` adds."""
+        at = len(order) - 1
+        seconds = self.lines[order[at]].seconds
+        if not seconds:
+            return 0.0
+        return seconds * sum(self.lines[cause].changes_per_week for cause in self.again(order, at))
+
+    def total(self, order: Sequence[int]) -> float:
+        """Return the seconds a week of an order."""
+        return sum(self.added(order[: at + 1]) for at in range(len(order)))
+
+    def keeps(self, order: Sequence[int]) -> bool:
+        """Tell whether every line stands below what it needs."""
+        return not self._broken(order)
+
+    def cost(self, name: str, order: Order) -> Cost:
+        """Return an order's cost with its parts."""
+        seconds = {one.line: 0.0 for one in self.lines if one.changes_per_week}
+        size = 0.0
+        for at, one in enumerate(order):
+            for cause in self.again(order, at):
+                line = self.lines[cause]
+                if line.changes_per_week:
+                    seconds[line.line] += line.changes_per_week * self.lines[one].seconds
+                    size += line.changes_per_week * self.lines[one].size_tar
+        broken = tuple((self.lines[a].line, self.lines[b].line) for a, b in self._broken(order))
+        return Cost(name, tuple(self.lines[one].line for one in order), seconds, size, broken)
+
+    def _broken(self, order: Sequence[int]) -> list[tuple[int, int]]:
+        place = {one: at for at, one in enumerate(order)}
+        return [(one, need) for one in order for need in sorted(self.needs[one]) if place[need] > place[one]]
