@@ -11,56 +11,11 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from dockerlab.errors import DockerfileError
 from dockerlab.expansion import SPACES
+from dockerlab.flags import KEYWORDS, checked_flags, split_flags
 from dockerlab.instruction import nanoseconds, parse_heredoc
-
-FlagKind = Literal["text", "texts", "bool"]
-
-# Every keyword, and the flags it knows. "texts" may be given several times.
-KEYWORDS: dict[str, dict[str, FlagKind]] = {
-    "ADD": {
-        "chown": "text",
-        "chmod": "text",
-        "link": "bool",
-        "keep-git-dir": "bool",
-        "checksum": "text",
-        "unpack": "bool",
-        "exclude": "texts",
-    },
-    "ARG": {},
-    "CMD": {},
-    "COPY": {
-        "from": "text",
-        "chown": "text",
-        "chmod": "text",
-        "link": "bool",
-        "parents": "bool",
-        "exclude": "texts",
-    },
-    "ENTRYPOINT": {},
-    "ENV": {},
-    "EXPOSE": {},
-    "FROM": {"platform": "text"},
-    "HEALTHCHECK": {
-        "interval": "text",
-        "timeout": "text",
-        "start-period": "text",
-        "start-interval": "text",
-        "retries": "text",
-    },
-    "LABEL": {},
-    "MAINTAINER": {},
-    "ONBUILD": {},
-    "RUN": {"mount": "texts", "network": "text", "security": "text", "device": "texts"},
-    "SHELL": {},
-    "STOPSIGNAL": {},
-    "USER": {},
-    "VOLUME": {},
-    "WORKDIR": {},
-}
 
 _EXAMPLES = {
     "ADD": "ADD app.tar.gz /app/",
@@ -109,12 +64,11 @@ def parse_line(text: str, *, escape: str) -> Line:
     text = text.strip(SPACES)
     keyword, _, rest = _partition(text)
     keyword = keyword.upper()
-    known = KEYWORDS.get(keyword)
-    if known is None:
+    if keyword not in KEYWORDS:
         raise _unknown(keyword)
-    raw_flags, rest = _split_flags(rest)
+    words, rest = split_flags(rest)
     rest = rest.strip(SPACES)
-    flags = _checked_flags(keyword, raw_flags, known)
+    flags = checked_flags(keyword, words)
     if not rest:
         raise DockerfileError(f"{keyword} has no arguments", hint=f"Write it as: {_EXAMPLES[keyword]}")
     if keyword == "ONBUILD":
@@ -143,65 +97,6 @@ def _unknown(keyword: str) -> DockerfileError:
         hint=f"A line starts with one of {', '.join(KEYWORDS)}; a command that goes on from the line above "
         "needs the escape character (\\) at the end of that line.",
     )
-
-
-def _split_flags(text: str) -> tuple[list[str], str]:
-    """Take the leading --flags off; quotes and backslashes in them are the lexer's plain ones."""
-    flags: list[str] = []
-    at, end = 0, len(text)
-    while True:
-        while at < end and text[at] in SPACES:
-            at += 1
-        if not text.startswith("--", at):
-            return flags, text[at:]
-        word: list[str] = []
-        quote = ""
-        quoted = False
-        while at < end and (quote or text[at] not in SPACES):
-            char = text[at]
-            at += 1
-            if char == quote:
-                quote = ""
-            elif not quote and char in "'\"":
-                quote, quoted = char, True
-            elif char == "\\":
-                word.append(text[at : at + 1])
-                at += 1
-            else:
-                word.append(char)
-        flag = "".join(word)
-        if flag == "--":
-            return flags, text[at:]
-        if flag or quoted:
-            flags.append(flag)
-
-
-def _checked_flags(keyword: str, words: list[str], known: dict[str, FlagKind]) -> tuple[tuple[str, str], ...]:
-    flags: list[tuple[str, str]] = []
-    for word in words:
-        name, equals, value = word.removeprefix("--").partition("=")
-        kind = known.get(name)
-        if kind is None:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean --{near[0]}?" if near else _flags_hint(keyword, known)
-            raise DockerfileError(f"{keyword} has no flag --{name}", hint=hint)
-        if kind != "texts" and any(name == earlier for earlier, _ in flags):
-            raise DockerfileError(f"--{name} is given twice", hint=f"Keep one --{name}.")
-        if kind == "bool":
-            if equals and value.lower() not in ("true", "false"):
-                raise DockerfileError(f"--{name} is {value!r}", hint=f"Write --{name}, or --{name}=false.")
-        elif not equals:
-            raise DockerfileError(
-                f"--{name} has no value", hint=f"Write --{name}=VALUE, without a space around the =."
-            )
-        flags.append((name, value))
-    return tuple(flags)
-
-
-def _flags_hint(keyword: str, known: dict[str, FlagKind]) -> str:
-    if not known:
-        return f"{keyword} takes no flags."
-    return f"{keyword} knows " + ", ".join(f"--{name}" for name in known) + "."
 
 
 def _onbuild(text: str, rest: str, escape: str) -> Line:

@@ -17,7 +17,7 @@ PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
 LOW = {"errors", "filesystem", "stopping", "units"}
-PARSING = {"dockerfile", "expansion", "instruction", "arguments"}
+PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 READING = LOW | PARSING | {"context", "disk", "ignorefile", "image", "layer", "tarindex"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dockerfile": {"errors"} | PARSING,
     "instruction": {"errors"} | PARSING,
     "arguments": {"errors"} | PARSING,
+    "flags": {"errors"} | PARSING,
     "expansion": {"errors"},
     "ignorefile": {"errors", "filesystem", "expansion"},
     "disk": {"errors", "filesystem"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -19,13 +18,13 @@ from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, On
 from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
-from dockerlab.errors import BuildError, DockerlabError, EngineError, ImageError, ImageNotFoundError
+from dockerlab.engines.docker_run import run_container
+from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import STAND_IN, Image, same_reference
 
 OWN_PREFIX = "dockerlab/"
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
-DAEMON_REFUSED = 125  # `docker run`: the error is Docker's, not the command's
 PATIENCE = 600.0  # seconds without a byte before a call to a daemon that did answer is given up
 
 Api = Any  # docker.APIClient, which is not typed
@@ -193,42 +192,7 @@ class DockerEngine:
         """
         with _talking():
             self._inspect(reference)
-        name = f"dockerlab-{secrets.token_hex(8)}"
-        # `docker run` attaches before the container starts; logs asked for afterwards may lack their end.
-        command = [self._docker, "run", "--rm", "--pull=never", "--name", name, "--label", f"{LABEL}=1"]
-        try:
-            done = subprocess.run(
-                [*command, reference, *(argv or ())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            self._end(name)
-            message = f"the command was still running after {timeout:g} seconds"
-            raise BuildError(message, hint="Give it more time with timeout=.") from error
-        except KeyboardInterrupt:
-            self._end(name)
-            raise
-        output = done.stdout.decode("utf-8", "replace")
-        if done.returncode == DAEMON_REFUSED and "docker: " in output:
-            if "no command specified" in output.lower():
-                raise BuildError(
-                    f"{reference} has no command", hint="Say which one: run(image, ['ls', '/'])."
-                )
-            raise EngineError(f"Docker refused: {output.partition('docker: ')[2].splitlines()[0]}")
-        return Ran(done.returncode, output)
-
-    def _end(self, container: str) -> None:
-        """Remove a container that may still run, or may never have been made."""
-        subprocess.run(
-            [self._docker, "rm", "--force", "--volumes", container],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
+        return run_container(self._docker, reference, argv, timeout=timeout)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""
