@@ -16,6 +16,7 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from dockerlab import notebook
 from dockerlab.context import Context
 from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.offline import base_is_away
 from dockerlab.options import OptionError, add_build_options, key_values, read_secrets
 from dockerlab.widgets.display import show, show_bundle
 
@@ -77,7 +78,7 @@ class DockerfileMagics(Magics):
             if not args.allow_fail:
                 raise
             shell.user_ns[args.name] = error
-            if notebook.base_is_away(error):
+            if base_is_away(error):
                 notebook.built(error)  # one calm line: nothing in the cell needs mending
             else:
                 show_bundle(_bundle(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,8 +14,9 @@ from dockerlab import engines
 from dockerlab.context import Context, File
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Engine
-from dockerlab.errors import BuildError, ContextError, DockerlabError, RegistryError, RunError
+from dockerlab.errors import BuildError, ContextError, DockerlabError
 from dockerlab.image import Image, same_reference
+from dockerlab.offline import not_built
 from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.explorer import Explorer
@@ -38,15 +38,6 @@ from dockerlab.widgets.table import Table
 if TYPE_CHECKING:
     from dockerlab.charts import Picture
 
-
-# What apt, pip, npm and curl print of a network that is not there.
-_OFFLINE = re.compile(
-    r"could(n't| not) (resolve|connect)|failure in name resolution|temporary failure resolving"
-    r"|network is unreachable|EAI_AGAIN|ENOTFOUND|connection (timed out|refused)",
-    re.IGNORECASE,
-)
-
-UNREACHABLE = "the registry cannot be reached"  # how Docker's error begins then (docker_errors.py)
 
 Subject = Build | Image | str  # a str is a reference, looked up in the engine
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
@@ -254,7 +245,7 @@ def built(*builds: Build | DockerlabError) -> bool:
     """
     failed = [one for one in builds if not isinstance(one, Build)]
     for error in failed:
-        print(_not_built(error))
+        print(not_built(error))
     return not failed
 
 
@@ -327,34 +318,6 @@ def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
     if engine is None and isinstance(x, Build):
         engine = "embedded" if x.builder == "embedded" else "docker"
     return find_engine(engine)[0]
-
-
-def base_is_away(error: DockerlabError) -> bool:
-    """Tell whether a build failed since its base image is not here and no registry answers."""
-    unreachable = isinstance(error, BuildError) and error.message.startswith(UNREACHABLE)
-    return isinstance(error, RegistryError) or unreachable
-
-
-def _not_built(error: DockerlabError) -> str:
-    name = _variable_of(error)
-    if base_is_away(error):
-        why = "its base image is not here, and no registry can be reached"
-        return f"{name} was not built: {why}. Read on; run its cell again when you are online."
-    log = "\n".join(error.log) if isinstance(error, RunError) else ""
-    if _OFFLINE.search(log):
-        return f"{name} was not built: no network. Read on; run its cell again when you are online."
-    if "Unable to locate package" in log:  # `apt-get update` ends well without a network, and install fails
-        why = "apt-get found no such package. Without a network it finds none"
-        return f"{name} was not built: {why}. Read on; run its cell again when you are online."
-    return f"{name} was not built: its cell says why. Read on, or mend it and run its cell again."
-
-
-def _variable_of(error: DockerlabError) -> str:
-    """Return the name that a notebook gave to what failed; the latest, as a cell may have run twice."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    names = [name for name, value in (shell.user_ns if shell else {}).items() if value is error]
-    return next((name for name in names if not name.startswith("_")), "A Dockerfile")
 
 
 def _reference(image: Image) -> str:

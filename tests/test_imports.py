@@ -40,9 +40,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "charts": READING | {"engines", "analysis"},
     "widgets": READING | {"engines", "analysis", "charts"},
     "options": {"errors"},
-    "notebook": READING | {"engines", "analysis", "charts", "widgets"},
+    "offline": {"errors"},
+    "notebook": READING | {"engines", "analysis", "charts", "widgets", "offline"},
     "caching": READING | {"engines", "analysis", "charts", "widgets", "notebook"},
-    "magics": READING | {"engines", "analysis", "charts", "widgets", "notebook", "options"},
+    "magics": READING | {"engines", "analysis", "charts", "widgets", "notebook", "offline", "options"},
     "checks": READING | {"engines", "analysis", "examples"},
     "examples": {"context"},
 }
