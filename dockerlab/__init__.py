@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
-    from dockerlab.image import read_archive as read_archive
-    from dockerlab.image import read_layout as read_layout
+    from dockerlab.imagefile import read_archive as read_archive
+    from dockerlab.imagefile import read_layout as read_layout
     from dockerlab.notebook import advise as advise
     from dockerlab.notebook import build as build
     from dockerlab.notebook import built as built
@@ -57,8 +57,8 @@ _HOMES = {
     "parse": "dockerlab.dockerfile",
     "playground": "dockerlab.notebook",
     "predict": "dockerlab.notebook",
-    "read_archive": "dockerlab.image",
-    "read_layout": "dockerlab.image",
+    "read_archive": "dockerlab.imagefile",
+    "read_layout": "dockerlab.imagefile",
     "run": "dockerlab.notebook",
     "status": "dockerlab.notebook",
     "what_if": "dockerlab.caching",

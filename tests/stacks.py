@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dockerlab.image import Image, read_archive
+from dockerlab.image import Image
+from dockerlab.imagefile import read_archive
 
 Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 

@@ -13,14 +13,8 @@ import pytest
 import zstandard
 
 from dockerlab.errors import ImageError, ImageNotFoundError
-from dockerlab.image import (
-    EMPTY_LAYER,
-    full_reference,
-    read_archive,
-    read_layout,
-    same_reference,
-    validate,
-)
+from dockerlab.image import EMPTY_LAYER, full_reference, same_reference, validate
+from dockerlab.imagefile import read_archive, read_layout
 
 
 def _tar(files: dict[str, bytes | None]) -> bytes:

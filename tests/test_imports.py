@@ -18,7 +18,8 @@ PACKAGE = Path(dockerlab.__file__).parent
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
 LOW = {"errors", "filesystem", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
-READING = LOW | PARSING | {"context", "disk", "ignorefile", "image", "layer", "tarindex"}
+STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
+READING = LOW | PARSING | STORED | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
@@ -33,8 +34,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "disk": {"errors", "filesystem"},
     "context": {"errors", "filesystem", "disk", "ignorefile"},
     "tarindex": {"errors", "filesystem"},
-    "layer": {"errors", "filesystem", "tarindex"},
-    "image": {"errors", "filesystem", "tarindex", "layer"},
+    "streams": {"errors", "tarindex"},
+    "keptindex": {"filesystem", "tarindex"},
+    "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
+    "image": {"errors", "filesystem", "layer"},
+    "bundle": {"errors", "filesystem", "tarindex", "streams"},
+    "imagefile": {"errors", "bundle", "image", "layer", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},

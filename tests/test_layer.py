@@ -11,7 +11,8 @@ import zstandard
 
 from dockerlab.errors import ImageError
 from dockerlab.filesystem import Tree
-from dockerlab.layer import BlobLayer, Compression, detect_compression, tar_digest
+from dockerlab.layer import BlobLayer, tar_digest
+from dockerlab.streams import Compression, detect_compression
 
 
 def _tar(files: dict[str, bytes]) -> bytes:

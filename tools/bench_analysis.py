@@ -17,7 +17,7 @@ from pathlib import Path
 from dockerlab.analysis.ledger import ledger
 from dockerlab.context import Context
 from dockerlab.engines import Engine
-from dockerlab.image import read_archive
+from dockerlab.imagefile import read_archive
 from tools.course import read_course
 
 TAG = "dockerlab/bench-analysis"

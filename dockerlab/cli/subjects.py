@@ -14,10 +14,11 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build
 from dockerlab.errors import ContextError
-from dockerlab.image import Image, read_archive, read_layout
-from dockerlab.layer import detect_compression
+from dockerlab.image import Image
+from dockerlab.imagefile import read_archive, read_layout
 from dockerlab.notebook import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
+from dockerlab.streams import detect_compression
 
 
 @dataclass(frozen=True)

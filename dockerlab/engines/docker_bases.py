@@ -17,7 +17,8 @@ from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.docker_images import archive_under
 from dockerlab.errors import EngineError
-from dockerlab.image import STAND_IN, full_reference, read_archive
+from dockerlab.image import STAND_IN, full_reference
+from dockerlab.imagefile import read_archive
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed

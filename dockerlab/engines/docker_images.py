@@ -25,7 +25,8 @@ from typing import IO, Any, BinaryIO, cast
 
 from dockerlab.errors import ImageError, StoreError, StoreFullError
 from dockerlab.image import STAND_IN, BlobLayer, Image, history_rows
-from dockerlab.layer import decompress, detect_compression, write_whole
+from dockerlab.keptindex import write_whole
+from dockerlab.streams import decompress, detect_compression
 
 _MAX_JSON = 16 << 20
 

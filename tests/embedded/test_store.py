@@ -24,7 +24,8 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.store import Store, default_root
 from dockerlab.errors import ImageError, ImageNotFoundError, StoreError, StoreFullError
-from dockerlab.image import Image, Layer, read_archive, read_layout
+from dockerlab.image import Image, Layer
+from dockerlab.imagefile import read_archive, read_layout
 
 CONFIG = {
     "architecture": "amd64",

@@ -19,7 +19,8 @@ from dockerlab.errors import (
     ImageNotFoundError,
     RunError,
 )
-from dockerlab.image import EMPTY_LAYER, read_archive, validate
+from dockerlab.image import EMPTY_LAYER, validate
+from dockerlab.imagefile import read_archive
 from tests.engines.conftest import BASE, docker
 
 TAG = "dockerlab/test-engine:1"

@@ -10,7 +10,8 @@ import pytest
 
 from dockerlab.engines.docker_images import ImageCache, archive_under
 from dockerlab.errors import ImageError
-from dockerlab.image import read_archive, validate
+from dockerlab.image import validate
+from dockerlab.imagefile import read_archive
 
 
 def _tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:

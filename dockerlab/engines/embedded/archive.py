@@ -20,7 +20,8 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import encoded
 from dockerlab.engines.embedded.reference import Reference
 from dockerlab.errors import ImageError
-from dockerlab.image import Layer, read_archive
+from dockerlab.image import Layer
+from dockerlab.imagefile import read_archive
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.store import Store

@@ -14,7 +14,7 @@ from dockerlab.engines.embedded.registry import Descriptor, Repository, endpoint
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import ImageError, RegistryError
 from dockerlab.image import Image, Layer
-from dockerlab.layer import decompress, detect_compression
+from dockerlab.streams import decompress, detect_compression
 
 _CONFIGS = (
     "application/vnd.oci.image.config.v1+json",
