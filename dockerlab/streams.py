@@ -75,7 +75,7 @@ def window(path: Path, start: int, size: int, *, small: int = _SMALL) -> BinaryI
 
 
 def sparse_window(path: Path, start: int, size: int, pieces: Pieces) -> BinaryIO:
-    """Return a stream over a sparse file's `size` bytes, whose pieces lie one after the other from `start`."""
+    """Return a stream over a sparse file's `size` bytes; its pieces lie one after the other from `start`."""
     return cast(BinaryIO, io.BufferedReader(_Sparse(path, start, size, pieces)))
 
 
