@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,27 +91,62 @@ def _once(
 
 
 class Oracle:
-    """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask."""
+    """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask.
 
-    def __init__(self, cases: Sequence[Case], names: Names, folder: Path) -> None:
+    `fresh` loads new bases and returns their names.
+    """
+
+    def __init__(
+        self, cases: Sequence[Case], names: Names, folder: Path, *, fresh: Callable[[], Names]
+    ) -> None:
         self._names = names
         self._folder = folder
+        self._fresh = fresh
         self._local = threading.local()
+        self._slots = threading.Semaphore(TOGETHER)
+        self._extra: list[Outcome] = []
         self._pool = ThreadPoolExecutor(TOGETHER)
         self._built: dict[str, Future[Outcome]] = {
-            case.name: self._pool.submit(self._build, case) for case in cases
+            case.name: self._pool.submit(self._ahead, case) for case in cases
         }
 
     def __getitem__(self, case: Case) -> Outcome:
         return self._built[case.name].result(timeout=200)
 
-    def _build(self, case: Case) -> Outcome:
-        if not hasattr(self._local, "engine"):  # an engine each: an HTTP session serves one thread
-            self._local.engine = DockerEngine(root=self._folder / "taken")
-        return build(self._local.engine, case, self._names, self._folder / case.name)
+    def alone(self, case: Case) -> Outcome:
+        """Have BuildKit build a case while it builds nothing else, on bases that nothing was built on yet.
+
+        With several builds at once BuildKit now and then does a step again that is in its cache.
+        """
+        with self._slots_held(TOGETHER):
+            names = self._fresh()
+            outcome = self._build(case, names, self._folder / f"{case.name}-alone-{len(self._extra)}")
+        self._extra.append(outcome)
+        return outcome
 
     def close(self) -> list[str]:
         """End what is still building; return the IDs of the images that were made."""
         self._pool.shutdown(cancel_futures=True)
         done = [one.result() for one in self._built.values() if one.done() and not one.cancelled()]
-        return [build.image.id for outcome in done for build in outcome.builds]
+        return [build.image.id for outcome in (*done, *self._extra) for build in outcome.builds]
+
+    def _ahead(self, case: Case) -> Outcome:
+        with self._slots_held(1):
+            return self._build(case, self._names, self._folder / case.name)
+
+    def _build(self, case: Case, names: Names, folder: Path) -> Outcome:
+        if not hasattr(self._local, "engine"):  # an engine each: an HTTP session serves one thread
+            self._local.engine = DockerEngine(root=self._folder / "taken")
+        return build(self._local.engine, case, names, folder)
+
+    @contextmanager
+    def _slots_held(self, count: int) -> Iterator[None]:
+        held = 0
+        try:
+            for _ in range(count):
+                assert self._slots.acquire(timeout=200), "BuildKit is still at work on other cases"
+                held += 1
+            yield
+        finally:
+            for _ in range(held):
+                self._slots.release()

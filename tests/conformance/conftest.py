@@ -23,6 +23,24 @@ from .case import Case, Names
 from .cases import SERVED
 
 WORDS = ("base", "rich", "bare")
+ACCIDENTS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin the list of misses that BuildKit had beside other builds and not alone."""
+    config.stash[ACCIDENTS] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print them: they are no differences of ours, and many of them would be news."""
+    for words in config.stash[ACCIDENTS]:
+        terminalreporter.write_line(f"BuildKit missed its cache beside other builds, not alone: {words}")
+
+
+@pytest.fixture(scope="session")
+def accidents(request: pytest.FixtureRequest) -> list[str]:
+    """Return the list of BuildKit's accidental misses, to add to."""
+    return request.config.stash[ACCIDENTS]
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def names(server: str) -> Names:
     """Return what the @words stand for in this run."""
+    return _names(server)
+
+
+def _names(server: str) -> Names:
     nonce = secrets.token_hex(6)
     return Names({**{word: bases.reference(word, nonce) for word in WORDS}, "server": server, "nonce": nonce})
 
@@ -71,6 +93,10 @@ def names(server: str) -> Names:
 @pytest.fixture(scope="session")
 def archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """Return the bases' archives by word."""
+    return _archives(names, tmp_path_factory)
+
+
+def _archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     program = bases.busybox()
     if program is None:
         pytest.skip("needs a statically linked busybox (Debian: busybox-static) to make base images of")
@@ -88,18 +114,29 @@ def oracle(
     version, why = probe()
     if version is None:
         pytest.skip(f"needs Docker to compare with: {why}")
-    for path in archives.values():
-        subprocess.run(["docker", "load", "--input", str(path)], check=True, stdout=subprocess.DEVNULL)
+    loaded: list[str] = []
+
+    def load(names: Names, archives: Mapping[str, Path]) -> Names:
+        for path in archives.values():
+            subprocess.run(["docker", "load", "--input", str(path)], check=True, stdout=subprocess.DEVNULL)
+        loaded.extend(names.words[word] for word in WORDS)
+        return names
+
+    def fresh() -> Names:
+        renewed = _names(names.words["server"])
+        return load(renewed, _archives(renewed, tmp_path_factory))
+
+    load(names, archives)
     cases: dict[str, Case] = {}
     for item in request.session.items:
         case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             cases[case.name] = case
-    oracle = Oracle(list(cases.values()), names, tmp_path_factory.mktemp("oracle"))
+    oracle = Oracle(list(cases.values()), names, tmp_path_factory.mktemp("oracle"), fresh=fresh)
     try:
         yield oracle
     finally:
-        made = [*oracle.close(), *(names.words[word] for word in WORDS)]
+        made = [*oracle.close(), *loaded]
         for at in range(0, len(made), 100):
             subprocess.run(
                 ["docker", "rmi", "--force", *made[at : at + 100]], check=False, capture_output=True

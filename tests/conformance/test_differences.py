@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from dockerlab.engines import Step
+
 from .cases import CASES
+from .compare import missed_only
 from .differences import KNOWN, table
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "differences.md"
@@ -23,3 +28,26 @@ def test_every_known_difference_has_a_case() -> None:
 def test_there_are_enough_cases() -> None:
     """The suite has at least 150 cases."""
     assert len(CASES) >= 150
+
+
+@pytest.mark.parametrize(
+    ("buildkit", "ours", "accident"),
+    [
+        ("cached done", "cached cached", True),
+        ("done done", "cached done", True),
+        ("cached done", "cached done", False),
+        ("cached cached", "cached done", False),
+        ("done cached", "cached done", False),
+        ("done", "cached cached", False),
+    ],
+)
+def test_only_a_miss_can_be_an_accident(buildkit: str, ours: str, *, accident: bool) -> None:
+    """BuildKit is asked again where it missed and we did not; a hit of it that we missed counts at once."""
+    assert missed_only(_steps(buildkit), _steps(ours)) is accident
+
+
+def _steps(words: str) -> list[Step]:
+    return [
+        Step(number, "0", "RUN", "RUN true", number, word == "cached", 0.0)
+        for number, word in enumerate(words.split(), 1)
+    ]
