@@ -1,6 +1,6 @@
 # Two commands matter to a learner: `make lab` and `make test`. No make yet? `./make lab` brings it.
 .DEFAULT_GOAL := help
-.PHONY: help lab test conformance answers setup lint notebooks bench look clean
+.PHONY: help lab test conformance survival answers setup lint notebooks bench look clean
 
 PY := .venv/bin/python
 # More words for the command behind a target: make lab ARGS="--port 9999"
@@ -20,6 +20,10 @@ test: ## run every check: lint, types, unit tests, notebooks, browser
 conformance: ## build 550 cases here and with BuildKit, and compare (needs Docker)
 	@sh tools/setup.sh test
 	@$(PY) -m tools.suite conformance
+
+survival: ## kill builds, saves, loads, pulls and prunes at 200 moments, in each sandbox
+	@sh tools/setup.sh test
+	@$(PY) -m tools.suite survival
 
 answers: ## right and wrong answers to every exercise, each built and judged
 	@sh tools/setup.sh test

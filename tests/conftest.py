@@ -11,10 +11,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the browser tests."""
+    """Add the options of the browser tests and of the kill test."""
     parser.addoption(
         "--screenshots", metavar="DIR", type=Path, help="keep the browser tests' screenshots in this folder"
     )
+    parser.addoption(
+        "--kills", metavar="N", type=int, default=6, help="how often tests/embedded/test_survival.py kills"
+    )
+    parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,12 @@ def free_port() -> int:
 # The real one
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a real registry; give its host and port."""
+@contextmanager
+def real_registry(folder: Path) -> Iterator[str]:
+    """Run a real registry that keeps its images in `folder`; give its host and port."""
     program = shutil.which("docker-registry")
     if program is None or shutil.which("skopeo") is None:
         pytest.skip("docker-registry and skopeo are not both installed")
-    folder = tmp_path_factory.mktemp("registry")
     address = f"127.0.0.1:{free_port()}"
     (folder / "config.yml").write_text(
         "version: 0.1\nlog: {level: error}\n"
@@ -94,6 +94,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real registry; give its host and port."""
+    with real_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 def push(store: Store, name: str, target: str, *options: str) -> None:

@@ -5,6 +5,7 @@ Written: an OCI layout with a manifest.json, as Docker 25 and later do; Docker 2
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import os
@@ -74,8 +75,10 @@ def save(store: Store, references: Sequence[str], path: Path) -> None:
 def _write(files: dict[str, bytes | Path], path: Path) -> None:
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with durable.plain_errors(path.parent.absolute(), "archive"):
+        durable.clear_temporaries(path.parent, f".{glob.escape(path.name)}.*.part")
         try:
             with aside.open("xb") as out:
+                durable.try_lock(out.fileno(), exclusive=True)
                 with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
                     for name, content in sorted(files.items()):
                         _add(tar, name, content)

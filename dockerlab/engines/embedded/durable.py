@@ -110,17 +110,37 @@ def claim_temporary(folder: Path) -> tuple[int, Path]:
         os.close(fd)
 
 
-def clear_temporaries(folder: Path) -> int:
+@contextmanager
+def claimed_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder with a new name in `folder` for the block; its lock tells it from one left behind."""
+    while True:
+        path = folder / secrets.token_hex(8)
+        path.mkdir()
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # a cleaner took it for one left behind
+        if try_lock(fd, exclusive=True) and path.exists():
+            break
+        os.close(fd)
+    try:
+        yield path
+    finally:
+        remove_tree(path)
+        os.close(fd)
+
+
+def clear_temporaries(folder: Path, pattern: str = "*") -> int:
     """Remove what processes that are gone left in `folder`; return the bytes freed."""
     freed = 0
-    for item in list(os.scandir(folder)):
+    for path in list(folder.glob(pattern)):
         try:
-            fd = os.open(item.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             continue  # its owner has just renamed it
         try:
             if try_lock(fd, exclusive=True):
-                freed += remove_tree(Path(item.path))
+                freed += remove_tree(path)
         finally:
             os.close(fd)
     return freed

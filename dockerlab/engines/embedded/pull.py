@@ -127,10 +127,11 @@ class _Progress:
 
 def _layer(progress: _Progress, blob: Descriptor, diff_id: str) -> Layer:
     store, repository = progress.store, progress.repository
-    if store.has_layer(diff_id):
-        return store.layer(diff_id)
     part = store.root / "downloads" / f"{blob.digest.removeprefix('sha256:')}.part"
     with durable.plain_errors(store.root):
+        if store.has_layer(diff_id):
+            part.unlink(missing_ok=True)  # a pull that was killed right after the layer was stored leaves it
+            return store.layer(diff_id)
         for done in repository.fetch(blob, part):
             progress.at(done)
         with store.new_layer() as new, part.open("rb") as packed:

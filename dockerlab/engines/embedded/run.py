@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.dockerfile import Instruction
+from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.buildcache import Sharing
 from dockerlab.engines.embedded.copy import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.instructions import DEFAULT_PATH, PROXY_ARGS, State, unsupported
@@ -249,10 +249,12 @@ def command(
     secrets: Mapping[str, bytes],
     *,
     build_args: Mapping[str, str],
+    empty: Callable[[str], bool],
     line: int,
 ) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
+    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there.
     Proxy settings come from the build arguments, declared or not, else from our own environment.
     """
     user = run_user(state.tree, run.user)
@@ -265,7 +267,8 @@ def command(
                 env.setdefault(variant, value)
     with ExitStack() as stack:
         mounts = []
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mount-", dir=store.work)))
+        # There may be secrets in it: of `tmp` the next process removes what a killed one left.
+        folder = stack.enter_context(durable.claimed_folder(store.root / "tmp"))
         for index, spec in enumerate(run.mounts):
             if spec.type == "secret":
                 secret = secrets.get(spec.id)
@@ -281,7 +284,7 @@ def command(
                     env[spec.variable] = secret.decode()
                 if not spec.target:
                     continue
-            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets))
+            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
         if run.script is not None:
             path = folder / "script"
             path.write_text(run.script, encoding="utf-8")
@@ -306,6 +309,7 @@ def _prepare(
     store: Store,
     tree_of: TreeOf,
     secrets: Mapping[str, bytes],
+    empty: Callable[[str], bool],
 ) -> Mount:
     if spec.type == "tmpfs":
         return Mount("tmpfs", spec.target)
@@ -315,7 +319,8 @@ def _prepare(
         _own(place, spec.uid, spec.gid)
         return Mount("bind", spec.target, place, read_only=True)
     if spec.type == "cache":
-        source = stack.enter_context(store.cache_mount(spec.id, sharing=spec.sharing))
+        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=empty(spec.id))
+        source = stack.enter_context(mount)
         if spec.origin is not None and not any(source.iterdir()):
             tree, _ = tree_of(spec.origin)
             checkout(tree, tree.resolve(spec.source), source)

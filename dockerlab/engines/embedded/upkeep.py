@@ -53,7 +53,8 @@ def prune(store: Store, *, all: bool = False) -> int:
                 freed += durable.remove_tree(Path(item.path))
         for path in list(_unpacked(store.work, needed)):
             freed += durable.remove_tree(path)
-        freed += durable.clear_temporaries(store.root / "tmp")
+        for folder in ("tmp", "work/runs", "work/probes"):
+            freed += durable.clear_temporaries(store.root / folder)
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
     return freed

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import marshal
 import os
 import re
-import secrets
 import selectors
 import subprocess
 import sys
@@ -17,7 +15,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from dockerlab.engines.embedded.durable import clear_temporaries, locked, plain_errors, remove_tree
+from dockerlab.engines.embedded.durable import (
+    claimed_folder,
+    clear_temporaries,
+    locked,
+    plain_errors,
+    remove_tree,
+)
 from dockerlab.engines.embedded.layertar import LayerWriter
 from dockerlab.engines.embedded.sandbox import Command, linux
 from dockerlab.engines.embedded.sandbox.lower import is_opaque_root, unpack
@@ -73,7 +77,7 @@ class NamespaceSandbox:
         with ExitStack() as stack:
             with self._plain_errors():
                 self._prepare()
-                folder = stack.enter_context(self._folder())
+                folder = stack.enter_context(claimed_folder(self._runs))
                 spec = self._spec(folder, self._stack(folder, layers), command)
             code = _execute(spec, command.stdin, output=output, timeout=timeout)
             if code == 0 and layer is not None:
@@ -119,26 +123,6 @@ class NamespaceSandbox:
         clear_temporaries(self._runs)
         self._ready = True
 
-    @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """Make a folder that is locked while it is used, so that others can tell it from one left behind."""
-        while True:
-            folder = self._runs / secrets.token_hex(8)
-            folder.mkdir()
-            try:
-                fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue  # a cleaner took it for one left behind
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            if folder.exists():
-                break
-            os.close(fd)
-        try:
-            yield folder
-        finally:
-            remove_tree(folder)
-            os.close(fd)
-
     def _stack(self, folder: Path, layers: Sequence[Layer]) -> str:
         """Fill `folder` for an overlay mount on these layers; return the mount's options, relative to it."""
         lowers: list[Path] = []
@@ -166,7 +150,7 @@ class NamespaceSandbox:
         """Return a layer's unpacked folder, made on first need; several processes may do so at once."""
         place = self._place(layer.diff_id)
         if not place.is_dir():
-            with self._folder() as folder:
+            with claimed_folder(self._runs) as folder:
                 _make_folder(folder / "layer")
                 unpack(layer, folder / "layer")
                 self._adopt(folder / "layer", layer.diff_id)

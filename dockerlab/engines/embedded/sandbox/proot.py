@@ -28,7 +28,6 @@ import select
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from dockerlab.engines.embedded.durable import claimed_folder, clear_temporaries
 from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
 from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
@@ -209,8 +209,11 @@ def probe(work: Path) -> str | None:
         sandbox = ProotSandbox(work)
     except EngineError as error:
         return str(error)
-    with tempfile.TemporaryDirectory(dir=_made(work)) as folder:
-        tree = WorkTree(Path(folder))
+    probes = work / "probes"
+    probes.mkdir(parents=True, exist_ok=True)
+    clear_temporaries(probes)
+    with claimed_folder(probes) as folder:
+        tree = WorkTree(folder)
         tree.load()
         said: list[bytes] = []
         shell = Command(("/bin/sh", "-c", "echo $((6 * 7)); chown 7:7 /; exit 3"), {"PATH": DEFAULT_PATH})
@@ -225,11 +228,6 @@ def probe(work: Path) -> str | None:
         if [row[:2] for row in result["owners"].values()] != [[7, 7]]:
             return "proot works here, but the kernel did not report a chown (seccomp user notification)."
     return None
-
-
-def _made(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _findable(tree: Tree, command: Command) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dockerlab.engines.embedded.sandbox.worktree import WorkTree
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree, remove_tree
 
 _MAX_TREES = 64
 
@@ -34,7 +34,10 @@ def borrow(folder: Path, stack: Sequence[str]) -> Iterator[WorkTree]:
                 continue
             tree = WorkTree(home)
             tree.load()
-            yield tree
+            try:
+                yield tree
+            finally:
+                remove_tree(tree.scratch)  # there may be a secret in it
             return
         finally:
             os.close(lock)

@@ -132,7 +132,7 @@ class WorkTree:
 
     @property
     def scratch(self) -> Path:
-        """A folder beside the tree for what a single RUN needs; emptied by `load`."""
+        """A folder beside the tree for what one RUN needs, from `load` until the tree is given back."""
         return self.home / "scratch"
 
     @property
