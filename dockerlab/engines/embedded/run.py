@@ -249,12 +249,10 @@ def command(
     secrets: Mapping[str, bytes],
     *,
     build_args: Mapping[str, str],
-    empty: Callable[[str], bool],
     line: int,
 ) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
-    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there.
     Proxy settings come from the build arguments, declared or not, else from our own environment.
     """
     user = run_user(state.tree, run.user)
@@ -284,7 +282,7 @@ def command(
                     env[spec.variable] = secret.decode()
                 if not spec.target:
                     continue
-            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
+            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets))
         if run.script is not None:
             path = folder / "script"
             path.write_text(run.script, encoding="utf-8")
@@ -309,7 +307,6 @@ def _prepare(
     store: Store,
     tree_of: TreeOf,
     secrets: Mapping[str, bytes],
-    empty: Callable[[str], bool],
 ) -> Mount:
     if spec.type == "tmpfs":
         return Mount("tmpfs", spec.target)
@@ -319,8 +316,7 @@ def _prepare(
         _own(place, spec.uid, spec.gid)
         return Mount("bind", spec.target, place, read_only=True)
     if spec.type == "cache":
-        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=empty(spec.id))
-        source = stack.enter_context(mount)
+        source = stack.enter_context(store.cache_mount(spec.id, sharing=spec.sharing))
         if spec.origin is not None and not any(source.iterdir()):
             tree, _ = tree_of(spec.origin)
             checkout(tree, tree.resolve(spec.source), source)
