@@ -61,6 +61,7 @@ def build(engine: Engine, case: Case, names: Names, folder: Path) -> Outcome:
                     folder / f"{case.name}-2",
                     {path: item for path, item in changed.items() if item is not None},
                     tag,
+                    no_cache=again.no_cache,
                 )
             )
     except DockerlabError as error:
@@ -78,6 +79,8 @@ def _once(
     folder: Path,
     items: Mapping[str, Item],
     tag: str,
+    *,
+    no_cache: bool = False,
 ) -> Build:
     root = write_context(folder, items, names, name=f"{case.name} {folder.name} {names.words['nonce']}")
     return engine.build(
@@ -87,6 +90,7 @@ def _once(
         target=case.target,
         build_args={name: names.fill(value) for name, value in build_args.items()},
         secrets=secrets,
+        no_cache=no_cache,
     )
 
 

@@ -63,6 +63,7 @@ class Again:
     context: Mapping[str, Item | None] = field(default_factory=dict)
     build_args: Mapping[str, str] | None = None
     secrets: Mapping[str, bytes] | None = None
+    no_cache: bool = False
     reason: str | None = None  # words in the reason of the first miss; None: every step must be cached
 
 

@@ -54,15 +54,21 @@ class BuildCache(Blobs):
             )
 
     @contextmanager
-    def cache_mount(self, id: str, *, sharing: Sharing = "shared") -> Iterator[Path]:
+    def cache_mount(self, id: str, *, sharing: Sharing = "shared", emptied: bool = False) -> Iterator[Path]:
         """Give the folder of a RUN --mount=type=cache while a command uses it.
 
-        "locked" waits up to ten minutes for others; "private" takes another folder when this one is in use.
+        "locked" waits up to ten minutes for others, and so does emptying the folder first; "private" takes
+        another folder when this one is in use.
         """
         with ExitStack() as held:
             with durable.plain_errors(self.root):
                 held.enter_context(self.building())
+                if emptied and sharing == "shared":
+                    with ExitStack() as alone:
+                        _empty(self._held_mount(id, "locked", alone))
                 folder = self._held_mount(id, sharing, held)
+                if emptied and sharing != "shared":
+                    _empty(folder)
             yield folder
 
     def _held_mount(self, id: str, sharing: Sharing, held: ExitStack) -> Path:
@@ -80,6 +86,11 @@ class BuildCache(Blobs):
             folder = self.root / "mounts" / name
             folder.mkdir(exist_ok=True)
             return folder
+
+
+def _empty(folder: Path) -> None:
+    for item in folder.iterdir():
+        durable.remove_tree(item)
 
 
 def _hashed(key: str) -> str:

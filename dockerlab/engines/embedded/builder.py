@@ -114,6 +114,8 @@ class _Builder:
         self.states: dict[int, State] = {}
         self.steps: list[Step] = []
         self.total = 0
+        self.done: dict[str, Instruction] = {}  # key -> the line of this build that did the step
+        self.own_mounts: set[str] = set()  # cache mounts that hold nothing of earlier builds
         self.context_files: dict[str, int] = {}
         self.context_tree: Tree | None = None
         self.name = request.tag or keys.key({"Dockerfile": request.dockerfile.text})
@@ -235,6 +237,7 @@ class _Builder:
                     self._tree_of(stage),
                     self.request.secrets,
                     build_args=self.request.build_args,
+                    empty=self._starts_empty,
                     line=one.line,
                 ) as command,
                 self.store.new_layer() as out,
@@ -247,6 +250,12 @@ class _Builder:
 
         inputs, identity = run.inputs(state.key, bound), run.identity(state.key, bound)
         self._layer_step(state, stage, one, began, inputs, execute, run.shown, log, identity=identity)
+
+    def _starts_empty(self, mount: str) -> bool:
+        """Without the cache a cache mount is empty for the build's first RUN that has it, as in BuildKit."""
+        first = mount not in self.own_mounts
+        self.own_mounts.add(mount)
+        return self.request.no_cache and first
 
     def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
         # WORKDIR path: set it, and make the folder; BuildKit makes a layer even when it is there
@@ -396,17 +405,22 @@ class _Builder:
         `inputs` explain a miss; the key is made of `identity`, where that is not the same.
         """
         key = keys.key(inputs if identity is None else identity)
-        known = None if self.request.no_cache else self.store.step(key)
+        known = self.store.step(key) if self._may_reuse(key, state, one) else None
         reason: str | None = None
         changes: tuple[Change, ...] = ()
         if known is not None and self.store.has_layer(known["diff_id"]):
             layer, created, cached = self.store.layer(known["diff_id"]), known["created"], True
+            if key in self.done:
+                cached, reason = False, f"the same step as line {self.done[key].line}: it is done once"
+                state.renewed |= self.request.no_cache
         else:
             reason, changes = self.reasons.reason(inputs)
             if known is not None:
                 reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = execute(), _rfc3339(self.now), False
             self.store.put_step(key, {"diff_id": layer.diff_id, "created": created, "inputs": inputs})
+            self.done[key] = one
+            state.renewed |= self.request.no_cache
         state.add_layer(layer, key=chain or key, created=created)
         state.record(created_by, layer=True)
         self._finish(
@@ -420,6 +434,15 @@ class _Builder:
             inputs=inputs,
             changes=changes,
         )
+
+    def _may_reuse(self, key: str, state: State, one: Instruction) -> bool:
+        """Tell whether the cache may be asked: without it a build has its own steps, as BuildKit does.
+
+        A WORKDIR is one that BuildKit takes from the cache all the same, until something above it was done.
+        """
+        if not self.request.no_cache or key in self.done:
+            return True
+        return one.keyword == "WORKDIR" and not state.renewed
 
     def _start(self, stage: Stage, one: Instruction) -> float:
         number = len(self.steps) + 1

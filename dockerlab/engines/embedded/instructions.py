@@ -44,6 +44,7 @@ class State:
     base_layers: int = 0
     stand_in: str | None = None
     command_set: bool = False  # CMD was given in this stage
+    renewed: bool = False  # the cache is turned off, and a step was done
     _tree: Tree | None = None
 
     @property

@@ -249,10 +249,13 @@ def command(
     secrets: Mapping[str, bytes],
     *,
     build_args: Mapping[str, str],
+    empty: Callable[[str], bool],
     line: int,
 ) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
+    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there;
+    one with a from= never does, as in BuildKit.
     Proxy settings come from the build arguments, declared or not, else from our own environment.
     """
     user = run_user(state.tree, run.user)
@@ -282,7 +285,7 @@ def command(
                     env[spec.variable] = secret.decode()
                 if not spec.target:
                     continue
-            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets))
+            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
         if run.script is not None:
             path = folder / "script"
             path.write_text(run.script, encoding="utf-8")
@@ -307,6 +310,7 @@ def _prepare(
     store: Store,
     tree_of: TreeOf,
     secrets: Mapping[str, bytes],
+    empty: Callable[[str], bool],
 ) -> Mount:
     if spec.type == "tmpfs":
         return Mount("tmpfs", spec.target)
@@ -316,7 +320,9 @@ def _prepare(
         _own(place, spec.uid, spec.gid)
         return Mount("bind", spec.target, place, read_only=True)
     if spec.type == "cache":
-        source = stack.enter_context(store.cache_mount(spec.id, sharing=spec.sharing))
+        emptied = spec.origin is None and empty(spec.id)
+        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=emptied)
+        source = stack.enter_context(mount)
         if spec.origin is not None and not any(source.iterdir()):
             tree, _ = tree_of(spec.origin)
             checkout(tree, tree.resolve(spec.source), source)

@@ -273,6 +273,52 @@ CASES = [
         differs="link",
     ),
     Case(
+        "cache-off",
+        "FROM @base\nWORKDIR /off\nCOPY a /off/\nWORKDIR /off/2\nRUN true\nADD a /off/2/\nWORKDIR /off/3\n",
+        {"a": "off @nonce\n"},
+        again=Again(no_cache=True, reason="the cache was turned off"),
+    ),
+    Case(
+        "cache-off-mount",
+        "FROM @base\nWORKDIR /off-mount\n"
+        "RUN --mount=type=cache,target=/c,id=off-@nonce echo x >> /c/f; cat /c/f > /tmp/f\n"
+        "RUN --mount=type=cache,target=/d,id=off-@nonce,sharing=locked echo y >> /d/f; cat /d/f > /tmp/f\n",
+        again=Again(no_cache=True, reason="the cache was turned off"),
+    ),
+    Case(
+        "cache-off-mount-private",
+        "FROM @base\nWORKDIR /off-mount-private\n"
+        "RUN --mount=type=cache,target=/c,id=off-private-@nonce,sharing=private"
+        " --mount=type=cache,target=/d,id=off-twice-@nonce --mount=type=cache,target=/e,id=off-twice-@nonce"
+        " echo x >> /c/f; echo x >> /d/f; echo x >> /e/f; cat /c/f /d/f > /tmp/f\n",
+        again=Again(no_cache=True, reason="the cache was turned off"),
+    ),
+    Case(
+        "cache-off-mount-from",
+        "FROM @base\nWORKDIR /off-mount-from\n"
+        "RUN --mount=type=cache,target=/c,id=off-from-@nonce,from=@rich,source=/srv/app"
+        " ls /c > /tmp/f; rm /c/over; echo x > /c/f\n",
+        again=Again(no_cache=True, reason="the cache was turned off"),
+    ),
+    Case(
+        "cache-off-stages-alike",
+        "FROM @base AS one\nWORKDIR /off-stages\nRUN cat /proc/sys/kernel/random/uuid > /tmp/u\n"
+        "FROM @base AS two\nWORKDIR /off-stages\nRUN cat /proc/sys/kernel/random/uuid > /tmp/u\n"
+        "FROM @base\nRUN --mount=from=one,target=/one --mount=from=two,target=/two"
+        " test $(cat /one/tmp/u) = $(cat /two/tmp/u) && echo same > /tmp/same\n",
+        again=Again(no_cache=True, reason="the cache was turned off"),
+    ),
+    Case(
+        "cache-stages-alike",
+        "FROM @base AS one\nWORKDIR /stages-alike\nRUN : one\n"
+        "FROM @base\nWORKDIR /stages-alike\nRUN : one\nCOPY --from=one /etc/nonce /\n",
+        again=Again(
+            text="FROM @base AS one\nWORKDIR /stages-alike\nRUN : two\n"
+            "FROM @base\nWORKDIR /stages-alike\nRUN : two\nCOPY --from=one /etc/nonce /\n",
+            reason="command",
+        ),
+    ),
+    Case(
         "cache-add-url",
         "FROM @base\nWORKDIR /add-url\nADD @server/plain.txt /x/\nRUN true\n",
         again=Again(),
