@@ -1,12 +1,10 @@
-"""The house keeps its own rules: manifest, generated files, links, scripts."""
+"""The house keeps its own rules: manifest, generated files, scripts."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -15,8 +13,6 @@ import pytest
 from tools.course import ROOT, read_course
 from tools.course_map import README, with_map
 from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
-
-LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def names(folder: str) -> set[str]:
@@ -28,6 +24,15 @@ def test_the_manifest_and_the_notebooks_agree() -> None:
     """Each lesson of course.toml has its notebook, and each notebook its entry, in order."""
     listed = [lesson.name for lesson in read_course().lessons]
     assert listed == sorted(names("notebooks"))
+
+
+def test_a_lesson_opens_with_what_the_manifest_says() -> None:
+    """Title, question and minutes in a lesson's first cell are those of course.toml."""
+    for lesson in read_course().lessons:
+        notebook = nbformat.read(ROOT / "notebooks" / f"{lesson.name}.ipynb", as_version=4)
+        opening = " ".join(notebook["cells"][0]["source"].split())
+        assert opening.startswith(f"# {lesson.title} **{lesson.question}** "), lesson.name
+        assert f"About {lesson.minutes} minutes" in opening, lesson.name
 
 
 def test_exercises_and_solutions_mirror_each_other() -> None:
@@ -54,29 +59,6 @@ def test_notebooks_are_in_form(path: Path) -> None:
         assert cell["execution_count"] is not None, cell["source"]
         if "raises-exception" not in cell["metadata"].get("tags", ()):
             assert not [output for output in cell["outputs"] if output["output_type"] == "error"]
-
-
-def links() -> Iterator[tuple[Path, str]]:
-    """Yield every relative link of the Markdown files and the notebooks, with the file it stands in."""
-    for path in ROOT.glob("*.md"):
-        for target in LINK.findall(path.read_text(encoding="utf-8")):
-            yield path, target
-    for path in course_notebooks():
-        for cell in nbformat.read(path, as_version=4)["cells"]:
-            if cell["cell_type"] == "markdown":
-                for target in LINK.findall(cell["source"]):
-                    yield path, target
-
-
-def test_relative_links_lead_somewhere() -> None:
-    """Every relative link in the Markdown files and the notebooks names a file that is there."""
-    dead = [
-        (path.relative_to(ROOT).as_posix(), target)
-        for path, target in links()
-        if not re.match(r"[a-z]+:|#|attachment:", target)
-        and not (path.parent / target.split("#")[0]).exists()
-    ]
-    assert dead == []
 
 
 SCRIPTS = (
