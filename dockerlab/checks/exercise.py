@@ -172,7 +172,7 @@ class Exercise:
 
     def __repr__(self) -> str:
         try:
-            known = read_progress(progress_path()).get(self.name, Record())
+            known = read_progress(progress_path()).of(self.name)
         except ProgressError as error:
             return f"Exercise {self.name}. {error}"
         if known.passed:
@@ -188,9 +188,9 @@ class Exercise:
         """Change this exercise's record; trouble with the file is a note, the verdicts are shown."""
         path = progress_path()
         try:
-            records = read_progress(path)
-            record = change(records.get(self.name, Record()))
-            write_progress(path, {**records, self.name: record})
+            progress = read_progress(path)
+            record = change(progress.of(self.name))
+            write_progress(path, progress.with_record(self.name, record))
         except ProgressError as error:
             self._unsaved = change(self._unsaved)
             return self._unsaved, (f"Your progress was not kept. {error.message} {error.hint}",)

@@ -1,11 +1,12 @@
 """The learner's progress: one JSON file, theirs to read, move, hand in or delete.
 
-    {"version": 1, "exercises": {"02-run-chaining": {
+    {"version": 1, "learner": "Ada", "exercises": {"02-run-chaining": {
         "passed": true, "passed_at": "2026-01-31T10:00:00+00:00", "tries": 3, "hints": 1,
         "last": {"at": "...", "passed": true, "engine": "Docker 26.1.5, BuildKit", "stand_in": null,
                  "rules": [{"rule": "...", "passed": true, "measured": "...", "target": "..."}]}}}}
 
 `tries` and `hints` count up to the first check that passed; `last` is the last check, whatever it said.
+`learner` is the name they chose with `lab.progress(name=...)`, or null; nothing else says whose file it is.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,22 @@ class Record:
         )
 
 
+@dataclass(frozen=True)
+class Progress:
+    """What a progress file holds."""
+
+    learner: str | None = None  # as they want to be called, if they said so
+    exercises: Mapping[str, Record] = field(default_factory=dict)
+
+    def of(self, exercise: str) -> Record:
+        """Return what is kept of an exercise, which is nothing before the first try."""
+        return self.exercises.get(exercise, Record())
+
+    def with_record(self, exercise: str, record: Record) -> Progress:
+        """Return it with one exercise's record put in."""
+        return replace(self, exercises={**self.exercises, exercise: record})
+
+
 def progress_path() -> Path:
     """Return where the progress file is, or will be.
 
@@ -75,12 +92,12 @@ def progress_path() -> Path:
     return course / FILE_NAME
 
 
-def read_progress(path: Path) -> dict[str, Record]:
-    """Return a progress file's records by exercise, none where there is no file; raises ProgressError."""
+def read_progress(path: Path) -> Progress:
+    """Return what a progress file holds, nothing where there is no file; raises ProgressError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # an editor may have put a byte order mark
     except FileNotFoundError:
-        return {}
+        return Progress()
     except (OSError, UnicodeDecodeError) as error:
         raise ProgressError(
             f"The progress file {path} cannot be read: {error}.",
@@ -94,35 +111,65 @@ def read_progress(path: Path) -> dict[str, Record]:
                 f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
                 hint="Update dockerlab, or move the file away to start anew.",
             )
-        return {name: Record(**record) for name, record in data["exercises"].items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        records = {name: _record(record) for name, record in data["exercises"].items()}
+        return Progress(_text_or_none(data.get("learner")), records)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ProgressError(
             f"{path} is not a progress file: {error}.", hint="Move it away to start anew."
         ) from error
 
 
-def write_progress(path: Path, records: Mapping[str, Record]) -> None:
-    """Replace the file by one with these records, in one step; raises ProgressError."""
+def _record(data: Mapping[str, Any]) -> Record:
+    """Return a record of the types that are promised; TypeError where it holds others."""
+    record = Record(**data)
+    right = (
+        isinstance(record.passed, bool)
+        and all(type(number) is int and number >= 0 for number in (record.tries, record.hints))
+        and isinstance(record.last, Mapping | None)
+    )
+    if not right:
+        raise TypeError(f"{', '.join(one.name for one in fields(Record))} are not all of their types")
+    _text_or_none(record.passed_at)
+    return record
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Replace the file by one that holds this, in one step; raises ProgressError."""
     data = {
         "version": VERSION,
-        "exercises": {name: asdict(record) for name, record in sorted(records.items())},
+        "learner": progress.learner,
+        "exercises": {name: asdict(record) for name, record in sorted(progress.exercises.items())},
     }
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # a teacher collects it; what mkstemp makes only its owner reads
-        temporary.replace(path)
+        write_whole(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise ProgressError(
             f"The progress file {path} cannot be written: {error.strerror or error}.",
             hint="Point DOCKERLAB_PROGRESS at a file you can write.",
         ) from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put `text` at `path`, in one step: whoever looks sees the old file or the new one. Raises OSError."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # a teacher collects it; what mkstemp makes only its owner reads
+        temporary.replace(path)
+    except OSError:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise

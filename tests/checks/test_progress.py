@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.checks.progress import ProgressError, Record, progress_path, read_progress, write_progress
+from dockerlab.checks.progress import (
+    Progress,
+    ProgressError,
+    Record,
+    progress_path,
+    read_progress,
+    write_progress,
+)
 from dockerlab.checks.verdict import Report, Verdict
 
 GOOD = Report("02", (Verdict("it works", True, "yes", "yes", "Why"),), "an engine")
@@ -17,22 +24,22 @@ BAD = Report("02", (Verdict("it works", False, "no", "yes", "Why"),), "an engine
 
 def test_no_file_is_no_progress(tmp_path: Path) -> None:
     """Before the first check there is no file, and that is no error."""
-    assert read_progress(tmp_path / "progress.json") == {}
+    assert read_progress(tmp_path / "progress.json") == Progress()
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     """Records survive the file, in folders that are made for it, and no temporary file stays."""
     path = tmp_path / "a" / "progress.json"
-    records = {"02": Record(hints=2).after(BAD), "05": Record().after(GOOD)}
-    write_progress(path, records)
-    assert read_progress(path) == records
+    progress = Progress("Zoë", {"02": Record(hints=2).after(BAD), "05": Record().after(GOOD)})
+    write_progress(path, progress)
+    assert read_progress(path) == progress
     assert [one.name for one in path.parent.iterdir()] == ["progress.json"]
 
 
 def test_a_teacher_can_read_the_file(tmp_path: Path) -> None:
     """The file has the modes of an ordinary one."""
     path = tmp_path / "progress.json"
-    write_progress(path, {})
+    write_progress(path, Progress())
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -50,7 +57,21 @@ def test_tries_count_up_to_the_first_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"version": 1}', '{"version": 1, "exercises": {"02": {"x": 1}}}', "\udcff"]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"version": 1}',
+        '{"version": 1, "exercises": {"02": {"x": 1}}}',
+        '{"version": 1, "exercises": {"02": {"passed": "yes"}}}',
+        '{"version": 1, "exercises": {"02": {"tries": -1}}}',
+        '{"version": 1, "exercises": {"02": {"passed_at": 3}}}',
+        '{"version": 1, "exercises": {"02": {"last": []}}}',
+        '{"version": 1, "learner": 5, "exercises": {}}',
+        "[" * 100_000,
+        "\udcff",
+    ],
 )
 def test_what_is_no_progress_file_is_told(tmp_path: Path, text: str) -> None:
     """A damaged file is an error that names it, and is left as it is."""
@@ -74,7 +95,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     """Where the path is a folder, the error says so and no temporary file stays."""
     (tmp_path / "progress.json" / "x").mkdir(parents=True)
     with pytest.raises(ProgressError, match="cannot be written"):
-        write_progress(tmp_path / "progress.json", {})
+        write_progress(tmp_path / "progress.json", Progress())
     assert [one.name for one in tmp_path.iterdir()] == ["progress.json"]
 
 
@@ -97,3 +118,10 @@ def test_all_notebooks_of_a_course_share_one_file(tmp_path: Path, monkeypatch: p
         assert progress_path() == tmp_path / "course" / "progress.json"
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert progress_path() == tmp_path / "elsewhere" / "progress.json"
+
+
+def test_a_file_without_a_name_or_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """What was written before there were names, or saved again by an editor, is read as it is."""
+    path = tmp_path / "progress.json"
+    path.write_text('\ufeff{"version": 1, "exercises": {"02": {"tries": 2}}}', encoding="utf-8")
+    assert read_progress(path) == Progress(None, {"02": Record(tries=2)})
