@@ -96,6 +96,13 @@ def stand_in_of(subject: Subject) -> str | None:
     return image_of(subject).stand_in or (subject.stand_in if isinstance(subject, Build) else None)
 
 
+def base_name_of(subject: Subject) -> str:
+    """Return what to call the base: its reference, marked when it is a stand-in, or "the base image"."""
+    known = subject.base if isinstance(subject, Build) else None
+    stand_in = stand_in_of(subject)
+    return f"{stand_in} (stand-in)" if stand_in else known or "the base image"
+
+
 def rows(subject: Subject) -> tuple[Row, ...]:
     """Return the history of an image, oldest first; of a Build also with lines, seconds and cached flags.
 
@@ -110,7 +117,7 @@ def rows(subject: Subject) -> tuple[Row, ...]:
     for index, (history, position) in enumerate(placed):
         layer = None if position is None else image.layers[position]
         step = steps.get(index)
-        text = step.text if step else (readable(history.created_by) or UNRECORDED)
+        text = step.text if step else (readable(history.created_by) or history.comment or UNRECORDED)
         found.append(
             Row(
                 number=index + 1,
@@ -205,7 +212,7 @@ def _made(step: Step, history: History, diff_id: str | None) -> bool:
     keyword = _keyword(readable(history.created_by))
     if keyword != step.keyword and not (keyword == "" and step.keyword == "RUN"):
         return False
-    return step.diff_id is None or step.diff_id == diff_id
+    return step.diff_id is None or diff_id in (step.diff_id, None)  # None: the image is squashed
 
 
 def _chain(build: Build) -> list[Step]:

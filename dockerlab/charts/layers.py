@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
+from dockerlab.analysis.history import Row, Subject, base_name_of, image_of, layer_rows, name_of, stand_in_of
 from dockerlab.charts.bars import MOST_LABELLED, Bar, Rows, Segment, cut_short
 from dockerlab.charts.picture import BLUE, GREY, SERIES, Picture, hover, layout, sentence, spec
 from dockerlab.engines import Build
@@ -149,7 +149,7 @@ def _stacked(own: Sequence[Row], layers: Sequence[Layer], colour: str, *, most: 
 
 def _base_bar(subject: Subject, base: Sequence[Row]) -> Bar:
     size = sum(row.size_unpacked for row in base)
-    name = _base_name(subject)
+    name = base_name_of(subject)
     layers = count(len(base), "layer")
     shown = hover(
         f"base {name}, {layers}",
@@ -221,13 +221,7 @@ def _base_clause(subject: Subject, base: Sequence[Row]) -> str:
     if not base:
         return ""
     size = human_bytes(sum(row.size_unpacked for row in base))
-    return f"; below is the base {_base_name(subject)} with {count(len(base), 'layer')} and {size}"
-
-
-def _base_name(subject: Subject) -> str:
-    known = subject.base if isinstance(subject, Build) else None
-    stand_in = stand_in_of(subject)
-    return f"{stand_in} (stand-in)" if stand_in else known or "the base image"
+    return f"; below is the base {base_name_of(subject)} with {count(len(base), 'layer')} and {size}"
 
 
 def _has_base(subject: Subject) -> bool:

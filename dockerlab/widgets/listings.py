@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from dockerlab.analysis.history import image_of, name_of, rows, stand_in_of
+from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines import Build, Engine, ImageSummary, Ran
 from dockerlab.image import Image
 from dockerlab.units import count, human_bytes
@@ -18,10 +18,15 @@ OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; ba
 
 
 def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
-    """Return the history of a build or an image as a table; `made_by` is the engine its caption names."""
+    """Return the history of a build or an image as a table; `made_by` is the engine its caption names.
+
+    A build's table has its own rows one by one and those of its base as one, unless it is `full`.
+    """
     image = image_of(subject)
     found = rows(subject)
     stand_in = stand_in_of(subject)
+    below = [row for row in found if row.base] if isinstance(subject, Build) and not full else []
+    folded = below if len(below) > 1 else []
     facts = [
         count(len(found), "history row"),
         count(len(image.layers), "layer")
@@ -33,18 +38,27 @@ def history_table(subject: Build | Image, *, full: bool = False, made_by: str | 
     return Table(
         f"{name_of(subject)}: {', '.join(facts)}",
         ("line", "instruction", "layer", "size"),
-        tuple(
-            (
-                str(row.line) if row.line is not None else "base" if row.base else "",
-                row.created_by if full else row.text,
-                short_id(row.diff_id) if row.diff_id else "no layer",
-                human_bytes(row.size_unpacked) if row.diff_id else "",
-            )
-            for row in found
+        (
+            *([_base_row(folded, base_name_of(subject))] if folded else []),
+            *(
+                (
+                    str(row.line) if row.line is not None else "base" if row.base else "",
+                    row.created_by if full else row.text,
+                    short_id(row.diff_id) if row.diff_id else "no layer",
+                    human_bytes(row.size_unpacked) if row.diff_id else "",
+                )
+                for row in found[len(folded) :]
+            ),
         ),
         right=("line", "size"),
         code=("instruction",),
     )
+
+
+def _base_row(below: Sequence[Row], name: str) -> tuple[str, str, str, str]:
+    layers = sum(row.makes_layer for row in below)
+    size = human_bytes(sum(row.size_unpacked for row in below))
+    return "base", f"# {name}: {count(len(below), 'row')}", count(layers, "layer"), size
 
 
 def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
