@@ -38,6 +38,7 @@ def _parser() -> _Parser:
     )
     add_build_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show nothing, only bind NAME")
+    parser.add_argument("--brief", action="store_true", help="show the steps only, no chart and no history")
     parser.add_argument(
         "--allow-fail",
         action="store_true",
@@ -72,6 +73,7 @@ class DockerfileMagics(Magics):
                 build_args=key_values(args.build_arg),
                 secrets=read_secrets(args.secret),
                 no_cache=args.no_cache,
+                squash=args.squash,
                 quiet=args.quiet,
             )
         except DockerlabError as error:
@@ -84,7 +86,7 @@ class DockerfileMagics(Magics):
                 show_bundle(_bundle(error))
             return
         shell.user_ns[args.name] = built
-        if not args.quiet:
+        if not (args.quiet or args.brief):
             show(notebook.layers(built), notebook.history(built))
 
     dockerfile.__doc__ = f"{dockerfile.__doc__}\n\n{_parser().format_help()}"

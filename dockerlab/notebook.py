@@ -62,12 +62,14 @@ def build(
     build_args: Mapping[str, str] | None = None,
     secrets: Mapping[str, bytes] | None = None,
     no_cache: bool = False,
+    squash: bool = False,
     quiet: bool = False,
 ) -> Build:
     """Build a Dockerfile (its text, or the path of one) and show how it goes; `quiet` shows nothing.
 
     `context` is a folder, or a dict of path -> content; without it the context is empty. Without `tag` the
-    image is kept as "dockerlab/<name>". Raises the DockerlabError of what went wrong; on Ctrl-C
+    image is kept as "dockerlab/<name>". `squash` leaves one layer over the base (not on
+    Docker). Raises the DockerlabError of what went wrong; on Ctrl-C
     BuildInterrupted.
     """
     chosen, _ = find_engine(engine)
@@ -92,6 +94,7 @@ def build(
                 build_args=build_args,
                 secrets=secrets,
                 no_cache=no_cache,
+                squash=squash,
                 builder=builder,
                 on_event=on_event,
             )

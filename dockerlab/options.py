@@ -34,6 +34,9 @@ def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:
     )
     parser.add_argument("--no-cache", action="store_true", help="reuse nothing from earlier builds")
     parser.add_argument(
+        "--squash", action="store_true", help="leave one layer over the base (embedded engine only)"
+    )
+    parser.add_argument(
         "--builder", choices=("buildkit", "legacy"), help="on Docker: which of its two builders"
     )
     if engine:

@@ -55,6 +55,7 @@ class FakeEngine:
         build_args: Mapping[str, str] | None = None,
         secrets: Mapping[str, bytes] | None = None,
         no_cache: bool = False,
+        squash: bool = False,
         builder: Builder | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
@@ -68,6 +69,7 @@ class FakeEngine:
                 "build_args": build_args,
                 "secrets": secrets,
                 "no_cache": no_cache,
+                "squash": squash,
                 "builder": builder,
             }
         )

@@ -77,12 +77,13 @@ def test_every_command_takes_engine_and_json() -> None:
 
 
 def test_build_takes_docker_s_flags(engine: FakeEngine, project: Path, tmp_path: Path) -> None:
-    """-t, -f, --target, --build-arg, --no-cache, --secret and --builder reach the engine."""
+    """-t, -f, --target, --build-arg, --no-cache, --squash, --secret and --builder reach the engine."""
     (tmp_path / "secret").write_text("s3cret")
     (project / "other").write_text(DOCKERFILE)
     line = ["build", "-t", "a:1", "-f", str(project / "other"), "--target", "s", "--build-arg", "K=V=W"]
     line += [
         "--no-cache",
+        "--squash",
         "--secret",
         f"id=one,src={tmp_path / 'secret'}",
         "--builder",
@@ -97,6 +98,7 @@ def test_build_takes_docker_s_flags(engine: FakeEngine, project: Path, tmp_path:
         "build_args": {"K": "V=W"},
         "secrets": {"one": b"s3cret"},
         "no_cache": True,
+        "squash": True,
         "builder": "legacy",
     }
 

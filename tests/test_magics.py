@@ -99,11 +99,19 @@ def test_quiet_shows_nothing(shell: InteractiveShell) -> None:
     assert isinstance(shell.user_ns["silent"], Build)
 
 
+def test_brief_shows_the_steps_alone(shell: InteractiveShell) -> None:
+    """`--brief` tells each step, and shows neither chart nor history."""
+    captured = magic(shell, "short --brief")
+    assert captured.outputs == []
+    assert "#3 ran in 0.75 s" in captured.stderr
+    assert isinstance(shell.user_ns["short"], Build)
+
+
 def test_options_reach_the_engine(shell: InteractiveShell, engine: FakeEngine, tmp_path: Path) -> None:
     """Every option of the build goes through; quotes are taken off and a trailing comment is ignored."""
     (tmp_path / "key").write_text("s3cret")
     line = """--tag mine:1 --target 'last' --build-arg A="two words" --build-arg B=it=is named --no-cache"""
-    magic(shell, f"{line} --builder legacy --secret id=k,src={tmp_path / 'key'}  # it's a comment")
+    magic(shell, f"{line} --squash --builder legacy --secret id=k,src={tmp_path / 'key'}  # it's a comment")
     seen = engine.seen[0]
     assert {key: seen[key] for key in seen if key != "context"} == {
         "tag": "mine:1",
@@ -111,6 +119,7 @@ def test_options_reach_the_engine(shell: InteractiveShell, engine: FakeEngine, t
         "build_args": {"A": "two words", "B": "it=is"},
         "secrets": {"k": b"s3cret"},
         "no_cache": True,
+        "squash": True,
         "builder": "legacy",
     }
     assert "named" in shell.user_ns

@@ -75,7 +75,7 @@ def test_build_reads_a_dockerfile_from_a_path(engine: FakeEngine, tmp_path: Path
 
 
 def test_build_passes_its_options_on(engine: FakeEngine) -> None:
-    """Target, arguments, secrets, builder, tag and no_cache reach the engine unchanged."""
+    """Target, arguments, secrets, builder, tag, no_cache and squash reach the engine unchanged."""
     lab.build(
         TWO,
         engine=engine,
@@ -85,6 +85,7 @@ def test_build_passes_its_options_on(engine: FakeEngine) -> None:
         build_args={"A": "1"},
         secrets={"s": b"x"},
         no_cache=True,
+        squash=True,
         builder="legacy",
     )
     assert engine.seen[0] == {
@@ -94,6 +95,7 @@ def test_build_passes_its_options_on(engine: FakeEngine) -> None:
         "build_args": {"A": "1"},
         "secrets": {"s": b"x"},
         "no_cache": True,
+        "squash": True,
         "builder": "legacy",
     }
 

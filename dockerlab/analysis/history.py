@@ -117,7 +117,7 @@ def rows(subject: Subject) -> tuple[Row, ...]:
     for index, (history, position) in enumerate(placed):
         layer = None if position is None else image.layers[position]
         step = steps.get(index)
-        text = step.text if step else (readable(history.created_by) or history.comment or UNRECORDED)
+        text = step.text if step else (readable(history.created_by) or _said(history) or UNRECORDED)
         found.append(
             Row(
                 number=index + 1,
@@ -135,6 +135,11 @@ def rows(subject: Subject) -> tuple[Row, ...]:
             )
         )
     return tuple(found)
+
+
+def _said(history: History) -> str:
+    """Return the comment of a row without a command (a squash has one), image IDs cut to twelve digits."""
+    return re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]{52}", r"\1", history.comment)
 
 
 def layer_rows(subject: Subject) -> tuple[Row, ...]:

@@ -50,6 +50,7 @@ def build(args: Namespace) -> int:
             build_args=build_args,
             secrets=secrets,
             no_cache=args.no_cache,
+            squash=args.squash,
             builder=args.builder,
             on_event=on_event,
         )

@@ -161,10 +161,12 @@ class Engine(Protocol):
         build_args: Mapping[str, str] | None = None,
         secrets: Mapping[str, bytes] | None = None,
         no_cache: bool = False,
+        squash: bool = False,
         builder: Builder | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; without `tag` the engine picks a name. `on_event` is called as things happen.
+        `squash` leaves one layer over the base, their net change; only the embedded engine does it.
 
         Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or EngineError, with the
         Dockerfile line where there is one. KeyboardInterrupt ends the build and leaves the store right.

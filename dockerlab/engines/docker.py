@@ -107,6 +107,7 @@ class DockerEngine:
         build_args: Mapping[str, str] | None = None,
         secrets: Mapping[str, bytes] | None = None,
         no_cache: bool = False,
+        squash: bool = False,
         builder: Builder | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
@@ -119,6 +120,12 @@ class DockerEngine:
             raise EngineError(
                 f'the "{builder}" builder is not part of Docker',
                 hint='Use "buildkit" or "legacy", or leave it out.',
+            )
+        if squash:
+            raise EngineError(
+                "The lab does not squash on Docker: BuildKit ignores --squash, and the legacy builder does it"
+                " only where the daemon's experimental features are on.",
+                hint="Build with --engine embedded, or copy the result of a stage: lesson 09 shows how.",
             )
         started = time.perf_counter()
         with _talking():

@@ -112,6 +112,13 @@ def test_no_cache_runs_everything_again(engine: DockerEngine, builder: Builder) 
     assert (again.steps[1].cached, again.steps[1].log) == (False, ("said",))
 
 
+@pytest.mark.parametrize("builder", ["buildkit", "legacy"])
+def test_squash_is_refused(engine: DockerEngine, builder: Builder) -> None:
+    """No builder of Docker's is asked to squash: one ignores it, the other seldom may."""
+    with pytest.raises(EngineError, match="does not squash on Docker"):
+        engine.build("FROM scratch\n", tag=TAG, builder=builder, squash=True)
+
+
 def test_no_cache_and_workdir(engine: DockerEngine) -> None:
     """BuildKit reuses a WORKDIR even with no_cache, and reports it so."""
     text = f"FROM {BASE}\nWORKDIR /reused\nRUN true\n"

@@ -6,7 +6,7 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -27,6 +27,7 @@ from dockerlab.engines.embedded.instructions import (
 )
 from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.squash import net_change, squashed_history
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.last_builds import read_record, record
@@ -74,6 +75,7 @@ class Request:
     build_args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     no_cache: bool = False
+    squash: bool = False
 
 
 def build(
@@ -136,13 +138,9 @@ class _Builder:
         for stage in stages:
             self.states[stage.index] = self._stage(stage)
         state = self.states[final.index]
-        image = self.store.put_image(
-            _image_config(state),
-            state.layers,
-            reference=self.request.tag,
-            base_layers=state.base_layers,
-            stand_in=state.stand_in,
-        )
+        image = self._put_image(state, None if self.request.squash else self.request.tag)
+        if self.request.squash:
+            image = self._put_image(self._squashed(state, image.id), self.request.tag)
         self._note_unused_args()
         build = Build(
             name=self.request.tag or "",
@@ -158,6 +156,23 @@ class _Builder:
         )
         self.store.put_last_build(self.name, record(build))
         return build
+
+    def _put_image(self, state: State, reference: str | None) -> Image:
+        return self.store.put_image(
+            _image_config(state),
+            state.layers,
+            reference=reference,
+            base_layers=state.base_layers,
+            stand_in=state.stand_in,
+        )
+
+    def _squashed(self, state: State, image: str) -> State:
+        below = state.layers[: state.base_layers]
+        draft = net_change(below, state.layers[state.base_layers :])
+        rows = squashed_history(
+            state.history, kept=state.base_rows, image=image, base=state.base_id, created=state.created
+        )
+        return replace(state, layers=[*below, self._written(draft)], history=rows)
 
     def _stage(self, stage: Stage) -> State:
         with _at_line(stage.from_.line):
@@ -543,6 +558,8 @@ def _state_of(image: Image) -> State:
         key=keys.key({"base": [layer.diff_id for layer in layers]}),
         created=str(image.config.get("created") or ""),
         base_layers=len(layers),
+        base_rows=len(image.config.get("history") or []),
+        base_id=image.id,
         stand_in=image.stand_in,
     )
 

@@ -52,6 +52,7 @@ class EmbeddedEngine:
         build_args: Mapping[str, str] | None = None,
         secrets: Mapping[str, bytes] | None = None,
         no_cache: bool = False,
+        squash: bool = False,
         builder: Builder | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
@@ -69,6 +70,7 @@ class EmbeddedEngine:
             dict(build_args or {}),
             dict(secrets or {}),
             no_cache,
+            squash,
         )
         return build(
             request,

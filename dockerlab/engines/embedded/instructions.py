@@ -42,6 +42,8 @@ class State:
     inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     base_layers: int = 0
+    base_rows: int = 0  # of the history
+    base_id: str | None = None  # None: scratch
     stand_in: str | None = None
     command_set: bool = False  # CMD was given in this stage
     renewed: bool = False  # the cache is turned off, and a step was done
