@@ -95,13 +95,17 @@ class Tree:
                 self.put(entry.path, Node(entry, origin))
         for entry in links:
             target = self._nodes.get(entry.link)
-            if target is not None:
+            if target is not None and entry.path:
+                self._imply_parents(entry.path, origin)
                 self.put(entry.path, target)
 
     def _imply_parents(self, path: str, origin: Contents) -> None:
-        """Make the folders above `path` that no layer has: a tar need not name them."""
+        """Make the folders above `path` that no layer has: a tar need not name them.
+
+        What is no folder gives way to one: nothing may lie below a symlink, which could lead anywhere.
+        """
         parent = path.rpartition("/")[0]
-        if parent and parent not in self._nodes:
+        if parent and not self.is_dir(parent):
             self._imply_parents(parent, origin)
             self.put(parent, Node(Entry(parent, "dir", 0o755), origin))
 

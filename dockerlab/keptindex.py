@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -43,7 +44,7 @@ def read_kept(path: Path, *, diff_id: str, blob: int) -> Kept | None:
 
 
 def write_kept(path: Path, kept: Kept, *, diff_id: str, blob: int) -> None:
-    """Keep what was read; the arguments are those of read_kept()."""
+    """Keep what was read, where that can be; the arguments are those of read_kept()."""
     text = json.dumps(
         {
             "version": _VERSION,
@@ -55,7 +56,9 @@ def write_kept(path: Path, kept: Kept, *, diff_id: str, blob: int) -> None:
         },
         separators=(",", ":"),
     )
-    write_whole(path, text.encode("ascii"))
+    # On a full disk, or one that is read-only, the layer is parsed again the next time.
+    with contextlib.suppress(OSError):
+        write_whole(path, text.encode("ascii"))
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -18,6 +18,8 @@ from dockerlab.filesystem import Entry, Kind
 
 BLOCK = 512
 ADLER = 65_521
+# What the kernel takes; more would end in an error of another kind where the file is made.
+_IDS, _SIZES, _TIMES = (1 << 32) - 1, 1 << 63, 1 << 55
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 AUFS = ".wh..wh."  # aufs' own bookkeeping; Docker skips it when it unpacks a layer
@@ -103,6 +105,8 @@ def _entries(
         if ((adler32(block) & 0xFFFF) - 1 - sum(check) + 256 - wanted) % ADLER and not _signed(block, wanted):
             raise _DamageError(f"the header at byte {at - start} does not match its checksum")
         content = at + BLOCK
+        if length < 0:
+            raise _DamageError(f"the header at byte {at - start} has a size below zero")
         if flag in b"xgLK":
             after = content + (length + 511) // BLOCK * BLOCK
             if content + length > stop:
@@ -139,6 +143,8 @@ def _entries(
             xattrs = tuple(
                 sorted((key[len(_XATTR) :], value) for key, value in pax.items() if key.startswith(_XATTR))
             )
+            if not 0 <= length < _SIZES:
+                raise _DamageError(f"the header at byte {at - start} has a size that no file has")
         kind = _KINDS.get(flag, "file")
         if kind == "file" and flag in (b"\0", b"0") and raw.endswith(b"/"):
             kind = "dir"
@@ -155,6 +161,10 @@ def _entries(
         if kind == "file" and flag != b"S" and pax and any(key.startswith("GNU.sparse.") for key in pax):
             content, pieces, length, raw = _pax_sparse(data, content, pax, raw)
             sparse[content - start] = pieces
+        if not (0 <= owner < _IDS and 0 <= group < _IDS and -_TIMES < when < _TIMES and 0 <= length < _SIZES):
+            raise _DamageError(
+                f"the header at byte {at - start} has an owner, a size or a time that no file has"
+            )
         at = after
         if flag == b"V":
             continue
@@ -183,6 +193,8 @@ def _clean(name: str) -> str:
 
     Raises _DamageError for a name that leads out of the root.
     """
+    if "\0" in name:
+        raise _DamageError(f"the name {name!r} has a zero byte in it")
     path = name.strip("/")
     if "//" in path or "." in (path[:1], path[-1:]) or "/." in path:
         path = posixpath.normpath(path) if path else ""
@@ -194,6 +206,8 @@ def _clean(name: str) -> str:
 
 
 def _link(kind: Kind, text: str) -> str:
+    if "\0" in text:
+        raise _DamageError(f"the link {text!r} has a zero byte in it")
     return _clean(text) if kind == "hardlink" else text if kind == "symlink" else ""
 
 

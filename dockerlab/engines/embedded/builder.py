@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import time
@@ -45,6 +46,10 @@ from dockerlab.engines.reasons import Reasons
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError, RunError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Image, Layer
+
+_FULL = (
+    "The disk is full: free some with `dockerlab prune`, or set DOCKERLAB_HOME to a folder on a larger one."
+)
 
 # What BuildKit keeps of a base image's config; older tools wrote more.
 CONFIG_FIELDS = (
@@ -363,7 +368,7 @@ class _Builder:
                 raise unsupported(one, "ADD from a git repository")
             elif one.keyword == "ADD" and is_url(word):
                 fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
-                tree = Tree({fetched.entry.path: Node(fetched.entry, Text(fetched.content))})
+                tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
                 sources.append(Source(tree, fetched.entry.path, word))
                 shown.append(word)
             elif one.flag("checksum") is not None:
@@ -529,12 +534,13 @@ class _at_line:  # noqa: N801 - reads as a statement: with _at_line(3)
 
 
 def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
+    full = any(os.strerror(errno.ENOSPC) in line for line in log)
     return RunError(
         f"{one.text} ended with exit code {code}",
         exit_code=code,
         log=tuple(log),
         line=one.line,
-        hint="Mend that line and build again: the steps above it are cached.",
+        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
     )
 
 

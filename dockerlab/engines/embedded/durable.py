@@ -66,12 +66,22 @@ def locked(
 
     After `timeout` seconds of waiting raises `busy()`, or a StoreError that names the lock.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = _lock_file(path, exclusive=exclusive)
     try:
         wait_for_lock(fd, exclusive=exclusive, timeout=timeout, busy=busy or (lambda: _busy(path)))
         yield
     finally:
         os.close(fd)
+
+
+def _lock_file(path: Path, *, exclusive: bool) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if exclusive or error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+    # Who only reads a store that cannot be written may still have to wait for one who can write it.
+    return os.open(path if path.exists() else path.parent, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def wait_for_lock(fd: int, *, exclusive: bool, timeout: float, busy: Callable[[], Exception]) -> None:

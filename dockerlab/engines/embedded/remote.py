@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import re
+import tempfile
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from dockerlab.engines import Note, OnEvent
+from dockerlab.engines.embedded.durable import plain_errors
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Entry
 
@@ -16,12 +22,48 @@ UNNAMED = "__unnamed__"  # what BuildKit calls the file of a URL that ends in /
 TIMEOUT = (5, 60)  # seconds to connect, and to wait for the next bytes
 
 
+MOST = 4 << 30  # bytes; a server that never stops sending must not fill the disk
+
+
+class Kept:
+    """What was downloaded, in a file without a name: it is gone when nobody needs it."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+
+    def open(self, entry: Entry) -> BinaryIO:
+        """Return a stream over the content."""
+        return cast(BinaryIO, io.BufferedReader(_Part(self.file.fileno(), entry.size)))
+
+
+class _Part(io.RawIOBase):
+    """A stream over a file that others read as well: by position, not by the one the file is at."""
+
+    def __init__(self, fd: int, size: int) -> None:
+        self._fd, self._size, self._at = fd, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._fd, [buffer], self._at)
+        self._at += count
+        return count
+
+
 @dataclass(frozen=True)
 class Fetched:
     """A downloaded file: mode 0600, its date the server's Last-Modified (Dockerfile reference, ADD)."""
 
     entry: Entry
-    content: bytes
+    content: Kept
 
 
 def is_url(word: str) -> bool:
@@ -35,25 +77,39 @@ def is_git(word: str) -> bool:
 
 
 def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:
-    """Fetch `url`; `checksum` is "sha256:..." that the content must have."""
+    """Fetch `url`; `checksum` is "sha256:..." that the content must have.
+
+    Raises BuildError for what cannot be had, is not what it should be or is too long, and StoreError when
+    there is no room for it.
+    """
     import requests
 
     on_event(Note(f"Downloading {url}"))
+    kept, sha, size = Kept(), hashlib.sha256(), 0
     try:
-        answer = requests.get(url, timeout=TIMEOUT)
-        answer.raise_for_status()
+        with requests.get(url, timeout=TIMEOUT, stream=True) as answer:
+            answer.raise_for_status()
+            changed = answer.headers.get("Last-Modified")
+            for chunk in answer.iter_content(1 << 16):
+                size += len(chunk)
+                if size > MOST:
+                    raise BuildError(
+                        f"{url} sends more than {MOST:,} bytes", hint="Download it, and use COPY instead."
+                    )
+                sha.update(chunk)
+                with plain_errors(Path(tempfile.gettempdir()), "downloaded file"):
+                    kept.file.write(chunk)
+        kept.file.flush()
     except requests.RequestException as error:
         raise BuildError(
             f"{url} could not be downloaded: {error}",
             hint="Check the address and the network, then build again.",
         ) from error
-    content = answer.content
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    digest = f"sha256:{sha.hexdigest()}"
     if checksum is not None and digest != checksum:
         raise BuildError(
             f"{url} has the digest {digest}, not {checksum}", hint="Check the file, then correct --checksum."
         )
-    changed = answer.headers.get("Last-Modified")
     when = int(parsedate_to_datetime(changed).timestamp()) if changed else 0
     name = unquote(urlsplit(url).path).rpartition("/")[2] or UNNAMED
-    return Fetched(Entry(name, "file", 0o600, mtime=when, size=len(content)), content)
+    return Fetched(Entry(name, "file", 0o600, mtime=when, size=size), kept)

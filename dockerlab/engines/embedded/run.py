@@ -269,7 +269,8 @@ def command(
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.
-        folder = stack.enter_context(durable.claimed_folder(store.root / "tmp"))
+        with durable.plain_errors(store.root):
+            folder = stack.enter_context(durable.claimed_folder(store.root / "tmp"))
         for index, spec in enumerate(run.mounts):
             if spec.type == "secret":
                 secret = secrets.get(spec.id)
@@ -335,7 +336,8 @@ def _prepare(
     top = tree.resolve(spec.source)
     if not tree.is_dir(top) and top not in tree:
         raise BuildError(f'"{spec.source}" is not in {where}', hint="Look at the path and at .dockerignore.")
-    checkout(tree, top, place)
+    with durable.plain_errors(store.root):
+        checkout(tree, top, place)
     return Mount("bind", spec.target, place, read_only=spec.read_only)
 
 

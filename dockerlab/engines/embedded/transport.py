@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
@@ -19,6 +20,8 @@ from dockerlab.errors import RegistryError
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0
 TRIES = 3  # for a line that drops; what was received is kept
+WAIT_SECONDS = 10.0  # what a busy registry may ask us to wait; more is said, not waited for
+_MOST_TOKEN = 1 << 20  # bytes; a token is a few kB
 REMEMBER_SECONDS = 600.0  # a registry that did not answer is not asked again for this long
 _OFFLINE = (
     "Check the network, or set DOCKERLAB_REGISTRY_MIRROR to a mirror that can be reached, "
@@ -79,6 +82,13 @@ class Connection:
             answer.close()
             self._authenticate(answer.headers.get("WWW-Authenticate", ""))
             answer = self._send(self._base + path, headers)
+        for _ in range(TRIES - 1):
+            wait = _asked_to_wait(answer)
+            if wait is None or wait > WAIT_SECONDS:
+                break
+            answer.close()
+            time.sleep(wait)
+            answer = self._send(self._base + path, headers)
         if answer.status_code not in allowed:
             answer.close()
             raise self._refused(answer)
@@ -105,6 +115,14 @@ class Connection:
                 stream=True,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
             )
+        except requests.TooManyRedirects as error:
+            raise self.failed(
+                "sends the request round in a circle",
+                "Try again later, or set DOCKERLAB_REGISTRY_MIRROR.",
+                server,
+            ) from error
+        except requests.exceptions.InvalidURL as error:
+            raise self.lied(f"an address that is none ({error})") from error
         except requests.ConnectionError as error:
             why, hint, silent = _unreachable(error)
             if silent:
@@ -140,12 +158,17 @@ class Connection:
         with answer:
             if answer.status_code != 200:
                 raise self._refused(answer, login=known is not None)
+            data = bytearray()
+            for chunk in answer.iter_content(1 << 16):
+                data += chunk
+                if len(data) > _MOST_TOKEN:
+                    raise self.lied("a token without an end")
             try:
-                given = answer.json()
+                given = json.loads(data)
                 token = given.get("token") or given.get("access_token")
-            except (requests.JSONDecodeError, AttributeError):
+            except (ValueError, AttributeError):
                 token = None
-            if not token:
+            if not isinstance(token, str) or not token.isascii() or not token.isprintable():
                 raise self.lied("no token")
             self._auth = _Bearer(token)
 
@@ -170,11 +193,11 @@ class Connection:
 
     def _refused(self, answer: requests.Response, *, login: bool = False) -> RegistryError:
         status = answer.status_code
+        wait = _asked_to_wait(answer)
+        told = "" if wait is None else f" and says to wait {wait:.0f} s"
         if status == 429:
-            wait = answer.headers.get("Retry-After", "")
             return self.failed(
-                "limits how often images may be pulled from this address (429)"
-                + (f" and says to wait {wait} s" if wait.isdecimal() else ""),
+                f"limits how often images may be pulled from this address (429){told}",
                 f"Wait, or `docker login {self._registry}`, or set DOCKERLAB_REGISTRY_MIRROR.",
             )
         if status in (401, 403, 404):
@@ -187,7 +210,13 @@ class Connection:
                 f"has no such image, or it is private ({status})",
                 f"Check the name and the tag; for a private image run `docker login {self._registry}`.",
             )
-        return self.failed(f"answered {status} {answer.reason}", "Try again in a few minutes.")
+        return self.failed(f"answered {status} {answer.reason}{told}", "Try again in a few minutes.")
+
+
+def _asked_to_wait(answer: requests.Response) -> float | None:
+    """Return the seconds that a busy registry asks us to wait (RFC 9110, Retry-After); None: it does not."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if answer.status_code in (429, 503) and re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def _unreachable(error: requests.ConnectionError) -> tuple[str, str, bool]:

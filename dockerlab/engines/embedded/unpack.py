@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from dockerlab.engines.embedded.draft import Text
 from dockerlab.errors import BuildError
@@ -32,6 +32,73 @@ _KINDS: dict[bytes, Kind] = {
 _DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)  # what the decompressors say of cut or broken data
 
 
+class _Open(io.RawIOBase):
+    """A stream that keeps what it reads from open for as long as it is open itself."""
+
+    def __init__(self, stream: BinaryIO, held: ExitStack) -> None:
+        self._stream, self._held = stream, held
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._held.close()
+        super().close()
+
+
+class _Zstd(io.RawIOBase):
+    """What a zstd stream unpacks to; to go back further than one tar block it starts over."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed = packed
+        self._restart()
+
+    def _restart(self) -> None:
+        import zstandard
+
+        self._packed.seek(0)
+        self._damage = zstandard.ZstdError
+        self._plain = zstandard.ZstdDecompressor().stream_reader(self._packed, read_across_frames=True)
+        self._at = 0
+        self._last = b""  # the last bytes that were read
+        self._again = b""  # those of them that are to be given once more
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data, self._again = self._again[: len(buffer)], self._again[len(buffer) :]
+        if not data:
+            try:
+                data = self._plain.read(len(buffer))
+            except self._damage as error:
+                raise tarfile.ReadError(str(error)) from error
+            self._last = (self._last + data)[-tarfile.BLOCKSIZE :]
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        target = offset + (self._at if whence == io.SEEK_CUR else 0)
+        end = self._at + len(self._again)
+        if end - len(self._last) <= target <= end:
+            self._again, self._at = self._last[len(self._last) - (end - target) :], target
+        elif target < end:
+            self._restart()
+        while self._at < target and self.read(min(target - self._at, 1 << 20)):
+            pass
+        return self._at
+
+
 class _Member:
     """Content of one member; the archive is opened anew for each read, so nothing is held in memory."""
 
@@ -40,10 +107,11 @@ class _Member:
 
     def open(self, entry: Entry) -> BinaryIO:  # noqa: ARG002 - the protocol of every content source
         """Return a stream over the member."""
-        with _opened(self.origin, self.archive) as tar:
-            info = next(itertools.islice(tar, self.number, None))
-            stream = tar.extractfile(info)
-            return io.BytesIO(stream.read() if stream else b"")
+        with ExitStack() as stack:
+            tar = stack.enter_context(_opened(self.origin, self.archive))
+            stream = tar.extractfile(next(itertools.islice(tar, self.number, None)))
+            held = stack.pop_all()
+        return cast(BinaryIO, io.BufferedReader(_Open(cast(BinaryIO, stream), held)))
 
 
 def members(origin: Contents, archive: Entry) -> Iterator[tuple[Entry, Contents]] | None:
@@ -54,7 +122,8 @@ def members(origin: Contents, archive: Entry) -> Iterator[tuple[Entry, Contents]
     """
     try:
         with _opened(origin, archive) as tar:
-            if tar.next() is None:
+            first = tar.next()
+            if first is None or first.size < 0:
                 return None
     except (tarfile.TarError, *_DAMAGE):
         return None
@@ -65,6 +134,8 @@ def _entries(origin: Contents, archive: Entry) -> Iterator[tuple[Entry, Contents
     with _opened(origin, archive) as tar:
         try:
             for number, info in enumerate(tar):
+                if info.size < 0:  # tarfile would read on before it, for ever
+                    raise tarfile.ReadError("a size below zero")
                 entry = _entry(info)
                 if entry is None:
                     continue
@@ -110,10 +181,7 @@ def _opened(origin: Contents, archive: Entry) -> Iterator[tarfile.TarFile]:
         magic = stream.read(6)
         stream.seek(0)
         if magic.startswith(b"\x28\xb5\x2f\xfd"):
-            import zstandard
-
-            plain = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-            stream = held.enter_context(cast(BinaryIO, io.BytesIO(plain.read())))
-            yield held.enter_context(tarfile.open(fileobj=stream, mode="r:"))
+            plain = cast(BinaryIO, held.enter_context(io.BufferedReader(_Zstd(stream), 1 << 16)))
+            yield held.enter_context(tarfile.open(fileobj=plain, mode="r:"))
         else:
             yield held.enter_context(tarfile.open(fileobj=stream, mode="r:*"))

@@ -26,7 +26,7 @@ from dockerlab.engines.embedded.layertar import LayerWriter
 from dockerlab.engines.embedded.sandbox import Command, linux
 from dockerlab.engines.embedded.sandbox.lower import is_opaque_root, unpack
 from dockerlab.engines.embedded.sandbox.upper import snapshot
-from dockerlab.errors import BuildError, EngineError, StoreError
+from dockerlab.errors import BuildError, EngineError, StoreError, StoreFullError
 from dockerlab.image import Layer
 from dockerlab.stopping import ended_by
 
@@ -97,6 +97,8 @@ class NamespaceSandbox:
         try:
             # There is nothing to execute: that it is looked for in the new root proves every step before.
             self.run([], Command(("/probe",), {}), output=said.extend, layer=None, timeout=_PROBE_TIMEOUT)
+        except StoreFullError:
+            raise  # no other sandbox would have more room
         except (EngineError, StoreError) as error:
             return error.message
         except TimeoutError as error:
@@ -178,7 +180,7 @@ class NamespaceSandbox:
         for mount in command.mounts:
             if mount.source is not None and not mount.source.exists():
                 raise BuildError(f"What is to be mounted on {mount.target} is not there: {mount.source}")
-            binds.append(_bind(mount.source, mount.target, read_only=mount.read_only, flags=0))
+            binds.append(_bind(mount.source, mount.target, read_only=mount.read_only, flags=linux.MS_NODEV))
         return {
             "folder": str(folder.resolve()),
             "options": options,

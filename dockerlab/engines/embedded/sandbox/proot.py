@@ -30,12 +30,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from dockerlab.engines.embedded.durable import claimed_folder, clear_temporaries
+from dockerlab.engines.embedded.durable import claimed_folder, clear_temporaries, plain_errors
 from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
 from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
@@ -111,34 +111,42 @@ class ProotSandbox:
     ) -> int:
         """Run `command` on `layers`; see `Sandbox.run`."""
         below = Tree.stacked((item.entries, item) for item in layers)
-        with treepool.borrow(self._trees, [item.diff_id for item in layers]) as tree:
-            tree.move(layers, below)
+        with ExitStack() as stack:
+            with self._plain_errors():
+                borrowed = treepool.borrow(self._trees, [item.diff_id for item in layers])
+                tree = stack.enter_context(borrowed)
+                tree.move(layers, below)
             if not _findable(below, command):
                 output(f"{command.argv[0]}: not found in the image\n".encode())
                 return NOT_FOUND
-            tree.begin()
-            (tree.root / below.resolve(command.cwd)).mkdir(parents=True, exist_ok=True)  # as runc does
-            wanted = binds(tree, below, command.mounts)
-            points = MountPoints(tree, wanted)
-            clock = tree.scratch / "clock"
-            clock.touch()
-            began = supervise.birth(str(clock)) or clock.stat().st_ctime_ns
+            with self._plain_errors():
+                tree.begin()
+                (tree.root / below.resolve(command.cwd)).mkdir(parents=True, exist_ok=True)  # as runc does
+                wanted = binds(tree, below, command.mounts)
+                points = MountPoints(tree, wanted)
+                clock = tree.scratch / "clock"
+                clock.touch()
+                began = supervise.birth(str(clock)) or clock.stat().st_ctime_ns
             result = self._supervised(tree, command, wanted, output=output, timeout=timeout)
-            for mount in command.mounts:
-                if mount.kind == "bind" and not mount.read_only and mount.source is not None:
-                    _put_back(mount.source)
-            seen = scan(str(tree.root), skip=points.made)
-            points.remove(seen)
-            code = _exit_code(result["status"])
-            if code != 0 or layer is None:
-                tree.adopt(seen, tree.changed(seen.found), diff_id=None, entries=())
-                return code
-            user = (command.uid, command.gid)
-            differ = Differ(tree, below, seen, recorded=Recorded.read(result), user=user, began=began)
-            changes = differ.changes()
-            diff_id = write_layer(layer, tree, changes, seen)
-            tree.adopt(seen, set(changes.paths), diff_id=diff_id, entries=changes.entries)
+            with self._plain_errors():
+                for mount in command.mounts:
+                    if mount.kind == "bind" and not mount.read_only and mount.source is not None:
+                        _put_back(mount.source)
+                seen = scan(str(tree.root), skip=points.made)
+                points.remove(seen)
+                code = _exit_code(result["status"])
+                if code != 0 or layer is None:
+                    tree.adopt(seen, tree.changed(seen.found), diff_id=None, entries=())
+                    return code
+                user = (command.uid, command.gid)
+                differ = Differ(tree, below, seen, recorded=Recorded.read(result), user=user, began=began)
+                changes = differ.changes()
+                diff_id = write_layer(layer, tree, changes, seen)
+                tree.adopt(seen, set(changes.paths), diff_id=diff_id, entries=changes.entries)
             return 0
+
+    def _plain_errors(self) -> AbstractContextManager[None]:
+        return plain_errors(self._trees.parent, "work tree")
 
     def _supervised(
         self,
@@ -166,7 +174,8 @@ class ProotSandbox:
             "gid": command.gid,
             "result": str(result_file),
         }
-        request_file.write_text(json.dumps(request), encoding="utf-8")
+        with self._plain_errors():
+            request_file.write_text(json.dumps(request), encoding="utf-8")
         with _stdin(tree, command.stdin) as stdin:
             life_read, life_write = os.pipe()
             life = open(life_write, "wb", buffering=0)  # noqa: SIM115, PTH123 - closed below, or by a stop
@@ -188,12 +197,15 @@ class ProotSandbox:
         finally:
             life.close()
             _end(process)
-        if not result_file.exists():
-            raise EngineError(
-                f"What watches over proot ended with exit code {process.returncode} and no result.",
-                hint="Run it again; if it happens again, use Docker for this Dockerfile.",
-            )
-        return dict(json.loads(result_file.read_text(encoding="utf-8")))
+        try:
+            return dict(json.loads(result_file.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError):
+            with self._plain_errors():
+                result_file.write_bytes(bytes(1 << 16))  # a full disk is one reason, and tells itself so
+        raise EngineError(
+            f"What watches over proot ended with exit code {process.returncode} and no result.",
+            hint="Run it again; if it happens again, use Docker for this Dockerfile.",
+        )
 
     def _arguments(self, tree: WorkTree, command: Command, wanted: Sequence[Bind]) -> list[str]:
         identity = ["-0"] if (command.uid, command.gid) == (0, 0) else ["-i", f"{command.uid}:{command.gid}"]
@@ -210,11 +222,12 @@ def probe(work: Path) -> str | None:
     except EngineError as error:
         return str(error)
     probes = work / "probes"
-    probes.mkdir(parents=True, exist_ok=True)
-    clear_temporaries(probes)
-    with claimed_folder(probes) as folder:
-        tree = WorkTree(folder)
-        tree.load()
+    with ExitStack() as stack:
+        with plain_errors(work, "work tree"):
+            probes.mkdir(parents=True, exist_ok=True)
+            clear_temporaries(probes)
+            tree = WorkTree(stack.enter_context(claimed_folder(probes)))
+            tree.load()
         said: list[bytes] = []
         shell = Command(("/bin/sh", "-c", "echo $((6 * 7)); chown 7:7 /; exit 3"), {"PATH": DEFAULT_PATH})
         host = [Bind(Path("/") / name, name) for name in HOST_TOOLS if (Path("/") / name).exists()]

@@ -76,7 +76,8 @@ def _run(spec: Spec, leash: int) -> str:
     linux.unshare(linux.CLONE_NEWNS)
     linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     os.chdir(spec["folder"])
-    linux.mount("overlay", "merged", "overlay", 0, spec["options"])
+    # No device of the machine may be used that the command makes: Docker's device rules, without a cgroup.
+    linux.mount("overlay", "merged", "overlay", linux.MS_NODEV, spec["options"])
     outside = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.chroot("merged")  # from here on paths, and the symlinks in them, are the image's
     os.chdir("/")
@@ -262,7 +263,8 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
         else:
             _bind(sources[source], target)
             if bind["flags"]:
-                linux.mount(None, target, None, linux.MS_REMOUNT | linux.MS_BIND | bind["flags"])
+                flags = linux.MS_REMOUNT | linux.MS_BIND | bind["flags"] | linux.locked_flags(target)
+                linux.mount(None, target, None, flags)
         if bind["read_only"]:
             linux.make_read_only(target)
     for path in docker.READ_ONLY:
@@ -285,14 +287,21 @@ def _bind(source: int, target: str) -> None:
 
 
 def _fill_dev(sources: dict[str, int]) -> None:
-    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "mode=755,size=65536k")
+    # The nodes are on a file system of their own, below the one the command sees, where no other node works.
+    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID, "mode=755,size=64k")
+    nodes = {}
     for name, major, minor in docker.NODES:
         path = f"/dev/{name}"
         try:
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+            nodes[path] = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except PermissionError:  # inside a container that may not make devices: borrow its own
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
-            _bind(sources[path], path)
+            nodes[path] = os.dup(sources[path])
+    linux.mount("tmpfs", "/dev", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755,size=65536k")
+    for path, node in nodes.items():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        _bind(node, path)
+        os.close(node)
     for name, target in docker.LINKS:
         os.symlink(target, f"/dev/{name}")
     for name in ("pts", "shm", "mqueue"):

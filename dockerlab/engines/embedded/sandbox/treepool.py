@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dockerlab.engines.embedded.sandbox.worktree import WorkTree, remove_tree
+from dockerlab.errors import StoreError
 
 _MAX_TREES = 64
 
@@ -36,6 +37,9 @@ def borrow(folder: Path, stack: Sequence[str]) -> Iterator[WorkTree]:
             tree.load()
             try:
                 yield tree
+            except (OSError, StoreError):
+                remove_tree(tree.root)  # the disk did not take it all: what it took is worth more as room
+                raise
             finally:
                 remove_tree(tree.scratch)  # there may be a secret in it
             return
