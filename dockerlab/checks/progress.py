@@ -31,6 +31,17 @@ class ProgressError(DockerlabError):
     """The progress file cannot be read or written; what was measured is not touched by that."""
 
 
+class ProgressVersionError(ProgressError):
+    """The file is of another version than this package knows; `version` is what it says."""
+
+    def __init__(self, path: Path, version: object) -> None:
+        super().__init__(
+            f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
+            hint="Update dockerlab, or move the file away to start anew.",
+        )
+        self.version = version
+
+
 @dataclass(frozen=True)
 class Record:
     """What is kept of one exercise."""
@@ -107,10 +118,7 @@ def read_progress(path: Path) -> Progress:
         data = json.loads(text)
         version = data["version"]
         if version != VERSION:
-            raise ProgressError(
-                f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
-                hint="Update dockerlab, or move the file away to start anew.",
-            )
+            raise ProgressVersionError(path, version)
         records = {name: _record(record) for name, record in data["exercises"].items()}
         return Progress(_text_or_none(data.get("learner")), records)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

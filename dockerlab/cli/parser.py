@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab import __version__
-from dockerlab.cli import commands, looking_parser, why
+from dockerlab.cli import commands, grade, looking_parser, why
 from dockerlab.options import add_build_options, add_engine_option
 
 if TYPE_CHECKING:
@@ -72,14 +72,21 @@ def make_parser() -> ArgumentParser:
 
     looking_parser.add_commands(lambda name, command, text: _command(add, name, command, text))
     why.add_command(lambda name, command, text: _command(add, name, command, text))
+    grade.add_command(lambda name, command, text: _command(add, name, command, text, engine=False))
     return parser
 
 
 def _command(
-    add: _SubParsersAction[ArgumentParser], name: str, command: Callable[[Namespace], int], text: str
+    add: _SubParsersAction[ArgumentParser],
+    name: str,
+    command: Callable[[Namespace], int],
+    text: str,
+    *,
+    engine: bool = True,
 ) -> ArgumentParser:
     parser = add.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
     parser.set_defaults(command=command)
-    add_engine_option(parser)
+    if engine:
+        add_engine_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object for machines")
     return parser
