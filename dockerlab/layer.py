@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import mmap
 import os
 import tempfile
@@ -208,30 +209,29 @@ class ContentReader:
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
-        self._data: mmap.mmap | None = None
+        self._file: io.FileIO | None = None
         self._start = 0
         self._sparse: frozenset[int] = frozenset()
         if isinstance(layer, BlobLayer):
-            path, self._start, length = layer._located()
+            path, self._start, _ = layer._located()
             self._sparse = frozenset(layer._parsed().sparse)
-            if length:
-                with path.open("rb") as file:
-                    self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # Read, not mapped: pages of a map would count as this process's memory.
+            self._file = path.open("rb", buffering=0)
 
     def read(self, entry: Entry, start: int, count: int) -> bytes:
         """Return `count` bytes of the entry's content from byte `start`, or those there are."""
         count = min(count, entry.size - start)
-        if self._data is None or entry.offset in self._sparse:
+        if self._file is None or entry.offset in self._sparse:
             with self._layer.open(entry) as stream:
                 stream.seek(start)
                 return stream.read(count)
-        first = self._start + entry.offset + start
-        return self._data[first : first + count]
+        self._file.seek(self._start + entry.offset + start)
+        return self._file.read(count)
 
     def close(self) -> None:
-        """Give the blob's memory map back."""
-        if self._data is not None:
-            self._data.close()
+        """Close the blob."""
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> ContentReader:
         return self

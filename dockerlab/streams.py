@@ -33,21 +33,27 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def decompress(stream: BinaryIO, compression: Compression | None, *, source: str) -> Iterator[bytes]:
-    """Yield the decompressed bytes of `stream`; ImageError, naming `source`, when they are damaged."""
+    """Yield the decompressed bytes of `stream`, at most 1 MiB at a time.
+
+    ImageError, naming `source`, when they are damaged.
+    """
     hint = "The file is damaged or was cut short; make or fetch it again."
     if compression is None:
         yield from chunks(stream)
     elif compression == "gzip":
-        unpacker, member = zlib.decompressobj(31), False
+        unpacker, member, first = zlib.decompressobj(31), False, True
         try:
             for chunk in chunks(stream):
-                while chunk:
-                    member = True
-                    yield unpacker.decompress(chunk)
-                    chunk = unpacker.unused_data
+                # Zeros after a member are padding.
+                data, full = chunk if member or first else chunk.lstrip(b"\0"), False
+                while data or full:
+                    piece = unpacker.decompress(data, _CHUNK)
+                    yield piece
+                    member, first = not unpacker.eof, False
+                    data, full = unpacker.unconsumed_tail, len(piece) == _CHUNK
                     if unpacker.eof:
-                        unpacker, member = zlib.decompressobj(31), False
-                        chunk = chunk.lstrip(b"\0")  # padding after the last member
+                        data, full = unpacker.unused_data.lstrip(b"\0"), False
+                        unpacker = zlib.decompressobj(31)
         except zlib.error as error:
             raise ImageError(f"{source} is not whole gzip data: {error}.", hint=hint) from error
         if member:

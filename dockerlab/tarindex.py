@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import mmap
+from mmap import PAGESIZE, mmap
 from zlib import adler32
 
 from dockerlab.errors import ImageError
@@ -35,6 +36,7 @@ _KINDS: dict[bytes, Kind] = {
 _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s66x8s8s155s12x")
 _ZERO = bytes(BLOCK)
 _XATTR = "SCHILY.xattr."
+_KEEP = 32 << 20  # bytes of a mapped tar that stay in memory behind the header that is read
 
 Pieces = tuple[tuple[int, int], ...]
 
@@ -76,10 +78,13 @@ def read_index(
 def _entries(
     data: mmap | bytes, start: int, stop: int, sparse: dict[int, Pieces], *, layer: bool
 ) -> Iterator[Entry]:
-    at = start
+    at = let_go = start
     shared: dict[str, bytes] = {}
     own: dict[str, bytes] = {}
     while at < stop:
+        if at - let_go > _KEEP:
+            _let_go(data, let_go, at)
+            let_go = at
         block = data[at : at + BLOCK]
         if block == _ZERO:
             return
@@ -186,6 +191,18 @@ def _entries(
         marked = _marker(entry) if layer and WHITEOUT in entry.path else entry
         if marked is not None:
             yield marked
+
+
+def _let_go(data: mmap | bytes, first: int, last: int) -> None:
+    """Give back the pages between two bytes of a mapped file: they count as this process's memory.
+
+    The kernel maps the pages around one that is read, so small files would leave the whole tar there.
+    """
+    if sys.platform == "linux" and isinstance(data, mmap):
+        from mmap import MADV_DONTNEED  # Windows has no such name
+
+        page = first - first % PAGESIZE
+        data.madvise(MADV_DONTNEED, page, last - page)
 
 
 def _clean(name: str) -> str:

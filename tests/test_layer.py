@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import zstandard
 from dockerlab.errors import ImageError
 from dockerlab.filesystem import Tree
 from dockerlab.layer import BlobLayer, tar_digest
-from dockerlab.streams import Compression, detect_compression
+from dockerlab.streams import Compression, decompress, detect_compression
 
 
 def _tar(files: dict[str, bytes]) -> bytes:
@@ -121,6 +122,19 @@ def test_a_blob_cut_short_is_an_image_error(tmp_path: Path) -> None:
     path.write_bytes(TAR[:600])
     with pytest.raises(ImageError, match=rf"cut short: 600 of {len(TAR)} bytes"):
         _ = BlobLayer(path, DIFF_ID, length=len(TAR)).entries
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_what_unpacks_to_much_more_comes_in_pieces(pack: Callable[[bytes], bytes]) -> None:
+    """64 MB of zeros, a few kB packed, are handed on 1 MiB at a time, padding after them left out."""
+    size = 64 << 20
+    packed = pack(bytes(size))
+    compression = detect_compression(packed[:4])
+    if compression == "gzip":
+        packed += bytes(3 << 20)
+    sizes = [len(piece) for piece in decompress(io.BytesIO(packed), compression, source="it")]
+    assert sum(sizes) == size
+    assert max(sizes) <= 1 << 20
 
 
 def test_temporary_files_go_with_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 import io
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -217,3 +218,34 @@ def test_damage_is_named() -> None:
         read_index(data[:100], source="x")
     with pytest.raises(ImageError, match="where a header of 512"):
         read_index(b"this is not a tar", source="x")
+
+
+INDEX_LARGE = """
+import mmap, re, sys
+from pathlib import Path
+from dockerlab.tarindex import read_index
+before = Path("/proc/self/status").read_text()
+with open(sys.argv[1], "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    entries = read_index(data, source="it").entries
+after = Path("/proc/self/status").read_text()
+high = [int(re.search(r"VmHWM:\\s+(\\d+)", text)[1]) for text in (before, after)]
+print(len(entries), 1024 * (high[1] - high[0]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process's memory came to")
+def test_a_large_tar_does_not_stay_in_memory(tmp_path: Path) -> None:
+    """Indexing 256 MB in files of 64 kB takes less than 100 MB, though the kernel maps all that is near."""
+    info = tarfile.TarInfo("a")
+    info.size = 64_000
+    with (tmp_path / "tar").open("wb") as file:
+        for _ in range(4000):
+            file.write(info.tobuf() + bytes(64_000))
+        file.write(bytes(1024))
+    done = subprocess.run(
+        [sys.executable, "-c", INDEX_LARGE, str(tmp_path / "tar")],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    count, more = map(int, done.stdout.split())
+    assert count == 4000
+    assert more < 100_000_000

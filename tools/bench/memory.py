@@ -31,6 +31,7 @@ from tools.course import ROOT
 
 SMALL, LARGE = 100_000_000, 1_000_000_000
 _NAME = "dockerlab/bench-memory"
+_FILE = 100_000  # bytes of each of the many files
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,21 @@ def twice(folder: Path, size: int) -> None:
     engine.save([f"{_NAME}-twice"], folder / "twice.tar")
 
 
+def many(folder: Path, size: int) -> None:
+    """COPY as many bytes in files of 100 kB, and save the image."""
+    del size
+    engine = _engine(folder)
+    context = Context.folder(folder / "context")
+    engine.build("FROM scratch\nCOPY many /many\n", context=context, tag=f"{_NAME}-many")
+    engine.save([f"{_NAME}-many"], folder / "many.tar")
+
+
+def account_many(folder: Path, size: int) -> None:
+    """Account for an archive of many files."""
+    del size
+    ledger(read_archive(folder / "many.tar"))
+
+
 _ACTIONS: dict[str, Callable[[Path, int], None]] = {
     "build, COPY of one file": build_copy,
     "build, RUN that writes it": build_run,
@@ -140,6 +156,8 @@ _ACTIONS: dict[str, Callable[[Path, int], None]] = {
     "pull": pull,
     "build and save, two layers of it": twice,
     "account of these two layers": account,
+    "build and save, files of 100 kB": many,
+    "account of these files": account_many,
 }
 
 
@@ -152,6 +170,10 @@ def _write_context(folder: Path, size: int) -> None:
     with (folder / "big").open("wb") as file:
         for number in range(size // 1_000_000):
             file.write(os.urandom(1000) * 1000 if number % 2 else os.urandom(1_000_000))
+    for number in range(size // _FILE):
+        path = folder / "many" / str(number // 100) / str(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(number.to_bytes(4, "little") * (_FILE // 4))
 
 
 def _push(folder: Path, address: str) -> None:

@@ -42,20 +42,20 @@ def table(figures: Sequence[Figure], peaks: Sequence[Peak], *, title: str) -> st
     """Return Markdown: times with their range, ratios with theirs, goals, and memory."""
     lines = [title, ""]
     if figures:
-        lines += ["| work | who | time | ratio | goal | load |", "|---|---|---|---|---|---|"]
+        lines += ["| work | who | runs | time | ratio | goal | load |", "|---|---|---|---|---|---|---|"]
     before = ""
     for one in figures:
-        ratio = (
-            ""
-            if one.ratio is None
-            else f"{one.ratio:.2f} of {one.beside} ({one.lowest:.2f}-{one.highest:.2f})"
-        )
+        ratio = ""
+        if one.ratio is not None:
+            ratio = f"{one.ratio:.2f} of {one.beside} ({one.lowest:.2f}-{one.highest:.2f})"
         goal = "" if one.goal is None else f"{one.goal:g}"
         if one.met is not None:
             goal += ", met" if one.met else ", missed"
-        time = f"{_time(one.seconds)} ({_time(one.fastest)}-{_time(one.slowest)}, {one.runs} runs)"
+        time = f"{_seconds(one.seconds)} s ({_seconds(one.fastest)}-{_seconds(one.slowest)})"
         work = "" if one.work == before else one.work
-        lines.append(f"| {work} | {one.contender} | {time} | {ratio} | {goal} | {one.load:.1f} |")
+        lines.append(
+            f"| {work} | {one.contender} | {one.runs} | {time} | {ratio} | {goal} | {one.load:.1f} |"
+        )
         before = one.work
     if peaks:
         small, large = (f"{size / 1e6:,.0f} MB" for size in (peaks[0].small_bytes, peaks[0].large_bytes))
@@ -79,11 +79,5 @@ def as_json(figures: Sequence[Figure], peaks: Sequence[Peak], *, title: str) -> 
     )
 
 
-def _time(seconds: float) -> str:
-    return (
-        f"{1000 * seconds:.0f} ms"
-        if seconds < 1
-        else f"{seconds:.2f} s"
-        if seconds < 10
-        else f"{seconds:.1f} s"
-    )
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}" if seconds < 1 else f"{seconds:.2f}" if seconds < 10 else f"{seconds:.1f}"
