@@ -83,6 +83,7 @@ class Case:
     target: str | None = None
     again: Again | None = None
     refused: str | None = None  # words in our message: this build must fail in both
+    dates: bool = False  # the dates of the image and of its history must be equal too
     mtimes: tuple[str, ...] = ()  # paths whose modification times must be equal too
     differs: str | None = None  # the name of a known difference, see differences.py
 

@@ -18,10 +18,14 @@ from dockerlab.image import Image, Layer
 LAYER_KEYWORDS = ("RUN", "COPY", "ADD", "WORKDIR")
 
 
-def compare_images(theirs: Image, ours: Image, *, mtimes: Collection[str] = ()) -> list[str]:
+def compare_images(
+    theirs: Image, ours: Image, *, mtimes: Collection[str] = (), dates: bool = False
+) -> list[str]:
     """Return how `ours` differs from `theirs`, BuildKit's."""
     found = list(_history(theirs, ours))
     found += _mapping("config", _settings(theirs), _settings(ours))
+    if dates:
+        found += _mapping("date", _dates(theirs), _dates(ours))
     if len(theirs.layers) != len(ours.layers):
         found.append(f"{len(theirs.layers)} layers in BuildKit's image, {len(ours.layers)} in ours")
     for number, (one, other) in enumerate(zip(theirs.layers, ours.layers, strict=False), 1):
@@ -128,6 +132,11 @@ def _settings(image: Image) -> dict[str, Any]:
         config["Labels"] = labels
     outer = {name: image.config.get(name) for name in ("architecture", "os", "variant", "author")}
     return {**config, **{name: value for name, value in outer.items() if value}}
+
+
+def _dates(image: Image) -> dict[str, Any]:
+    rows = {f"history row {number}": row.created for number, row in enumerate(image.history, 1)}
+    return {"image": image.config.get("created"), **rows}
 
 
 def _mapping(what: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:

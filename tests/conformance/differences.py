@@ -108,6 +108,13 @@ KNOWN: Mapping[str, Difference] = {
         why="every file of the context is at hand here; a link that leads nowhere at all is refused by both",
         words="ours builds it, BuildKit refuses: .*is not in the build context",
     ),
+    "epoch-files": Difference(
+        what="`SOURCE_DATE_EPOCH`: the times of files in the build's own layers",
+        buildkit="kept, unless its exporter is given `rewrite-timestamp=true`",
+        ours="none is later than it",
+        why="so that the same inputs give the same digests; the dates of image and history are as BuildKit's",
+        words=": mtime ",
+    ),
     "link": Difference(
         what="`COPY --link`: what of the layers below counts",
         buildkit="a Docker daemon without the containerd store copies as if `--link` were not there",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.embedded import EmbeddedEngine
+from dockerlab.image import Image
 
 from .building import Oracle, Outcome, build
 from .case import Case, Names
@@ -55,10 +56,14 @@ def differences(case: Case, theirs: Outcome, ours: Outcome) -> list[str]:
     found = [] if case.refused is None else ["both build it, a refusal was expected"]
     for number, (one, other) in enumerate(zip(theirs.builds, ours.builds, strict=True), 1):
         which = "" if number == 1 else "second build: "
-        found += [which + words for words in compare_images(one.image, other.image, mtimes=case.mtimes)]
+        found += [which + words for words in _images(case, one.image, other.image)]
         if number == 2:
             found += [CACHED + words for words in compare_steps(one.steps, other.steps)]
     return found
+
+
+def _images(case: Case, theirs: Image, ours: Image) -> list[str]:
+    return compare_images(theirs, ours, mtimes=case.mtimes, dates=case.dates)
 
 
 def missed_more(theirs: Outcome, ours: Outcome) -> bool:

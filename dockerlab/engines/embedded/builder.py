@@ -14,6 +14,7 @@ from typing import Any
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand_heredoc, parse_trigger
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
+from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import run as run_step
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.copy import Checksum, Digest, Options, Source, checksums, copy
@@ -115,7 +116,8 @@ class _Builder:
         self.sandbox = sandbox
         self.on_event = on_event
         self.digest = Digest()
-        self.now = int(request.build_args.get("SOURCE_DATE_EPOCH") or time.time())
+        self.now = int(time.time())
+        self.epoch = epoch.read(request.build_args)
         self.global_args = global_args(request.dockerfile, request.build_args, request.target)
         self.given = Given(request.build_args, self.global_args)
         self.states: dict[int, State] = {}
@@ -142,7 +144,7 @@ class _Builder:
         self.total = sum(1 + len(stage.instructions) for stage in stages)
         for stage in stages:
             self.states[stage.index] = self._stage(stage)
-        state = self.states[final.index]
+        state = self._dated(self.states[final.index])
         image = self._put_image(state, None if self.request.squash else self.request.tag)
         if self.request.squash:
             image = self._put_image(self._squashed(state, image.id), self.request.tag)
@@ -169,6 +171,24 @@ class _Builder:
             reference=reference,
             base_layers=state.base_layers,
             stand_in=state.stand_in,
+        )
+
+    def _dated(self, state: State) -> State:
+        """Give the image the date that SOURCE_DATE_EPOCH asks for, and the steps the layers it then has."""
+        if self.epoch is None:
+            return state
+        created = _rfc3339(self.epoch)
+        own = state.layers[state.base_layers :]
+        dated = [epoch.no_newer(layer, self.epoch, self.store) for layer in own]
+        moved = {one.diff_id: other.diff_id for one, other in zip(own, dated, strict=True)}
+        self.steps = [
+            replace(step, diff_id=moved.get(step.diff_id or "", step.diff_id)) for step in self.steps
+        ]
+        return replace(
+            state,
+            layers=[*state.layers[: state.base_layers], *dated],
+            history=epoch.dated_rows(state.history, kept=state.base_rows, created=created),
+            created=created,
         )
 
     def _squashed(self, state: State, image: str) -> State:
@@ -513,7 +533,7 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        known = declared | {*PROXY_ARGS, *(name.lower() for name in PROXY_ARGS), "SOURCE_DATE_EPOCH"}
+        known = declared | {*PROXY_ARGS, *(name.lower() for name in PROXY_ARGS), epoch.NAME}
         unused = sorted(set(self.request.build_args) - known)
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
+from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.builder import Request, build
@@ -67,7 +69,7 @@ class EmbeddedEngine:
             context if context is not None else Context.files({}),
             tag,
             target,
-            dict(build_args or {}),
+            epoch.given(build_args or {}, os.environ),
             dict(secrets or {}),
             no_cache,
             squash,
@@ -82,7 +84,8 @@ class EmbeddedEngine:
         )
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
-        return self.build(dockerfile, tag=tag).image
+        # A stand-in is as old as its packages, whatever date a build of yours is given.
+        return self.build(dockerfile, tag=tag, build_args={epoch.NAME: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 from tests.conformance.case import Case
 
-from . import adding, caching, copying, ignoring, metadata, running, stages, words, working
+from . import adding, caching, copying, dates, ignoring, metadata, running, stages, words, working
 from .served import SERVED
 
 __all__ = ["CASES", "SERVED"]
@@ -21,6 +21,7 @@ CASES: tuple[Case, ...] = (
     *words.CASES,
     *ignoring.CASES,
     *caching.CASES,
+    *dates.CASES,
 )
 
 _twice = [name for name, count in Counter(case.name for case in CASES).items() if count > 1]
