@@ -104,8 +104,9 @@ def bytes_at_most(attempt: Build, *, budget: int, rule: str, look: str) -> Verdi
 
 def layers_at_most(attempt: Build, *, limit: int, rule: str, look: str) -> Verdict:
     """Count all layers of the image, the base's too."""
-    layers = len(attempt.image.layers)
-    return Verdict(rule, layers <= limit, count(layers, "layer"), f"at most {count(limit, 'layer')}", look)
+    layers, base = len(attempt.image.layers), attempt.image.base_layers
+    measured = f"{count(layers, 'layer')} in all" + (f", {base} from the base" if base else "")
+    return Verdict(rule, layers <= limit, measured, f"at most {count(limit, 'layer')} in all", look)
 
 
 def runs_again_at_most(
@@ -129,7 +130,11 @@ def runs_again_at_most(
 
 def secret_nowhere(attempt: Build, *, secret: bytes, rule: str, look: str) -> Verdict:
     """Search every layer, the history and the configuration for the bytes of a secret, packed files not."""
-    places = [row.where for row, layer in rows_of_layers(attempt) if _holds(layer, secret)]
+    places = [
+        f"{row.where}{_file_with(layer, secret)}"
+        for row, layer in rows_of_layers(attempt)
+        if _holds(layer, secret)
+    ]
     text = secret.decode("utf-8", "surrogateescape")
     if any(text in row.created_by for row in attempt.image.history):
         places.append("the history")
@@ -203,13 +208,27 @@ def _digest(layer: Layer, entry: Entry) -> str:
 
 
 def _holds(layer: Layer, wanted: bytes) -> bool:
-    tail = b""
     with layer.open_tar() as tar:
-        for chunk in _chunks(tar):
-            if wanted in tail + chunk:
-                return True
-            tail = chunk[-len(wanted) :]
+        return _in(tar, wanted)
+
+
+def _in(file: BinaryIO, wanted: bytes) -> bool:
+    tail = b""
+    for chunk in _chunks(file):
+        if wanted in tail + chunk:
+            return True
+        tail = chunk[-len(wanted) :]
     return False
+
+
+def _file_with(layer: Layer, wanted: bytes) -> str:
+    """Name the first file of a layer that holds these bytes; nothing where they are in a name."""
+    for entry in layer.entries:
+        if entry.kind == "file":
+            with layer.open(entry) as file:
+                if _in(file, wanted):
+                    return f" (/{entry.path})"
+    return ""
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -131,19 +131,22 @@ def test_bytes_and_layers_are_counted_over_the_whole_image(tmp_path: Path) -> No
     assert rules.bytes_at_most(build, budget=999, **ASKED).measured == "1.00 kB"
     assert not rules.bytes_at_most(build, budget=999, **ASKED).passed
     assert rules.layers_at_most(build, limit=2, **ASKED).passed
-    assert not rules.layers_at_most(build, limit=1, **ASKED).passed
+    too_many = rules.layers_at_most(build, limit=1, **ASKED)
+    assert (too_many.passed, too_many.measured) == (False, "2 layers in all, 1 from the base")
+    assert too_many.target == "at most 1 layer in all"
 
 
 @pytest.mark.parametrize(
     ("layers", "history", "config", "measured"),
     [
         ([{"a": b"nothing"}], ["RUN make"], {}, "nowhere"),
-        ([{"a": b"key=hunter2."}, {"a": None}], ["RUN make", "RUN rm"], {}, "layer 1"),
-        ([{"a": b"x" * ((1 << 20) - 515) + b"hunter2"}], ["RUN make"], {}, "layer 1"),
+        ([{"a": b"key=hunter2."}, {"a": None}], ["RUN make", "RUN rm"], {}, "layer 1 (/a)"),
+        ([{"a": b"x" * ((1 << 20) - 515) + b"hunter2"}], ["RUN make"], {}, "layer 1 (/a)"),
+        ([{"hunter2": b"nothing"}], ["RUN make"], {}, "layer 1"),
         ([{"a": b"nothing"}], ["RUN |1 TOKEN=hunter2 make"], {}, "the history"),
         ([{"a": b"nothing"}], ["RUN make"], {"Env": ["TOKEN=hunter2"]}, "the configuration"),
     ],
-    ids=["nowhere", "removed-later", "across-chunks", "history", "environment"],
+    ids=["nowhere", "removed-later", "across-chunks", "name", "history", "environment"],
 )
 def test_secret_nowhere_looks_everywhere(
     tmp_path: Path, layers: list[Any], history: list[str], config: dict[str, Any], measured: str
