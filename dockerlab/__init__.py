@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dockerlab.caching import compare_builders as compare_builders
     from dockerlab.caching import what_if as what_if
     from dockerlab.caching import why as why
+    from dockerlab.checks.card import progress as progress
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
@@ -57,6 +58,7 @@ _HOMES = {
     "parse": "dockerlab.dockerfile",
     "playground": "dockerlab.notebook",
     "predict": "dockerlab.notebook",
+    "progress": "dockerlab.checks.card",
     "read_archive": "dockerlab.imagefile",
     "read_layout": "dockerlab.imagefile",
     "run": "dockerlab.notebook",
@@ -82,6 +84,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "parse",
     "playground",
     "predict",
+    "progress",
     "read_archive",
     "read_layout",
     "run",

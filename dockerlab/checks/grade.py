@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
+    LONGEST_NAME,
     VERSION,
     Progress,
     ProgressError,
@@ -29,7 +30,6 @@ from dockerlab.errors import DockerlabError
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB
-LONGEST_NAME = 80  # characters
 _COPY = re.compile(r"[\s_.-]*(\(\d+\)|\bcopy\b|- ?copy)$", re.IGNORECASE)
 _GENERIC = re.compile(r"[\s_.-]*progress[\s_.-]*", re.IGNORECASE)
 

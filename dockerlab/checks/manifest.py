@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,28 @@ def manifest_path() -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson: the stem of its notebook, its title, and the names of its exercises."""
+
+    name: str
+    title: str
+    exercises: tuple[str, ...]
+
+    @property
+    def number(self) -> str:
+        """Its number as lessons are called by: "02"."""
+        return self.name.split("-", 1)[0]
+
+
+@cache
+def course() -> tuple[Lesson, ...]:
+    """Return the lessons in their order."""
+    return tuple(
+        Lesson(one["name"], one["title"], tuple(task["name"] for task in _tasks(one))) for one in _lessons()
+    )
+
+
 @cache
 def hints() -> dict[str, tuple[str, ...]]:
     """Return the hints of every exercise by its name, in the course's order."""
@@ -46,6 +69,18 @@ def lessons() -> dict[str, str]:
 
 def _exercises() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each lesson's name with the name and the hints of each of its exercises."""
-    for lesson in tomllib.loads(manifest_path().read_text(encoding="utf-8")).get("lesson", []):
-        for one in [lesson] if lesson.get("exercise") else lesson.get("exercises", []):
+    for lesson in _lessons():
+        for one in _tasks(lesson):
             yield lesson["name"], one
+
+
+def _tasks(lesson: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the exercises of a lesson: itself where it is named as its one exercise."""
+    return [lesson] if lesson.get("exercise") else lesson.get("exercises", [])
+
+
+def _lessons() -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = tomllib.loads(manifest_path().read_text(encoding="utf-8")).get(
+        "lesson", []
+    )
+    return found

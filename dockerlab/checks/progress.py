@@ -25,6 +25,7 @@ from dockerlab.errors import DockerlabError
 
 VERSION = 1
 FILE_NAME = "progress.json"
+LONGEST_NAME = 80  # characters of a learner's name
 
 
 class ProgressError(DockerlabError):
