@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 import posixpath
 import tempfile
@@ -73,8 +72,8 @@ class Archive:
         compression = detect_compression(head)
         if compression:
             self._plain = self._unpack(compression)
-        with self._plain.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            index = read_index(data, source=str(path), layer=False)
+        with self._plain.open("rb", buffering=0) as file:
+            index = read_index(file, source=str(path), layer=False)
         self._entries: dict[str, Entry] = {entry.path: entry for entry in index.entries}
 
     def _unpack(self, compression: Compression) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import mmap
 import os
 import tempfile
 import threading
@@ -200,8 +199,8 @@ class BlobLayer:
             )
         if not length:
             return Index((), {})
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return read_index(data, start=start, end=start + length, source=source)
+        with path.open("rb", buffering=0) as file:
+            return read_index(file, start=start, end=start + length, source=source)
 
 
 class ContentReader:

@@ -6,12 +6,12 @@ same at more than twice the cost per member; layers of 40,000 members are common
 
 from __future__ import annotations
 
+import os
 import posixpath
 import struct
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from mmap import PAGESIZE, mmap
+from typing import BinaryIO
 from zlib import adler32
 
 from dockerlab.errors import ImageError
@@ -36,7 +36,6 @@ _KINDS: dict[bytes, Kind] = {
 _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s66x8s8s155s12x")
 _ZERO = bytes(BLOCK)
 _XATTR = "SCHILY.xattr."
-_KEEP = 32 << 20  # bytes of a mapped tar that stay in memory behind the header that is read
 
 Pieces = tuple[tuple[int, int], ...]
 
@@ -57,16 +56,19 @@ class _DamageError(Exception):
 
 
 def read_index(
-    data: mmap | bytes, *, start: int = 0, end: int | None = None, source: str, layer: bool = True
+    file: BinaryIO, *, start: int = 0, end: int | None = None, source: str, layer: bool = True
 ) -> Index:
-    """Index the tar in `data[start:end]`; offsets count from `start`. `source` names it in an ImageError.
+    """Index the tar that lies in bytes `start` to `end` of a file; offsets count from `start`.
+
+    `source` names it in an ImageError. An unbuffered file is read fastest: a header here, a header there. (A
+    map of the file would cost more, and what is read of it would count as this process's memory.)
 
     With `layer`, whiteout and opaque markers become entries of those kinds (OCI image spec, layer.md).
     """
-    stop = len(data) if end is None else end
+    stop = file.seek(0, os.SEEK_END) if end is None else end
     try:
         sparse: dict[int, Pieces] = {}
-        entries = tuple(_entries(data, start, stop, sparse, layer=layer))
+        entries = tuple(_entries(file, start, stop, sparse, layer=layer))
     except _DamageError as damage:
         raise ImageError(
             f"{source} is not a whole tar: {damage}.",
@@ -76,19 +78,17 @@ def read_index(
 
 
 def _entries(
-    data: mmap | bytes, start: int, stop: int, sparse: dict[int, Pieces], *, layer: bool
+    file: BinaryIO, start: int, stop: int, sparse: dict[int, Pieces], *, layer: bool
 ) -> Iterator[Entry]:
-    at = let_go = start
+    at = start
     shared: dict[str, bytes] = {}
     own: dict[str, bytes] = {}
     while at < stop:
-        if at - let_go > _KEEP:
-            _let_go(data, let_go, at)
-            let_go = at
-        block = data[at : at + BLOCK]
+        file.seek(at)
+        block = file.read(BLOCK)
         if block == _ZERO:
             return
-        if at + BLOCK > stop:
+        if at + BLOCK > stop or len(block) < BLOCK:
             raise _DamageError(
                 f"{stop - at} bytes at byte {at - start} where a header of {BLOCK} was expected"
             )
@@ -118,7 +118,7 @@ def _entries(
                 raise _DamageError(
                     f"the extended header at byte {at - start} ends beyond the end of the file"
                 )
-            body = data[content : content + length]
+            body = file.read(length)
             if flag == b"x":
                 _records(body, own, at - start)
             elif flag == b"g":
@@ -155,7 +155,7 @@ def _entries(
             kind = "dir"
         stored = length if kind == "file" else 0
         if flag == b"S":
-            content, pieces, length = _old_sparse(data, at, block, stop)
+            content, pieces, length = _old_sparse(file, at, block, stop)
             sparse[content - start] = pieces
         after = content + (stored + 511) // BLOCK * BLOCK
         if content + stored > stop:
@@ -164,7 +164,7 @@ def _entries(
                 f"but the file ends at {stop - start}"
             )
         if kind == "file" and flag != b"S" and pax and any(key.startswith("GNU.sparse.") for key in pax):
-            content, pieces, length, raw = _pax_sparse(data, content, pax, raw)
+            content, pieces, length, raw = _pax_sparse(file, content, pax, raw)
             sparse[content - start] = pieces
         if not (0 <= owner < _IDS and 0 <= group < _IDS and -_TIMES < when < _TIMES and 0 <= length < _SIZES):
             raise _DamageError(
@@ -191,18 +191,6 @@ def _entries(
         marked = _marker(entry) if layer and WHITEOUT in entry.path else entry
         if marked is not None:
             yield marked
-
-
-def _let_go(data: mmap | bytes, first: int, last: int) -> None:
-    """Give back the pages between two bytes of a mapped file: they count as this process's memory.
-
-    The kernel maps the pages around one that is read, so small files would leave the whole tar there.
-    """
-    if sys.platform == "linux" and isinstance(data, mmap):
-        from mmap import MADV_DONTNEED  # Windows has no such name
-
-        page = first - first % PAGESIZE
-        data.madvise(MADV_DONTNEED, page, last - page)
 
 
 def _clean(name: str) -> str:
@@ -296,7 +284,7 @@ def _records(body: bytes, into: dict[str, bytes], at: int) -> None:
         into["GNU.sparse.map"] = b",".join(holes)
 
 
-def _old_sparse(data: mmap | bytes, at: int, block: bytes, stop: int) -> tuple[int, Pieces, int]:
+def _old_sparse(file: BinaryIO, at: int, block: bytes, stop: int) -> tuple[int, Pieces, int]:
     """Read GNU's own sparse header (type "S") and its continuation blocks."""
     real = _octal(block[483:495], "real size", at)
     table, more, here = block[386:482], block[482], at + BLOCK
@@ -310,12 +298,12 @@ def _old_sparse(data: mmap | bytes, at: int, block: bytes, stop: int) -> tuple[i
             return here, tuple(pieces), real
         if here + BLOCK > stop:
             raise _DamageError(f"the sparse map at byte {at} ends beyond the end of the file")
-        block = data[here : here + BLOCK]
+        block = file.read(BLOCK)
         table, more, here = block[:504], block[504], here + BLOCK
 
 
 def _pax_sparse(
-    data: mmap | bytes, content: int, pax: dict[str, bytes], raw: bytes
+    file: BinaryIO, content: int, pax: dict[str, bytes], raw: bytes
 ) -> tuple[int, Pieces, int, bytes]:
     """Read the pax sparse forms 0.0, 0.1 (map in the header) and 1.0 (map before the content)."""
     raw = pax.get("GNU.sparse.name", raw)
@@ -323,13 +311,18 @@ def _pax_sparse(
         real = int(pax.get("GNU.sparse.realsize", pax.get("GNU.sparse.size", b"")))
         if pax.get("GNU.sparse.major") == b"1":
             numbers: list[int] = []
-            here = content
+            text = b""
             while not numbers or len(numbers) < 1 + 2 * numbers[0]:
-                newline = data.find(b"\n", here)
-                numbers.append(int(data[here:newline]))
-                here = newline + 1
+                line, newline, rest = text.partition(b"\n")
+                if newline:
+                    numbers.append(int(line))
+                    text = rest
+                    continue
+                block = file.read(BLOCK)
+                if len(block) < BLOCK:
+                    raise ValueError
+                text, content = text + block, content + BLOCK
             numbers = numbers[1:]
-            content += (here - content + 511) // BLOCK * BLOCK
         else:
             numbers = [int(number) for number in pax["GNU.sparse.map"].split(b",")]
     except (ValueError, KeyError):
