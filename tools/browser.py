@@ -244,7 +244,7 @@ def set_theme(page: Page, theme: Theme) -> None:
     page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
 
 
-def run_all(page: Page, *, timeout: float = 300) -> float:
+def run_all(page: Page, *, timeout: float = 900) -> float:
     """Clear all outputs, run all cells from the Run menu, and return the seconds it took.
 
     Raises playwright's TimeoutError when cells still run after `timeout` seconds.
@@ -285,7 +285,7 @@ def visit(
     *,
     themes: Sequence[Theme] = ("light",),
     shots: Path | None = None,
-    timeout: float = 300,
+    timeout: float = 900,
 ) -> Visit:
     """Open `notebook`, run all its cells, and save a screenshot per theme into the folder `shots`."""
     saved: list[Path] = []

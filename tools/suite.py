@@ -13,7 +13,7 @@ from tools.course import ROOT
 
 PYTHON = sys.executable
 NBVAL = (
-    *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"),
+    *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"),
     *("--nbval-sanitize-with=tests/nbval.cfg", "--color=no"),
     # A kernel that is shut down leaves sockets for the garbage collector: not a lesson's fault.
     *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "--quiet"),
