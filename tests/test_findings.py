@@ -33,6 +33,18 @@ def test_advise_shows_html_and_text(tmp_path: Path) -> None:
     assert all(len(line) <= 80 for line in table.text(width=80).splitlines()[1:])
 
 
+def test_the_notebook_table_keeps_its_width_for_words(tmp_path: Path) -> None:
+    """Of many files the HTML names the largest and counts the others; text in backticks is code there."""
+    layers = [{"bin/sh": 1000}, {"var/lib/apt/lists/x": 90_000, "var/lib/apt/lists/y": 10_000}]
+    image = stack(tmp_path, layers, history=["base", "RUN /bin/sh -c apt-get update"], base=1)
+    table = lab.advise(image, hadolint=False)
+    html = table.html()
+    assert "/var/lib/apt/lists/x (90.0 kB) and 1 more file<" in html
+    assert "<code>rm -rf /var/lib/apt/lists/*</code>" in html
+    assert "/var/lib/apt/lists/y" not in html
+    assert "/var/lib/apt/lists/y" in table.text()
+
+
 def test_advise_on_a_build_names_engine_and_seconds(tmp_path: Path) -> None:
     """A build's caption says which engine built it and how long that took; no finding is no row."""
     engine = FakeEngine(tmp_path)

@@ -36,13 +36,15 @@ def advice_table(advice: Advice) -> AdviceTable:
             (
                 finding.where,
                 f"{finding.title} [{finding.code}]",
-                "; ".join(_evidence(finding)),
+                _first_evidence(finding),
                 " ".join(part for part in (finding.change, finding.note) if part),
                 saves(finding),
             )
             for finding in findings
         ),
         right=("saves",),
+        paths=("evidence",),
+        prose=("finding", "change"),
         note=_note(advice),
         findings=findings,
     )
@@ -89,6 +91,15 @@ def _evidence(finding: Finding) -> list[str]:
     more = (finding.files or 0) - len(finding.evidence)
     paths = all(one.what.startswith("/") for one in finding.evidence)
     return [*lines, *([f"and {count(more, 'more file')}"] if more > 0 and paths else [])]
+
+
+def _first_evidence(finding: Finding) -> str:
+    """Return the largest file with the number of the others, or all that is no file: a table has no room."""
+    lines = _evidence(finding)
+    if not finding.evidence or not all(one.what.startswith("/") for one in finding.evidence):
+        return "; ".join(lines)
+    more = max(finding.files or 0, len(finding.evidence)) - 1
+    return f"{lines[0]} and {count(more, 'more file')}" if more else lines[0]
 
 
 def _caption(advice: Advice) -> str:

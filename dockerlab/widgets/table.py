@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+_BACKTICKS = re.compile("`([^`]+)`")
 FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
 
 
@@ -14,8 +16,9 @@ FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
 class Table:
     """Rows of text under a one-sentence caption.
 
-    `right` names the columns that hold numbers, `code` those that hold code; both only change how the table
-    looks. `note` is a sentence below the rows, or "".
+    `right` names the columns that hold numbers, `code` those that hold code, `paths` those whose long words
+    may break, `prose` those in which `words in backticks` are code; all only change how the table looks.
+    `note` is a sentence below the rows, or "".
     """
 
     caption: str
@@ -24,6 +27,8 @@ class Table:
     right: Collection[str] = ()
     code: Collection[str] = ()
     note: str = ""
+    paths: Collection[str] = ()
+    prose: Collection[str] = ()
 
     def newest_first(self) -> Table:
         """Return the same table with its rows the other way round."""
@@ -59,14 +64,27 @@ class Table:
 
     def _html_row(self, row: Sequence[str]) -> str:
         return "".join(
-            _cell("td", text, right=name in self.right, code=name in self.code)
+            _cell(
+                "td",
+                text,
+                right=name in self.right,
+                code=name in self.code,
+                path=name in self.paths,
+                prose=name in self.prose,
+            )
             for name, text in zip(self.columns, row, strict=True)
         )
 
 
-def _cell(tag: str, text: str, *, right: bool = False, code: bool = False) -> str:
+def _cell(
+    tag: str, text: str, *, right: bool = False, code: bool = False, path: bool = False, prose: bool = False
+) -> str:
     style = "text-align:right;white-space:nowrap" if right else "text-align:left"
+    if path:
+        style += ";overflow-wrap:anywhere"
     shown = f"<code>{escape(text)}</code>" if code and text else escape(text)
+    if prose:
+        shown = _BACKTICKS.sub(r"<code>\1</code>", shown)
     return f'<{tag} style="{style}">{shown}</{tag}>'
 
 
