@@ -102,7 +102,7 @@ def runs_as_app(attempt: Build) -> Verdict:
         "It does not run as root",
         user not in ("root", "0"),
         f"it runs as {user}",
-        "any other user",
+        "any user but root",
         STAGES,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from dockerlab.analysis.advice import advise
 from dockerlab.checks.real_image import (
+    COPIES,
     LOOK,
     PRICE,
     PROJECT,
@@ -55,7 +56,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
             path="app.py",
             limit=0,
             rule="An edit of app.py runs no RUN again",
-            look=LOOK,
+            look=COPIES,
         ),
         layers_at_most(
             attempt,
