@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--screenshots", metavar="DIR", type=Path, help="keep the browser tests' screenshots in this folder"
     )
     parser.addoption(
-        "--kills", metavar="N", type=int, default=6, help="how often tests/embedded/test_survival.py kills"
+        "--kills", metavar="N", type=int, default=4, help="how often tests/embedded/test_survival.py kills"
     )
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
 

@@ -153,7 +153,13 @@ def _copied(store: Store, layer: Layer) -> Layer:
                 f"A layer should have the digest {layer.diff_id}, but has {new.digest()}.", hint=_DAMAGED
             )
         stored = new.commit()
-        _ = stored.entries  # a layer whose names lead out of the root is refused now, not at its first use
+        try:
+            _ = (
+                stored.entries
+            )  # a layer whose names lead out of the root is refused now, not at its first use
+        except ImageError:
+            store.forget_layer(layer.diff_id)
+            raise
     return stored
 
 

@@ -151,6 +151,15 @@ def _layer(progress: _Progress, blob: Descriptor, diff_id: str) -> Layer:
                     hint="The image itself is damaged: take another tag, or tell its maintainer.",
                 )
             layer = new.commit()
+            try:
+                _ = layer.entries  # names that lead out of the root are refused now, not at the first use
+            except ImageError as error:
+                part.unlink()
+                store.forget_layer(diff_id)
+                raise RegistryError(
+                    f"{repository.reference} could not be pulled: {error.message}",
+                    hint="The image itself is damaged: take another tag, or tell its maintainer.",
+                ) from error
         part.unlink()
     progress.finished += blob.size
     progress.at(0, last=True)

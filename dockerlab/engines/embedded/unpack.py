@@ -29,7 +29,13 @@ _KINDS: dict[bytes, Kind] = {
     tarfile.FIFOTYPE: "fifo",
 }
 
-_DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)  # what the decompressors say of cut or broken data
+_DAMAGE = (
+    EOFError,
+    OSError,
+    OverflowError,
+    zlib.error,
+    lzma.LZMAError,
+)  # what the decompressors say of cut or broken data
 
 
 class _Open(io.RawIOBase):
