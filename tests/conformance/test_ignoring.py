@@ -1,4 +1,4 @@
-"""Generated .dockerignore files on BuildKit and on the lab; those written by hand are in test_ignorefile.py."""
+"""Generated .dockerignore files on BuildKit and on the lab; test_ignorefile.py has those written by hand."""
 
 from __future__ import annotations
 
