@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -636,3 +637,35 @@ def test_choose_prefers_namespaces(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     """Where namespaces work they are what RUN uses."""
     monkeypatch.delenv("DOCKERLAB_SANDBOX", raising=False)
     assert sandboxes.choose(tmp_path).name == "namespaces"
+
+
+def _nursery(pid: int) -> list[int]:
+    """Return the processes below `pid` that fork the helpers of RUNs."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            words = (path.parent / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == pid and b"runner.serve" in words:
+            found.append(int(path.parent.name))
+    return found
+
+
+@needs_namespaces
+def test_runs_share_one_process_that_forks_and_a_killed_one_is_replaced(
+    base: BlobLayer, sandbox: NamespaceSandbox
+) -> None:
+    """All RUNs of a process are forked from one; they run as before when somebody has killed it."""
+    assert shell(sandbox, [base], "echo one")[:2] == (0, "one\n")
+    (first,) = _nursery(os.getpid())
+    assert shell(sandbox, [base], "echo two")[:2] == (0, "two\n")
+    assert _nursery(os.getpid()) == [first]
+    ended = os.pidfd_open(first)
+    os.kill(first, signal.SIGKILL)
+    assert select.select([ended], [], [], WAIT)[0]
+    os.close(ended)
+    assert shell(sandbox, [base], "echo three")[:2] == (0, "three\n")
+    (second,) = _nursery(os.getpid())
+    assert second != first

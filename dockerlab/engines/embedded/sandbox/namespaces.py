@@ -7,13 +7,11 @@ import marshal
 import os
 import re
 import selectors
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from dockerlab.engines.embedded.durable import (
     claimed_folder,
@@ -23,7 +21,7 @@ from dockerlab.engines.embedded.durable import (
     remove_tree,
 )
 from dockerlab.engines.embedded.layertar import LayerWriter
-from dockerlab.engines.embedded.sandbox import Command, linux
+from dockerlab.engines.embedded.sandbox import Command, helpers, linux
 from dockerlab.engines.embedded.sandbox.lower import is_opaque_root, unpack
 from dockerlab.engines.embedded.sandbox.upper import snapshot
 from dockerlab.errors import BuildError, EngineError, StoreError, StoreFullError
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 MAX_LAYERS = 500  # overlay's own limit (OVL_MAX_STACK)
 _HOSTS = "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 _FILE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
-_START = "import sys; sys.path.insert(0, sys.argv[1]); import runner; runner.main(*map(int, sys.argv[2:]))"
 _KILL_TIMEOUT = 10.0  # seconds for the helper to end everything; killing takes milliseconds
 _PROBE_TIMEOUT = 30.0
 _CHUNK = 1 << 16
@@ -216,41 +213,38 @@ def _make_folder(path: Path) -> None:
 
 
 def _execute(spec: Spec, stdin: bytes, *, output: Callable[[bytes], None], timeout: float | None) -> int:
-    """Start the helper, pass on what it prints, return the command's exit code; whatever happens, end it.
-
-    A process of its own, not a fork: a notebook kernel has threads, and a fork of those may hang.
-    """
+    """Start the helper, pass on what it prints, return the command's exit code; whatever happens, end it."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with ExitStack() as stack:
         request = stack.enter_context(_memory_file(marshal.dumps(dict(spec))))
-        standard_input = stack.enter_context(_memory_file(stdin)) if stdin else subprocess.DEVNULL
+        nothing = stack.enter_context(Path(os.devnull).open("rb"))
+        standard_input = stack.enter_context(_memory_file(stdin)) if stdin else nothing
+        printed, printed_end = stack.enter_context(_pipe())
         status, status_end = stack.enter_context(_pipe())
         leash_end, leash = stack.enter_context(_pipe())
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START, str(Path(__file__).parent)]
-            + [str(end.fileno()) for end in (request, status_end, leash_end)],
-            stdin=standard_input,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[end.fileno() for end in (request, status_end, leash_end)],
-            start_new_session=True,  # Ctrl-C is for us, who then end it
-            cwd="/",
+        helper = stack.enter_context(
+            helpers.start(
+                stdin=standard_input.fileno(),
+                output=printed_end.fileno(),
+                request=request.fileno(),
+                status=status_end.fileno(),
+                leash=leash_end.fileno(),
+            )
         )
         try:
-            status_end.close()
-            leash_end.close()
-            assert process.stdout is not None
+            for end in (printed_end, status_end, leash_end):
+                end.close()
             with ended_by(leash.close):
-                _pass_on(process.stdout, output, deadline, timeout)
-                process.wait()
+                _pass_on(printed, output, deadline, timeout)
+                helper.wait()
         finally:
             leash.close()
-            _end(process)
+            helper.wait(_KILL_TIMEOUT)
         return _exit_code(status.read())
 
 
 def _pass_on(
-    stream: IO[bytes], output: Callable[[bytes], None], deadline: float | None, timeout: float | None
+    stream: BinaryIO, output: Callable[[bytes], None], deadline: float | None, timeout: float | None
 ) -> None:
     """Hand over what comes until the stream ends: then the last process of the command is gone."""
     with selectors.DefaultSelector() as selector:
@@ -265,19 +259,6 @@ def _pass_on(
             output(data)
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"the command did not end within {timeout:g} seconds")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the helper, which has lost its leash, to end the command; reap it."""
-    try:
-        process.wait(_KILL_TIMEOUT)
-    except BaseException:
-        process.kill()  # and with it, by PDEATHSIG, the command
-        process.wait()
-        raise
-    finally:
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 def _exit_code(said: bytes) -> int:

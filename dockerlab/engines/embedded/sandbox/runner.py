@@ -1,19 +1,21 @@
 """The helper process of the namespace sandbox: mounts, runs one command as Docker would, tidies up.
 
-It runs by itself (`python -I -S -c ...`, see namespaces.py), with this folder first on the path, and imports
-only what it must: every RUN waits for it. Its mounts are in its own mount namespace, so they are gone when it
-is, whatever ended it.
+It is forked from a process that helpers.py starts (`python -I -S -c ...`), with this folder first on the
+path, and imports only what it must: the first RUN waits for it. Its mounts are in its own mount namespace, so
+they are gone when it is, whatever ended it.
 """
 # pathlib would take longer to import than all the mounts take:
 # ruff: noqa: PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH116, PTH120, PTH211
 
 from __future__ import annotations
 
+import _socket  # socket's own takes longer to import than a RUN's mounts take
 import errno
 import marshal
 import os
 import select
 import stat
+import sys
 
 TYPE_CHECKING = False  # typing's own takes 8 ms to import
 if TYPE_CHECKING:
@@ -51,6 +53,51 @@ if TYPE_CHECKING:
         groups: list[int]
         network: bool
         binds: list[Bind]  # their targets are taken away again where they had to be made
+
+
+def serve(channel: int) -> None:
+    """Fork a helper for every message on a socket, until its other end is closed.
+
+    With a message come five file descriptors: standard input, output and error in one, and main()'s three.
+    The answer is a file descriptor of the helper's process.
+    """
+    asked = _socket.socket(fileno=channel)
+    helpers: dict[int, int] = {}  # file descriptor -> process
+    while True:
+        ready = select.select([channel, *helpers], [], [])[0]
+        for ended in helpers.keys() & ready:
+            os.waitpid(helpers.pop(ended), 0)
+            os.close(ended)
+        if channel not in ready:
+            continue
+        message, extra, _, _ = asked.recvmsg(1, _socket.CMSG_SPACE(5 * 4))
+        if not message:
+            return
+        files = [int.from_bytes(extra[0][2][at : at + 4], sys.byteorder) for at in range(0, 20, 4)]
+        child = os.fork()
+        if child == 0:
+            asked.close()
+            _begin(*files)
+        process = os.pidfd_open(child)
+        helpers[process] = child
+        sent = process.to_bytes(4, sys.byteorder)
+        asked.sendmsg([b"h"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, sent)])
+        for fd in files:
+            os.close(fd)
+
+
+def _begin(stdin: int, output: int, request: int, status: int, leash: int) -> NoReturn:
+    """Be the helper. Never returns."""
+    try:
+        linux.default_signals()
+        os.setsid()
+        for fd, place in ((stdin, 0), (output, 1), (output, 2)):
+            os.dup2(fd, place)
+        for fd in {stdin, output}:
+            os.close(fd)
+        main(request, status, leash)
+    finally:
+        os._exit(0)
 
 
 def main(request: int, status: int, leash: int) -> None:
