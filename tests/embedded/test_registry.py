@@ -201,6 +201,7 @@ class Fake:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.hook: Handler | None = None
         self.cut: int | None = None  # send only so many bytes of a blob, then drop the line
+        self.endless = ""  # send what this path's answer begins with for ever
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, bytes] = {}
         self.content = random.Random(1).randbytes(600_000)
@@ -217,13 +218,18 @@ class Fake:
                 self.send_response(status)
                 for key, value in extra.items():
                     self.send_header(key, value)
-                self.send_header("Content-Length", str(len(body)))
+                endless = bool(fake.endless) and fake.endless in self.path
+                if not endless and "Content-Length" not in extra:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                while endless:  # until whoever asked has had enough
+                    self.wfile.write(body + bytes(1 << 16))
                 if "/blobs/" in self.path and fake.cut is not None and len(body) > fake.cut:
                     self.wfile.write(body[: fake.cut])
                     self.close_connection = True
                     return
                 self.wfile.write(body)
+                self.close_connection |= "Connection" in extra
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
@@ -449,6 +455,121 @@ def test_a_rate_limit_is_named(fake: Fake, store: Store) -> None:
     with pytest.raises(RegistryError, match=r"limits how often .* \(429\) and says to wait 60 s") as caught:
         pull(fake.reference, store)
     assert "docker login" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_registry_is_asked_again(fake: Fake, store: Store, status: int) -> None:
+    """A short Retry-After is waited for, twice at most; then the error has the status and the wait."""
+    busy: Answer = (status, {"Retry-After": "0"}, b"")
+    left = [busy, busy]
+    fake.hook = lambda path, headers: left.pop() if left else PASS
+    assert pull(fake.reference, store).tree().read("file") == fake.content
+    fake.asked.clear()
+    fake.hook = lambda path, headers: busy
+    with pytest.raises(RegistryError, match=rf"{status}.* and says to wait 0 s"):
+        pull(fake.reference, store)
+    assert len(fake.asked) == 3
+
+
+@pytest.mark.parametrize("asked", ["3600", "Wed, 21 Oct 2015 07:28:00 GMT", "-1", "9" * 30, "soon"])
+def test_a_long_wait_is_told_not_waited_for(fake: Fake, store: Store, asked: str) -> None:
+    """What is no short time in seconds is asked for once."""
+    fake.hook = lambda path, headers: (503, {"Retry-After": asked}, b"")
+    with pytest.raises(RegistryError, match="answered 503"):
+        pull(fake.reference, store)
+    assert len(fake.asked) == 1
+
+
+def test_a_circle_of_redirects_ends(fake: Fake, store: Store) -> None:
+    """A registry that redirects to itself gives one error that says so, after a bounded number of times."""
+    fake.hook = lambda path, headers: (307, {"Location": path}, b"")
+    with pytest.raises(RegistryError, match="round in a circle"):
+        pull(fake.reference, store)
+    assert len(fake.asked) < 40
+
+
+def test_a_redirect_to_no_address_is_told(fake: Fake, store: Store) -> None:
+    """A redirect to what is no address, or to a file, is an error and not followed."""
+    for place in ("http://", "file:///etc/passwd", "http://[::1", "gopher://x/"):
+        fake.hook = lambda path, headers, place=place: (307, {"Location": place}, b"")  # type: ignore[misc]
+        with pytest.raises(RegistryError):
+            pull(fake.reference, store)
+    assert store.images() == []
+
+
+def test_a_401_for_ever_ends(fake: Fake, store: Store) -> None:
+    """A token that is given and then not taken ends in one error, after one more request."""
+
+    def hook(path: str, headers: dict[str, str]) -> Answer:
+        if path.startswith("/token"):
+            return 200, {}, b'{"token": "abc"}'
+        return 401, {"WWW-Authenticate": f'Bearer realm="http://{fake.address}/token"'}, b""
+
+    fake.hook = hook
+    with pytest.raises(RegistryError, match="401"):
+        pull(fake.reference, store)
+    assert len(fake.asked) == 3
+
+
+@pytest.mark.parametrize("token", [b"", b"{}", b"[]", b'{"token": 5}', b'{"token": "a\\r\\nX: y"}', b"\xff"])
+def test_a_token_that_is_none_is_told(fake: Fake, store: Store, token: bytes) -> None:
+    """A token service that sends no token, or one that would be another header, is said to."""
+
+    def hook(path: str, headers: dict[str, str]) -> Answer:
+        if path.startswith("/token"):
+            return 200, {}, token
+        return 401, {"WWW-Authenticate": f'Bearer realm="http://{fake.address}/token"'}, b""
+
+    fake.hook = hook
+    with pytest.raises(RegistryError, match="sent no token"):
+        pull(fake.reference, store)
+
+
+@pytest.mark.parametrize("where", ["/manifests/", "/blobs/", "/token"])
+def test_an_answer_without_end_is_cut_off(fake: Fake, store: Store, where: str) -> None:
+    """A manifest, a blob or a token that never ends is not read on beyond what it may have."""
+    if where == "/token":
+        fake.hook = lambda path, headers: (
+            (200, {}, b"{")
+            if path.startswith("/token")
+            else (401, {"WWW-Authenticate": f'Bearer realm="http://{fake.address}/token"'}, b"")
+        )
+    fake.endless = where
+    with pytest.raises(RegistryError, match="sent"):
+        pull(fake.reference, store)
+    assert store.images() == []
+    assert names(store.root / "downloads") == names(store.root / "tmp") == []
+    assert store.validate() == []
+
+
+@pytest.mark.parametrize("length", [-100, 100])
+@pytest.mark.parametrize("where", ["/manifests/", "/blobs/"])
+def test_a_wrong_length_is_noticed(fake: Fake, store: Store, where: str, length: int) -> None:
+    """A Content-Length that is too small or too large ends in an error after a bounded number of tries."""
+
+    def hook(path: str, headers: dict[str, str]) -> Answer:
+        fake.hook = None
+        status, extra, body = fake.answer(path, headers)
+        fake.hook = hook
+        if where not in path or (where == "/blobs/" and fake.layer not in path):
+            return status, extra, body
+        return 200, {**extra, "Content-Length": str(len(body) + length), "Connection": "close"}, body
+
+    fake.hook = hook
+    with pytest.raises(RegistryError):
+        pull(fake.reference, store)
+    assert len(fake.asked) < 10
+    assert store.images() == []
+    assert store.validate() == []
+
+
+def test_cut_zstd_is_damaged(fake: Fake, store: Store) -> None:
+    """A layer whose zstd data stops in the middle makes no image and leaves nothing."""
+    fake.image(zstandard.compress(fake.tar)[:5000], digest(fake.tar))
+    with pytest.raises(RegistryError, match="should unpack to"):
+        pull(fake.reference, store)
+    assert names(store.root / "downloads") == names(store.root / "tmp") == []
+    assert store.validate() == []
 
 
 def test_a_login_stays_with_its_host(fake: Fake, store: Store) -> None:

@@ -121,7 +121,7 @@ class Connection:
                 "Try again later, or set DOCKERLAB_REGISTRY_MIRROR.",
                 server,
             ) from error
-        except requests.exceptions.InvalidURL as error:
+        except ValueError as error:
             raise self.lied(f"an address that is none ({error})") from error
         except requests.ConnectionError as error:
             why, hint, silent = _unreachable(error)
@@ -144,7 +144,10 @@ class Connection:
                 )
             self._auth = basic
             return
-        realm = urlsplit(asked.get("realm", ""))
+        try:
+            realm = urlsplit(asked.get("realm", ""))
+        except ValueError as error:
+            raise self.lied(f"an address that is none ({error})") from error
         plain = realm.scheme == "http" and scheme(realm.netloc) == "https://"
         if kind.lower() != "bearer" or realm.scheme not in ("http", "https") or (plain and basic):
             raise self.failed(
