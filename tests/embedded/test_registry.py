@@ -491,7 +491,7 @@ def test_a_circle_of_redirects_ends(fake: Fake, store: Store) -> None:
 def test_a_redirect_to_no_address_is_told(fake: Fake, store: Store) -> None:
     """A redirect to what is no address, or to a file, is an error and not followed."""
     for place in ("http://", "file:///etc/passwd", "http://[::1", "gopher://x/"):
-        fake.hook = lambda path, headers, place=place: (307, {"Location": place}, b"")  # type: ignore[misc]
+        fake.hook = lambda path, headers, place=place: (307, {"Location": place}, b"")
         with pytest.raises(RegistryError):
             pull(fake.reference, store)
     assert store.images() == []
