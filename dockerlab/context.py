@@ -58,6 +58,7 @@ class Context:
 
     def __init__(self, root: Path | None, files: Mapping[str, File | None], *, dockerfile: str) -> None:
         self.root = root
+        self._root = "" if root is None else str(root)
         self.dockerfile = dockerfile
         self._files = dict(files)  # None: gone from the folder
 
@@ -100,9 +101,9 @@ class Context:
         file = self._files.get(entry.path)
         if file is not None:
             return io.BytesIO(file.data)
-        path = self._path(entry.path)
+        place = self._place(entry.path)
         try:
-            stream = path.open("rb")
+            stream = open(place, "rb")  # noqa: PTH123, SIM115 - see _place; the caller closes it
         except OSError as error:
             raise unreadable(entry.path, error) from error
         size = os.fstat(stream.fileno()).st_size
@@ -121,12 +122,12 @@ class Context:
         file = self._files.get(found)
         if file is not None:
             return f"sha256:{hashlib.sha256(file.data).hexdigest()}"
-        real = self._path(found)
+        real = self._place(found)
         try:
-            info = real.stat()
+            info = os.stat(real)  # noqa: PTH116 - see _place
             if not stat.S_ISREG(info.st_mode):
                 raise ContextError(f"{path} is not a file", hint="Only files have a checksum.")
-            return file_digest(str(real), (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
+            return file_digest(real, (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
         except OSError as error:
             raise unreadable(path, error) from error
 
@@ -306,19 +307,21 @@ class Context:
 
     def _on_disk(self, path: str) -> bool:
         """Whether what is at `path` is the folder's own, not removed or replaced by an edit."""
-        if self.root is None:
+        return self.root is not None and not self._edited(path) and os.path.lexists(self._place(path))
+
+    def _edited(self, path: str) -> bool:
+        """Whether an edit has to do with `path` or a folder it is in."""
+        if not self._files:
             return False
         parts = path.split("/")
-        if any("/".join(parts[: count + 1]) in self._files for count in range(len(parts))):
-            return False
-        return os.path.lexists(self.root / path)
+        return any("/".join(parts[: count + 1]) in self._files for count in range(len(parts)))
 
     def _beneath(self, path: str) -> bool:
         """Whether the folder on disk has `path`, edited or not."""
-        return self.root is not None and os.path.lexists(self.root / path)
+        return self.root is not None and os.path.lexists(self._place(path))
 
     def _link(self, path: str) -> str | None:
-        if not self._on_disk(path) or not self._path(path).is_symlink():
+        if self.root is None or self._edited(path) or not os.path.islink(self._place(path)):  # noqa: PTH114
             return None
         return link_text(self._path(path))
 
@@ -340,12 +343,16 @@ class Context:
         except OSError as error:
             raise unreadable(path, error) from error
 
-    def _path(self, path: str) -> Path:
+    def _place(self, path: str) -> str:
+        """Return where `path` is on disk. As text: to make a Path takes longer than to look at the file."""
         if self.root is None:
             raise ContextError(
                 f"{path} is not in the build context", hint="Check the name; capital letters matter."
             )
-        return self.root / path
+        return f"{self._root}/{path}"
+
+    def _path(self, path: str) -> Path:
+        return Path(self._place(path))
 
 
 def _file(content: str | bytes | File, mode: int) -> File:
