@@ -16,6 +16,7 @@ import requests
 from dockerlab import engines
 from dockerlab.cli import doctor, main
 from dockerlab.cli.parser import make_parser
+from dockerlab.context import Context
 from dockerlab.errors import EngineError
 from tests.fake_engine import FakeEngine
 
@@ -281,6 +282,32 @@ def test_doctor_reports_each_part(
         "http://127.0.0.1:9/v2/ does not answer (ConnectionError)",
     )
     assert all(finding["hint"] for finding in findings if not finding["ok"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the embedded engine is for Linux")
+def test_doctor_verifies_images(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--verify reads the store's images again; one changed byte is found, and what the hint says mends it."""
+    from dockerlab.engines.embedded import EmbeddedEngine
+
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKERLAB_REGISTRY_MIRROR", "127.0.0.1:9")
+    kept = EmbeddedEngine(tmp_path)
+    text, context = "FROM scratch\nCOPY a /\n", Context.files({"a": "content"})
+    image = kept.build(text, context=context, tag="app:1").image
+    assert main(["doctor", "--verify"]) == 0
+    assert "1 image in the store read again, every digest is right" in capsys.readouterr().out
+    blob = kept.store.blob_path(image.layers[0].diff_id)
+    blob.write_bytes(blob.read_bytes().replace(b"content", b"c0ntent"))
+    assert main(["doctor", "--verify", "--json"]) == 1
+    (finding,) = (one for one in json.loads(capsys.readouterr().out)["findings"] if one["name"] == "images")
+    assert "app:1: Layer 1 should have the digest" in finding["found"]
+    assert "dockerlab rm" in finding["hint"]
+    kept.remove("app:1")
+    kept.prune()
+    kept.build(text, context=context, tag="app:1")
+    assert main(["doctor", "--verify"]) == 0
 
 
 def test_doctor_without_an_engine(

@@ -21,12 +21,12 @@ from dockerlab.widgets.progress import BuildProgress, PlainLog
 
 
 def doctor(args: Namespace) -> int:
-    """Say what is used here, why, and what is missing; 1 when nothing here can build."""
+    """Say what is used here, why, and what is missing; 1 when nothing can build, or an image is damaged."""
     from dockerlab.cli.doctor import examine
 
-    report = examine(args.engine)
+    report = examine(args.engine, verify=args.verify)
     _print(args, report.shape(), report.text())
-    return 0 if report.can_build else 1
+    return 0 if report.can_build and not report.damaged else 1
 
 
 def build(args: Namespace) -> int:

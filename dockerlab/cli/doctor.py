@@ -12,7 +12,7 @@ from typing import Any
 
 from dockerlab import engines
 from dockerlab.errors import DockerlabError
-from dockerlab.units import human_bytes
+from dockerlab.units import count, human_bytes
 from dockerlab.widgets.listings import base_names, bases_at_hand
 
 ANSWER_SECONDS = 5.0  # how long a program or a registry may take to answer
@@ -36,6 +36,11 @@ class Report:
     findings: tuple[Finding, ...]
 
     @property
+    def damaged(self) -> bool:
+        """Tell whether an image that is kept was found to be damaged."""
+        return any(finding.name == "images" and not finding.ok for finding in self.findings)
+
+    @property
     def can_build(self) -> bool:
         """Tell whether there is an engine."""
         return self.findings[0].ok
@@ -56,9 +61,14 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(engine: str | None) -> Report:
-    """Look at the engine asked for (None: the one that would be used) and at everything it may need."""
+def examine(engine: str | None, *, verify: bool = False) -> Report:
+    """Look at the engine asked for (None: the one that would be used) and at everything it may need.
+
+    With `verify` every byte of the images that the embedded engine keeps is read again.
+    """
     checks: list[Callable[[], Finding]] = [_docker, _buildx, _sandbox, _store, _registry]
+    if verify:
+        checks.append(_images)
     found = [_engine(engine), *(check() for check in checks)]
     if found[0].ok:
         found.append(_bases(engine))
@@ -134,6 +144,23 @@ def _store() -> Finding:
         f"Free some space, `dockerlab prune`, or set DOCKERLAB_HOME: {human_bytes(LOW_SPACE)} are enough."
     )
     return Finding("store", free >= LOW_SPACE, found, enough)
+
+
+def _images() -> Finding:
+    if sys.platform != "linux":
+        return Finding("images", True, "not needed: Docker keeps the images")
+    from dockerlab.engines.embedded.store import Store
+
+    hint = "`dockerlab rm` each image named here, `dockerlab prune`, then build, pull or load it again."
+    try:
+        store = Store()
+        wrong = store.validate()
+        kept = len(store.read_index()["manifests"])
+    except DockerlabError as error:
+        return _refused("images", error)
+    if wrong:
+        return Finding("images", False, " ".join(wrong), hint)
+    return Finding("images", True, f"{count(kept, 'image')} in the store read again, every digest is right")
 
 
 def _registry() -> Finding:

@@ -29,7 +29,12 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dockerlab {__version__}")
     add = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    _command(add, "doctor", commands.doctor, "say what is used here and why, and what is missing")
+    doctor = _command(add, "doctor", commands.doctor, "say what is used here and why, and what is missing")
+    doctor.add_argument(
+        "--verify",
+        action="store_true",
+        help="also read all images of the embedded engine again and compare every digest",
+    )
 
     build = _command(add, "build", commands.build, "build a Dockerfile")
     build.add_argument("context", metavar="CONTEXT", type=Path, help="the folder that COPY and ADD read")

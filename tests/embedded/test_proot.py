@@ -187,6 +187,12 @@ def test_modes_that_keep_everyone_out(lab: Lab) -> None:
     assert lab.names("rm -r /z") == ["whiteout z"]
 
 
+def test_a_signal_to_all_is_refused(lab: Lab) -> None:
+    """A signal to every process of this user, here the one that does nothing, does not leave the RUN."""
+    lab.run("kill -s 0 -- $$ && ! kill -s 0 -- -1")
+    assert (lab.code, b"not permitted" in lab.said) == (0, True), lab.said
+
+
 def test_layers_pile_up_and_fall_back(lab: Lab) -> None:
     """The next RUN sees the layers it is given, whatever ran before in the same tree."""
     lab.run("echo 1 > /d/n; rm /d/b; chmod 711 /d")
