@@ -83,7 +83,7 @@ class ProgressCard:
             if _begun(record) or not first:
                 return (
                     "Go on with" if _begun(record) else "Next:",
-                    f"exercise {_number(name)}",
+                    _called(name),
                     _exercise(name),
                 )
             new = lesson if begun else course()[1]
@@ -107,7 +107,7 @@ class ProgressCard:
         rows = [
             (
                 f"{lesson.number} {lesson.title}" if first else "",
-                _number(name) if name else "",
+                _called(name) if name else "",
                 *(_so_far(record) if name else ("", "")),
             )
             for lesson, first, name, record in self._rows()
@@ -129,7 +129,7 @@ class ProgressCard:
         body = ""
         for lesson, first, name, record in self._rows():
             title = _link(f"{lesson.number} {lesson.title}", _notebook(lesson)) if first else ""
-            task = _link(_number(name), _exercise(name), said=f"exercise {_number(name)}") if name else ""
+            task = _link(_called(name), _exercise(name)) if name else ""
             cells = (title, task, *map(escape, _so_far(record) if name else ("", "")))
             row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells)
             body += f"<tr>{row}</tr>"
@@ -163,10 +163,10 @@ def _so_far(record: Record) -> tuple[str, str]:
     return "open", ""
 
 
-def _number(name: str) -> str:
-    """Return how an exercise is called: "02", and "13.2" for the second of lesson 13."""
+def _called(name: str) -> str:
+    """Return how an exercise is called: "exercise 02", and "exercise 13.2" for the second of lesson 13."""
     parts = name.split("-")
-    return f"{parts[0]}.{parts[-1]}" if parts[-1].isdigit() else parts[0]
+    return f"exercise {parts[0]}.{parts[-1]}" if parts[-1].isdigit() else f"exercise {parts[0]}"
 
 
 def _exercise(name: str) -> str:
@@ -177,6 +177,5 @@ def _notebook(lesson: Lesson) -> str:
     return f"../notebooks/{lesson.name}.ipynb"
 
 
-def _link(text: str, address: str, *, said: str = "") -> str:
-    label = f' aria-label="{escape(said)}"' if said else ""
-    return f'<a href="{escape(address)}"{label}>{escape(text)}</a>'
+def _link(text: str, address: str) -> str:
+    return f'<a href="{escape(address)}">{escape(text)}</a>'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import dockerlab as lab
@@ -50,8 +51,8 @@ def test_what_was_done_is_shown(kept: Path) -> None:
     hand_in(kept, "Ada", n02=record(2, day=3, passed=True), n03=record(4, day=5, hints=1))
     said = repr(lab.progress())
     assert said.startswith("Ada: 1 of 14 exercises passed.\nGo on with exercise 03\n")
-    assert re.search(r"02 One RUN or three\? +02 +✓ passed, at try 2 +2026-01-03\n", said)
-    assert re.search(r"leave behind\? +03 +○ not yet, 4 tries, 1 hint opened +2026-01-05\n", said)
+    assert re.search(r"02 One RUN or three\? +exercise 02 +✓ passed, at try 2 +2026-01-03\n", said)
+    assert re.search(r"leave behind\? +exercise 03 +○ not yet, 4 tries, 1 hint opened +2026-01-05\n", said)
     assert f"Kept in {kept}, a file that is yours." in said
     assert "lab.progress(name" not in said
 
@@ -111,3 +112,16 @@ def test_a_name_is_text_not_markup(kept: Path) -> None:
     html = lab.progress().html()
     assert "&lt;script&gt;" in html
     assert "<script" not in html
+
+
+def test_lesson_00_shows_the_card_of_a_new_course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The card saved in lesson 00 is what a learner who has done nothing sees."""
+    (tmp_path / "course.toml").touch()
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.delenv("DOCKERLAB_PROGRESS", raising=False)
+    monkeypatch.chdir(tmp_path / "notebooks")
+    cells = nbformat.read(ROOT / "notebooks" / "00-start-here.ipynb", as_version=4)["cells"]
+    (cell,) = [cell for cell in cells if cell["source"] == "lab.progress()"]
+    (output,) = cell["outputs"]
+    card = lab.progress()
+    assert output["data"] == {"text/plain": repr(card), "text/html": card.html()}
