@@ -6,19 +6,17 @@ Nothing is left out in silence: each file that is not graded, and each that was 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import stat
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from dockerlab.checks.learner_names import name_of_path, printable, tidy
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
-    LONGEST_NAME,
     VERSION,
     Progress,
     ProgressError,
@@ -30,8 +28,6 @@ from dockerlab.errors import DockerlabError
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB
-_COPY = re.compile(r"[\s_.-]*(\(\d+\)|\bcopy\b|- ?copy)$", re.IGNORECASE)
-_GENERIC = re.compile(r"[\s_.-]*progress[\s_.-]*", re.IGNORECASE)
 
 
 class GradeError(DockerlabError):
@@ -135,15 +131,16 @@ def grade(folder: Path, *, ignore: Iterable[Path] = ()) -> Grades:
         raise GradeError(f"There is no folder {folder}.", hint="Give the folder with the learners' files.")
     read: dict[str, Progress] = {}
     remarks: list[Remark] = []
-    ours = {path.resolve() for path in ignore}
+    ours = {os.path.realpath(path) for path in ignore}
     for path in _files(folder, remarks):
-        if path.resolve() in ours:
+        name = _shown(path, folder)
+        if os.path.realpath(path) in ours:
             continue
-        found = _read(path, path.relative_to(folder).as_posix())
+        found = _read(path, name)
         if isinstance(found, Remark):
             remarks.append(found)
         else:
-            read[path.relative_to(folder).as_posix()] = found
+            read[name] = found
     if not read:
         told = "".join(f"\n{remark}" for remark in remarks)
         raise GradeError(
@@ -162,15 +159,26 @@ def _files(folder: Path, remarks: list[Remark]) -> Iterator[Path]:
     """Yield the files of a folder and those below, by name; links to folders are not followed."""
 
     def refused(error: OSError) -> None:
-        name = Path(error.filename).relative_to(folder).as_posix() if error.filename else "?"
+        name = _shown(Path(error.filename or folder), folder)
         found = f"the folder cannot be read: {error.strerror}"
         remarks.append(Remark(name, found, "Give yourself the right to, and grade again."))
 
     for where, below, names in os.walk(folder, onerror=refused):
+        for name in below:
+            if Path(where, name).is_symlink():
+                found = "a link to a folder, not followed"
+                remarks.append(
+                    Remark(_shown(Path(where, name), folder), found, "Copy the folder itself here.")
+                )
         below[:] = sorted(name for name in below if name != "__MACOSX" and not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):  # what systems put there: .DS_Store, ._progress.json
                 yield Path(where, name)
+
+
+def _shown(path: Path, folder: Path) -> str:
+    """Return a file's path within the folder, so that any terminal and any file can take it."""
+    return printable(path.relative_to(folder).as_posix())
 
 
 def _read(path: Path, name: str) -> Progress | Remark:
@@ -204,12 +212,12 @@ def _read(path: Path, name: str) -> Progress | Remark:
 
 def _learners(read: Mapping[str, Progress], remarks: list[Remark]) -> list[Learner]:
     """Return the learners by name; files that give one name are one learner's."""
-    named = {file: _tidy(progress.learner or "") for file, progress in read.items()}
+    named = {file: tidy(progress.learner or "") for file, progress in read.items()}
     in_folder = Counter(Path(file).parent for file in read)
     by_name: dict[str, list[str]] = defaultdict(list)
     shown: dict[str, str] = {}
     for file in read:
-        name = named[file] or _tidy(_from_path(file, alone=in_folder[Path(file).parent] == 1)) or file
+        name = named[file] or tidy(name_of_path(file, alone=in_folder[Path(file).parent] == 1)) or file
         key = unicodedata.normalize("NFKC", name).casefold()
         shown.setdefault(key, name)
         by_name[key].append(file)
@@ -228,34 +236,12 @@ def _learners(read: Mapping[str, Progress], remarks: list[Remark]) -> list[Learn
     return sorted(learners, key=lambda one: one.name.casefold())
 
 
-def _from_path(file: str, *, alone: bool) -> str:
-    """Return a learner's name out of where a file lies: its own name if that says more than "progress (3)".
-
-    Else the folder it is in, and with others in that folder both: it is not known that they are one person's.
-    """
-    path = Path(file)
-    stem = path.stem
-    while match := _COPY.search(stem):
-        stem = stem[: match.start()]
-    own = _GENERIC.sub(" ", stem).strip(" _.-")
-    folder = path.parent.as_posix() if path.parent != Path() else ""
-    if own:
-        return f"{folder}/{own}" if folder else own
-    return folder if folder and alone else path.with_suffix("").as_posix()
-
-
-def _tidy(name: str) -> str:
-    """Return a name without control characters and runs of space, cut to a length that can be shown."""
-    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name)
-    return " ".join(plain.split())[:LONGEST_NAME].strip()
-
-
 def _joined(files: Sequence[Progress]) -> dict[str, Record]:
     """Return the best record of each exercise: the first pass, or where none passed the last try."""
     best: dict[str, Record] = {}
     for progress in files:
         for name, record in progress.exercises.items():
-            best[name] = _better(best.get(name, record), record)
+            best[printable(name)] = _better(best.get(printable(name), record), record)
     return best
 
 
@@ -269,11 +255,11 @@ def _better(one: Record, other: Record) -> Record:
 
 def _twins(learners: Sequence[Learner]) -> Iterator[Remark]:
     """Yield a remark on files of different learners that hold the same checks, made in the same second."""
-    same: dict[str, list[Learner]] = defaultdict(list)
+    same: dict[tuple[tuple[str, str | None, str], ...], list[Learner]] = defaultdict(list)
     for learner in learners:
         if learner.last:
-            content = {name: asdict(record) for name, record in learner.exercises.items()}
-            same[json.dumps(content, sort_keys=True, default=str)].append(learner)
+            checks = ((name, last_time(one), measured(one)) for name, one in learner.exercises.items())
+            same[tuple(sorted(checks, key=lambda check: check[0]))].append(learner)
     for group in same.values():
         for learner in group if len(group) > 1 else ():
             others = listed([f'"{other.name}"' for other in group if other is not learner])

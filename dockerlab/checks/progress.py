@@ -120,6 +120,8 @@ def read_progress(path: Path) -> Progress:
         version = data["version"]
         if version != VERSION:
             raise ProgressVersionError(path, version)
+        # Half a letter, as \ud800, could not be written again: UnicodeEncodeError, which is a ValueError.
+        json.dumps(data, ensure_ascii=False).encode()
         records = {name: _record(record) for name, record in data["exercises"].items()}
         return Progress(_text_or_none(data.get("learner")), records)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -133,7 +135,7 @@ def _record(data: Mapping[str, Any]) -> Record:
     record = Record(**data)
     right = (
         isinstance(record.passed, bool)
-        and all(type(number) is int and number >= 0 for number in (record.tries, record.hints))
+        and all(type(number) is int and 0 <= number < 10**6 for number in (record.tries, record.hints))
         and isinstance(record.last, Mapping | None)
     )
     if not right:

@@ -23,6 +23,7 @@ from dockerlab.checks.grade import (
     state,
 )
 from dockerlab.checks.grade_csv import csv_text
+from dockerlab.checks.learner_names import printable
 from dockerlab.checks.progress import Record, write_whole
 from dockerlab.units import count
 from dockerlab.widgets.table import Table
@@ -60,7 +61,9 @@ def run(args: Namespace) -> int:
             hint="Give --force to replace what is there, or --output another folder.",
         )
     grades = grade(folder, ignore=targets)
-    for path, text in zip(targets, (csv_text(grades), page(grades, str(folder)).html()), strict=True):
+    for path, text in zip(
+        targets, (csv_text(grades), page(grades, printable(str(folder))).html()), strict=True
+    ):
         try:
             write_whole(path, text)
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from dockerlab.checks.grade import GradeError, grade, last_time, measured, state
 from dockerlab.checks.grade_csv import csv_text, harmless
 from dockerlab.checks.manifest import hints
-from dockerlab.checks.progress import Record
+from dockerlab.checks.progress import Progress, Record, write_progress
 from tests.checks.classroom import hand_in, messy, record
 
 
@@ -142,14 +143,21 @@ def test_a_folder_without_progress_files_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 def test_links_and_pipes_are_not_waited_for(tmp_path: Path) -> None:
-    """A link that leads nowhere, one that leads round in a circle and a pipe are remarks."""
+    """Links that lead nowhere, to themselves or to a folder, and a pipe, are remarks."""
     hand_in(tmp_path / "ada.json", n02=record(1))
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "dead.json").symlink_to("nothing")
+    (tmp_path / "self.json").symlink_to("self.json")
     (tmp_path / "round").symlink_to(tmp_path)
     grades = grade(tmp_path)
     assert [learner.files for learner in grades.learners] == [("ada.json",)]
-    assert {one.file for one in grades.remarks} == {"ada.json", "pipe.json", "dead.json"}
+    assert {one.file for one in grades.remarks} == {
+        "ada.json",
+        "pipe.json",
+        "dead.json",
+        "self.json",
+        "round",
+    }
 
 
 def test_the_state_of_a_record() -> None:
@@ -188,3 +196,32 @@ def test_the_csv_has_a_row_a_learner(tmp_path: Path) -> None:
     assert len(rows) == 7
     assert {len(row) for row in rows} == {4 + 5 * (len(hints()) + 1)}
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system refuses such names")
+def test_odd_names_can_be_shown(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, line breaks and terminal codes in names of files and exercises are escaped."""
+    hand_in(tmp_path / os.fsdecode(b"Zo\xeb.json"), n02=record(1))
+    hand_in(tmp_path / "a\n\x1b[31m.json", "Ada")
+    write_progress(tmp_path / "b.json", Progress("Bob", {"02\x1b[0m": record(1)}))
+    grades = grade(tmp_path)
+    assert {learner.files[0] for learner in grades.learners} == {
+        "Zo\\udceb.json",
+        "a\\n\\x1b[31m.json",
+        "b.json",
+    }
+    assert grades.exercises[-1] == "02\\x1b[0m"
+    csv_text(grades).encode()
+
+
+def test_a_file_nested_a_thousand_deep_is_graded_or_told(tmp_path: Path) -> None:
+    """Nothing in a file that is JSON brings the grading down."""
+    for depth in (100, 400, 900, 5000):
+        last = f'{{"at": "2026", "rules": {"[" * depth}{"]" * depth}}}'
+        text = f'{{"version": 1, "exercises": {{"02-run-chaining": {{"tries": 1, "last": {last}}}}}}}'
+        (tmp_path / f"deep{depth}.json").write_text(text)
+    grades = grade(tmp_path)
+    files = {file for learner in grades.learners for file in learner.files}
+    assert "deep100.json" in files
+    assert files | {one.file for one in grades.remarks} == {path.name for path in tmp_path.iterdir()}
+    csv_text(grades)

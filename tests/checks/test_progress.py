@@ -66,6 +66,8 @@ def test_tries_count_up_to_the_first_pass() -> None:
         '{"version": 1, "exercises": {"02": {"x": 1}}}',
         '{"version": 1, "exercises": {"02": {"passed": "yes"}}}',
         '{"version": 1, "exercises": {"02": {"tries": -1}}}',
+        '{"version": 1, "exercises": {"02": {"tries": 1' + "0" * 400 + "}}}",
+        '{"version": 1, "learner": "\\ud800", "exercises": {}}',
         '{"version": 1, "exercises": {"02": {"passed_at": 3}}}',
         '{"version": 1, "exercises": {"02": {"last": []}}}',
         '{"version": 1, "learner": 5, "exercises": {}}',
