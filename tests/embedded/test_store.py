@@ -158,6 +158,41 @@ def test_validate_finds_a_changed_byte(store: Store) -> None:
     assert layer.startswith("app:1: Layer 1 should have the digest")
 
 
+def test_a_damaged_image_is_named_with_the_way_out(store: Store) -> None:
+    """A manifest that is damaged on disk: what is said leads, word for word, to a store that is right."""
+    put_image(store, "good:1", b"good")
+    put_image(store, "bad:1", b"bad")
+    path = store.blob_path(store.find("bad:1")["digest"])
+    path.write_bytes(b"{" + path.read_bytes()[1:-1])
+    way_out = "`dockerlab rm bad:1`, `dockerlab prune`, then build, pull or load it again."
+    for act in (store.images, lambda: store.image("bad:1"), store.prune):
+        with pytest.raises(ImageError, match="The image bad:1 is damaged") as caught:
+            act()
+        assert caught.value.hint == way_out
+    assert len(store.validate()) == 2
+    assert store.image("good:1").tree().read("hello") == b"good"
+    store.remove("bad:1")
+    store.prune()
+    put_image(store, "bad:1", b"bad")
+    assert {row.reference for row in store.images()} == {"good:1", "bad:1"}
+    assert store.validate() == []
+
+
+def test_a_pruned_image_says_so(store: Store) -> None:
+    """Reading an image without a name that a prune has removed gives an ImageError with the next step."""
+    image = put_image(store, None, b"x" * 200_000)
+    entry = image.layers[0].entries[0]
+    store.prune()
+    for act in (
+        image.layers[0].open_tar,
+        image.layers[0].size_compressed,
+        lambda: image.layers[0].open(entry),
+    ):
+        with pytest.raises(ImageError, match="no longer in the image store") as caught:
+            act()
+        assert "with a tag" in caught.value.hint
+
+
 def test_prune_keeps_named_images_and_nothing_else(store: Store) -> None:
     """A prune frees the build cache, unnamed images and leftovers; images with a name stay whole."""
     kept = put_image(store)

@@ -13,7 +13,9 @@ from typing import Any, BinaryIO
 
 from dockerlab.engines.embedded import durable
 from dockerlab.errors import ImageError, StoreError
+from dockerlab.filesystem import Entry
 from dockerlab.image import BlobLayer, Layer
+from dockerlab.tarindex import Index
 
 FOLDERS = (
     "blobs/sha256",
@@ -43,6 +45,27 @@ class StoredLayer(BlobLayer):
     """A layer of the store; one that was pulled knows what its registry sent."""
 
     pulled_size: int | None = None
+
+    def open(self, entry: Entry) -> BinaryIO:
+        """Return a stream over the entry's content."""
+        self._look()
+        return super().open(entry)
+
+    def open_tar(self) -> BinaryIO:
+        """Return a stream over the whole tar."""
+        self._look()
+        return super().open_tar()
+
+    def _scanned(self) -> Index:
+        self._look()
+        return super()._scanned()
+
+    def _look(self) -> None:
+        if not self.path.exists():
+            raise ImageError(
+                f"The layer {self.diff_id[:19]} is no longer in the image store.",
+                hint="A prune removed it, as no image with a name has it: build again, with a tag.",
+            )
 
     def size_compressed(self) -> int:
         """Return the bytes the registry sent, else what a push would send (measured on the first call)."""

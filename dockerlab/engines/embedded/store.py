@@ -27,7 +27,7 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root, encoded
 from dockerlab.engines.embedded.buildcache import BuildCache
 from dockerlab.engines.embedded.reference import Reference
-from dockerlab.errors import ImageNotFoundError
+from dockerlab.errors import DockerlabError, ImageError, ImageNotFoundError
 from dockerlab.image import BASE_LAYERS, STAND_IN, Image, Layer, history_rows
 
 __all__ = ["NewLayer", "Store", "default_root"]
@@ -173,10 +173,12 @@ class Store(BuildCache):
 
     def image_of(self, descriptor: Mapping[str, Any]) -> Image:
         """Return the image of an index.json descriptor."""
-        manifest = decoded(self.read_blob(descriptor["digest"]), self.blob_path(descriptor["digest"]))
-        config = decoded(
-            self.read_blob(manifest["config"]["digest"]), self.blob_path(manifest["config"]["digest"])
-        )
+        try:
+            manifest = decoded(self.read_blob(descriptor["digest"]), self.blob_path(descriptor["digest"]))
+            digest = manifest["config"]["digest"]
+            config = decoded(self.read_blob(digest), self.blob_path(digest))
+        except ImageError as error:
+            raise damaged(descriptor, error) from error
         notes = _notes(manifest)
         layers = tuple(
             self._layer(item["digest"], item["size"], compressed=_number(_notes(item).get(COMPRESSED_SIZE)))
@@ -265,6 +267,15 @@ class Store(BuildCache):
         from dockerlab.engines.embedded import upkeep
 
         return upkeep.validate(self)
+
+
+def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
+    """Return the error for an image in index.json whose manifest or config cannot be read."""
+    name = _notes(descriptor).get(REF_NAME) or _notes(descriptor).get(IMAGE_ID) or descriptor["digest"]
+    return ImageError(
+        f"The image {name} is damaged: {error.message}",
+        hint=f"`dockerlab rm {name}`, `dockerlab prune`, then build, pull or load it again.",
+    )
 
 
 def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

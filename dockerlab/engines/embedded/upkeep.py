@@ -27,7 +27,8 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 def prune(store: Store, *, all: bool = False) -> int:
     """Remove the build cache, and blobs no named image needs; return the bytes freed on disk.
 
-    With `all` the images go too. Raises StoreError while a build is running.
+    With `all` the images go too. Raises StoreError while a build is running, and ImageError where it cannot be
+    told what an image needs, because it is damaged.
     """
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0
@@ -40,7 +41,7 @@ def prune(store: Store, *, all: bool = False) -> int:
         kept = [] if all else named
         if kept != index["manifests"]:
             store.write_index({**index, "manifests": kept})
-        needed = set(_reachable(store, kept))
+        needed = _needed(store, kept)
         for item in os.scandir(store.root / "blobs" / "sha256"):
             if item.name not in needed:
                 freed += durable.remove_tree(Path(item.path))
@@ -58,6 +59,18 @@ def prune(store: Store, *, all: bool = False) -> int:
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
     return freed
+
+
+def _needed(store: Store, kept: Iterable[Mapping[str, Any]]) -> set[str]:
+    needed: set[str] = set()
+    for descriptor in kept:
+        try:
+            needed |= set(_reachable(store, [descriptor]))
+        except StoreError as error:
+            from dockerlab.engines.embedded.store import damaged  # which imports this module as well
+
+            raise damaged(descriptor, error) from error
+    return needed
 
 
 def _unpacked(work: Path, needed: set[str], depth: int = 2) -> Iterator[Path]:
