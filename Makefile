@@ -38,7 +38,7 @@ lint: setup ## ruff and mypy
 notebooks: setup ## run all notebooks and solutions again, in place
 	@$(PY) -m tools.notebooks --execute $(ARGS)
 
-bench: setup ## time builds on the engines at hand
+bench: setup ## time it beside BuildKit, buildah, proot-distro and dive
 	@$(PY) -m tools.bench $(ARGS)
 
 look: setup ## screenshots of notebooks: make look ARGS="notebooks/*.ipynb"
