@@ -28,8 +28,9 @@ FROM base:1
 ARG NUMBER
 COPY --chown=3:4 number /
 COPY --from=made /out /app
+COPY --chmod=4755 number /here-only
 ADD packed.tar.gz /unpacked/
-RUN : $NUMBER; rm /usr/bin/date; mkdir -p /made/deep; chmod 700 /made/deep; \\
+RUN : $NUMBER; rm /here-only; mkdir -p /made/deep; chmod 700 /made/deep; \\
     for one in 1 2 3 4 5 6 7 8 9; do for two in 0 1 2 3 4 5; do echo $one > /made/$one$two; done; done; \\
     mv /made /kept; mkdir /made; ln -s ../kept /made/link; id -u > /kept/deep/id
 WORKDIR /app/work

@@ -128,7 +128,7 @@ def random_layer(store: Store, seed: int) -> Layer:
         return new.commit()
 
 
-@pytest.fixture(scope="module", params=["namespaces", "proot"])
+@pytest.fixture(scope="module", params=["namespaces"])
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Make a store with images, an undisturbed build to compare with, and the time each action takes."""
     seed = request.config.getoption("seed")
