@@ -101,6 +101,17 @@ def test_a_report_that_does_not_fit_is_not_guessed_at() -> None:
         assert len([event for event in events if isinstance(event, Finished)]) == 2
 
 
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_base_that_another_build_named_is_passed_over(numbered: bool) -> None:
+    """Builds at the same time share a vertex for their base, under one name; other steps keep their flags."""
+    matcher, _ = _matcher("FROM x\nRUN echo 1\n", numbered=numbered)
+    place = "2/2" if numbered else "1/1"
+    other = _ran("base", "[1/8] FROM docker.io/another/name:latest", cached=True)
+    matcher.feed({"vertexes": [other, _ran("a", f"[{place}] RUN echo 1", inputs=["base"])]})
+    assert [step.cached for step in matcher.steps({})] == [None, False]
+    assert matcher.unmatched == set()
+
+
 def test_a_step_without_any_report_is_not_guessed_at() -> None:
     """A RUN that BuildKit never mentions has no cached flag."""
     matcher, _ = _matcher("FROM x\nRUN echo 1\nRUN echo 2\n")
