@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the browser tests and of the kill test."""
+    """Add the options of the browser tests, of the kill test and of the conformance suite."""
     parser.addoption(
         "--screenshots", metavar="DIR", type=Path, help="keep the browser tests' screenshots in this folder"
     )
@@ -19,6 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills", metavar="N", type=int, default=4, help="how often tests/embedded/test_survival.py kills"
     )
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
+    parser.addoption(
+        "--record",
+        metavar="DIR",
+        type=Path,
+        help="keep BuildKit's outcomes of the proot cases in this folder",
+    )
+    parser.addoption(
+        "--recorded",
+        metavar="DIR",
+        type=Path,
+        help="compare with the outcomes in this folder, ask no BuildKit",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

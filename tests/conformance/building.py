@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.context import Context
-from dockerlab.engines import Build, Engine
+from dockerlab.engines import Engine, Step
 from dockerlab.engines.docker import DockerEngine
 from dockerlab.errors import DockerlabError
+from dockerlab.image import Image
 
 from .case import Case, Item, Names, write_context
 
@@ -21,17 +22,25 @@ TOGETHER = 3  # builds that BuildKit is given at once: it waits for the disk mor
 
 
 @dataclass(frozen=True)
+class Made:
+    """What one build made."""
+
+    image: Image
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What an engine made of a case: its builds, or why it refused."""
 
-    builds: tuple[Build, ...]
+    builds: tuple[Made, ...]
     error: DockerlabError | None = None
 
 
 def build(engine: Engine, case: Case, names: Names, folder: Path) -> Outcome:
     """Build a case, and a second time if it says so; `folder` gets its contexts."""
     tag = f"{PREFIX}-{names.words['nonce']}:{case.name}"
-    builds: list[Build] = []
+    builds: list[Made] = []
     again = case.again
     items: dict[str, Item] = dict(case.context)
     try:
@@ -81,9 +90,9 @@ def _once(
     tag: str,
     *,
     no_cache: bool = False,
-) -> Build:
+) -> Made:
     root = write_context(folder, items, names, name=f"{case.name} {folder.name} {names.words['nonce']}")
-    return engine.build(
+    built = engine.build(
         names.fill(text),
         context=Context.folder(root),
         tag=tag,
@@ -92,6 +101,7 @@ def _once(
         secrets=secrets,
         no_cache=no_cache,
     )
+    return Made(built.image, built.steps)
 
 
 class Oracle:
@@ -128,11 +138,16 @@ class Oracle:
         self._extra.append(outcome)
         return outcome
 
-    def close(self) -> list[str]:
-        """End what is still building; return the IDs of the images that were made."""
+    def close(self) -> dict[str, Outcome]:
+        """End what is still building; return what was built, by case."""
         self._pool.shutdown(cancel_futures=True)
-        done = [one.result() for one in self._built.values() if one.done() and not one.cancelled()]
-        return [build.image.id for outcome in (*done, *self._extra) for build in outcome.builds]
+        return {name: one.result() for name, one in self._built.items() if one.done() and not one.cancelled()}
+
+    @property
+    def images(self) -> list[str]:
+        """The IDs of the images that were made; to be asked for after `close`."""
+        outcomes = [*self.close().values(), *self._extra]
+        return [build.image.id for outcome in outcomes for build in outcome.builds]
 
     def _ahead(self, case: Case) -> Outcome:
         with self._slots_held(1):

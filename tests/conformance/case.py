@@ -86,6 +86,7 @@ class Case:
     dates: bool = False  # the dates of the image and of its history must be equal too
     mtimes: tuple[str, ...] = ()  # paths whose modification times must be equal too
     differs: str | None = None  # the name of a known difference, see differences.py
+    differs_unprivileged: str | None = None  # one that is there under proot when we are not root
 
     @property
     def sandboxes(self) -> tuple[str, ...]:

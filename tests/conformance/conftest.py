@@ -21,6 +21,7 @@ from . import bases
 from .building import Oracle
 from .case import Case, Names
 from .cases import SERVED
+from .recording import Recording, record
 
 WORDS = ("base", "rich", "bare")
 ACCIDENTS = pytest.StashKey[list[str]]()
@@ -80,9 +81,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def names(server: str) -> Names:
+def recording(request: pytest.FixtureRequest) -> Recording | None:
+    """Return BuildKit's outcomes as an earlier run recorded them, where they were asked for."""
+    folder = request.config.getoption("--recorded")
+    return Recording(folder) if folder else None
+
+
+@pytest.fixture(scope="session")
+def names(request: pytest.FixtureRequest, recording: Recording | None) -> Names:
     """Return what the @words stand for in this run."""
-    return _names(server)
+    return recording.names if recording else _names(request.getfixturevalue("server"))
 
 
 def _names(server: str) -> Names:
@@ -91,9 +99,11 @@ def _names(server: str) -> Names:
 
 
 @pytest.fixture(scope="session")
-def archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def archives(
+    names: Names, recording: Recording | None, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
     """Return the bases' archives by word."""
-    return _archives(names, tmp_path_factory)
+    return recording.archives if recording else _archives(names, tmp_path_factory)
 
 
 def _archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
@@ -108,9 +118,13 @@ def oracle(
     request: pytest.FixtureRequest,
     names: Names,
     archives: Mapping[str, Path],
+    recording: Recording | None,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Oracle]:
+) -> Iterator[Oracle | Recording]:
     """Have BuildKit build the selected cases; what it made is removed from Docker at the end."""
+    if recording is not None:
+        yield recording
+        return
     version, why = probe()
     if version is None:
         pytest.skip(f"needs Docker to compare with: {why}")
@@ -136,7 +150,10 @@ def oracle(
     try:
         yield oracle
     finally:
-        made = [*oracle.close(), *loaded]
+        built = oracle.close()
+        made = [*oracle.images, *loaded]
+        if to := request.config.getoption("--record"):
+            record(to, [(cases[name], outcome) for name, outcome in built.items()], names, archives)
         for at in range(0, len(made), 100):
             subprocess.run(
                 ["docker", "rmi", "--force", *made[at : at + 100]], check=False, capture_output=True
@@ -156,12 +173,16 @@ def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def proot(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+def proot(
+    archives: Mapping[str, Path], recording: Recording | None, tmp_path_factory: pytest.TempPathFactory
+) -> EmbeddedEngine:
     """Return an engine with a store of its own that runs commands under proot."""
     engine = EmbeddedEngine(tmp_path_factory.mktemp("proot"))
     try:
         engine.__dict__["sandbox"] = ProotSandbox(engine.store.work)
     except EngineError as error:
+        if recording is not None:  # that run is there for proot alone
+            raise
         pytest.skip(f"needs proot: {error.message}")
     return _loaded(engine, archives)
 

@@ -33,7 +33,7 @@ KNOWN: Mapping[str, Difference] = {
         sandboxes=("proot",),
     ),
     "proot-seen": Difference(
-        what="Owners as a command sees them, under proot (`stat`, `cp -a`, busybox's `chown USER`)",
+        what="Owners as a command sees them, under proot (`stat`, `cp -a`, busybox's `chown USER`, `/proc`)",
         buildkit="the true ones",
         ours="the RUN's user; what a command then writes by them is in the layer",
         why="the files on disk are the host user's; the true owners are put in as the layer is written",

@@ -14,6 +14,7 @@ def _run(
     base: str = "@base",
     refused: str | None = None,
     differs: str | None = None,
+    differs_unprivileged: str | None = None,
     secrets: dict[str, bytes] | None = None,
     **build_args: str,
 ) -> Case:
@@ -26,6 +27,7 @@ def _run(
         secrets=secrets or {},
         refused=refused,
         differs=differs,
+        differs_unprivileged=differs_unprivileged,
     )
 
 
@@ -70,6 +72,10 @@ CHANGES = [
     _run("chown-recursive", "RUN chown -R bob:users /var/full"),
     _run("chown-link", "RUN chown -h 3:4 /var/to-file && chown 5:6 /var/to-file"),
     _run("chown-drops-suid", "RUN chown ann /var/full/deep/three"),
+    _run(
+        "chown-of-two",
+        "RUN chown -R 1000:1000 /var/full/deep; chown 0:0 /var/full/one && (cd /var; chown '1000':50 full/two)",
+    ),
     _run("chown-new", "RUN mkdir /tmp/d && touch /tmp/d/f && chown -R 1000:1000 /tmp/d"),
     _run("chown-root", "RUN chown 0:0 /var/full/two /home/ann"),
     _run("mv-file", "RUN mv /var/full/two /var/full/moved"),
@@ -176,7 +182,11 @@ COMMANDS = [
     _run("hostname", "RUN hostname | wc -l > /tmp/f"),
     _run("pid", "RUN echo $$ > /tmp/f", differs="proot-pid"),
     _run("background", "RUN (sleep 60 &) ; echo 1 > /tmp/f"),
-    _run("uid-map", "RUN cat /proc/self/status | grep -e Uid -e Gid > /tmp/f"),
+    _run(
+        "uid-map",
+        "RUN cat /proc/self/status | grep -e Uid -e Gid > /tmp/f",
+        differs_unprivileged="proot-seen",
+    ),
     _run("network-none", "RUN --network=none ls /sys/class/net > /dev/null; echo 1 > /tmp/f"),
     _run("network-bad", "RUN --network=nothing true", refused="network"),
     _run("security-sandbox", "RUN --security=sandbox true", refused="security"),
@@ -258,6 +268,7 @@ MOUNTS = [
     _run(
         "cache-owner",
         "RUN --mount=type=cache,target=/c,uid=7,gid=50,mode=0700,id=o-@nonce stat -c '%u %g %a' /c > /tmp/f",
+        differs_unprivileged="proot-seen",
     ),
     _run("cache-mode", "RUN --mount=type=cache,target=/c,id=p-@nonce stat -c '%u %g %a' /c > /tmp/f"),
     _run(

@@ -16,6 +16,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -145,6 +146,14 @@ class Recorder:
         if tools & CHOWN_TOOLS:
             wanted = self._asked(words, group=group)
             return wanted if wanted in (ours, own) else own
+        tool = _comm(pid)
+        if tool in CHOWN_TOOLS and "-c" in words[1:-1]:
+            # busybox's shell does its own chown in a copy of itself, which has the shell's command line
+            calls = [
+                call for call in _calls(words[-1], tool) if _may_name(call, path.removeprefix(self.root))
+            ]
+            asked = {self._asked(call, group=group) for call in calls}
+            return ours if asked & {ours, own} == {ours} else own
         if tools & ACCOUNT_TOOLS and not path.startswith(os.path.join(self.root, "etc") + "/"):
             return ours
         return own
@@ -191,6 +200,21 @@ class Recorder:
             birth(path),
         ]
         return 0
+
+
+def _calls(script: str, tool: str) -> list[list[str]]:
+    """Return the command lines of a shell script that begin with `tool`, or have it after other words."""
+    lines = [re.sub("[\"']", "", part).split() for part in re.split(r"[;&|(){}\n]+", script)]
+    return [words[words.index(tool) :] for words in lines if tool in words]
+
+
+def _may_name(call: list[str], path: str) -> bool:
+    """Tell whether a chown's or chgrp's arguments can lead to `path`, as the RUN names it."""
+    places = [word.rstrip("/") for word in call[1:] if not word.startswith("-")][1:]
+    return any(
+        not place.startswith("/") or set(place) & set("$*?[") or path == place or path.startswith(f"{place}/")
+        for place in places
+    )
 
 
 def _comm(pid: int) -> str:
