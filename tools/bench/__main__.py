@@ -32,9 +32,10 @@ NAMES = (*(work.name for work in WORKS), "archives", "analysis", "memory")
 class Bench:
     """What a run has set up and what it has measured so far."""
 
-    def __init__(self, folder: Path, stack: ExitStack, runs: int | None) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, *, runs: int | None, quick: bool) -> None:
         self.folder = folder
         self.runs = runs
+        self.quick = quick
         self.figures: list[Figure] = []
         self.peaks: list[memory.Peak] = []
         self._stack = stack
@@ -56,7 +57,10 @@ class Bench:
 
     def _build(self, work: Work) -> None:
         turns: dict[str, Turn] = {}
-        for number, (name, builder) in enumerate(self._builders(work).items()):
+        asked = self._builders(work)
+        if self.quick:
+            asked = {name: asked[name] for name in (OURS, ordinary.OURS_ALONE, BUILDKIT) if name in asked}
+        for number, (name, builder) in enumerate(asked.items()):
             context = self.folder / f"{work.name}-{number}"
             context.mkdir()
             context.chmod(0o755)
@@ -121,6 +125,7 @@ def main() -> int:
         "--only", action="append", choices=NAMES, metavar="NAME", help=f"one of {', '.join(NAMES)}; repeat it"
     )
     parser.add_argument("--runs", type=int, help="rounds that count (default: 3 to 7)")
+    parser.add_argument("--quick", action="store_true", help="of the builders, only this one and BuildKit")
     parser.add_argument("--json", action="store_true", help="print JSON: seconds, bytes and ratios")
     options = parser.parse_args()
     before = os.getloadavg()[0]
@@ -130,7 +135,7 @@ def main() -> int:
         Path(name).chmod(0o755)
         try:
             with ExitStack() as stack:
-                bench = Bench(Path(name), stack, options.runs)
+                bench = Bench(Path(name), stack, runs=options.runs, quick=options.quick)
                 for one in options.only or NAMES:
                     try:
                         bench.measure(one)
