@@ -74,7 +74,7 @@ CHANGES = [
     _run("chown-drops-suid", "RUN chown ann /var/full/deep/three"),
     _run(
         "chown-of-two",
-        "RUN chown -R 1000:1000 /var/full/deep; chown 0:0 /var/full/one && cd /var && chown '1000':50 full/two",
+        "RUN chown -R 1000:1000 /var/full/deep; chown 0:0 /var/full/one; cd /var; chown '1000':50 full/two",
     ),
     _run("chown-new", "RUN mkdir /tmp/d && touch /tmp/d/f && chown -R 1000:1000 /tmp/d"),
     _run("chown-root", "RUN chown 0:0 /var/full/two /home/ann"),
