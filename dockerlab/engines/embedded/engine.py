@@ -13,8 +13,9 @@ from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, On
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.builder import Request, build
+from dockerlab.engines.embedded.builder import build
 from dockerlab.engines.embedded.instructions import DEFAULT_PATH
+from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user

@@ -1,0 +1,287 @@
+"""What RUN, COPY, ADD and WORKDIR do: the inputs that the cache goes by, and the work that gives the layer.
+
+Whether the work is done at all is the builder's business: each instruction is read into a LayerStep.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
+from dockerlab.engines import OnEvent, keys
+from dockerlab.engines.embedded import run as run_step
+from dockerlab.engines.embedded.bases import Bases
+from dockerlab.engines.embedded.copy import Checksum, Digest, Options, Source, checksums
+from dockerlab.engines.embedded.copy import copy as copy_source
+from dockerlab.engines.embedded.draft import Draft, Text
+from dockerlab.engines.embedded.instructions import State, unsupported
+from dockerlab.engines.embedded.remote import download, is_git, is_url
+from dockerlab.engines.embedded.request import Request
+from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.plan import earlier
+from dockerlab.errors import BuildError, DockerfileError, RunError
+from dockerlab.filesystem import Entry, Node, Tree
+from dockerlab.image import Layer
+
+_FULL = (
+    "The disk is full: free some with `dockerlab prune`, or set DOCKERLAB_HOME to a folder on a larger one."
+)
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """One instruction that makes a layer.
+
+    `inputs` explain a miss; the key is made of `identity`, where that is not the same. `chain` is what the
+    step below counts for in the keys above it, where that is not the key.
+    """
+
+    inputs: Mapping[str, Any]
+    execute: Callable[[], Layer]
+    created_by: str  # the history row
+    log: list[str] = field(default_factory=list)  # filled by `execute`
+    identity: Mapping[str, Any] | None = None
+    chain: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Return the cache key."""
+        return keys.key(self.inputs if self.identity is None else self.identity)
+
+
+class LayerSteps:
+    """Reads the instructions of one build; `states` are its stages as they get done."""
+
+    def __init__(
+        self,
+        request: Request,
+        store: Store,
+        bases: Bases,
+        sandbox: Callable[[], Sandbox],
+        states: Mapping[int, State],
+        *,
+        on_event: OnEvent,
+        on_line: Callable[[str], None],
+    ) -> None:
+        self.request = request
+        self.store = store
+        self.bases = bases
+        self.sandbox = sandbox
+        self.states = states
+        self.on_event = on_event
+        self.on_line = on_line
+        self.now = int(time.time())
+        self.digest = Digest()
+        self.own_mounts: set[str] = set()  # cache mounts that hold nothing of earlier builds
+        self.context_tree: Tree | None = None
+        self.context_files: dict[str, int] = {}  # path -> bytes
+
+    def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
+        """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
+        run = run_step.read(one, state)
+        bound = run_step.bound_files(run, self._tree_of(stage), self.digest)
+        log: list[str] = []
+
+        def execute() -> Layer:
+            lines = run_step.Lines(lambda text: self._say(log, text))
+            with (
+                run_step.command(
+                    run,
+                    state,
+                    self.store,
+                    self._tree_of(stage),
+                    self.request.secrets,
+                    build_args=self.request.build_args,
+                    empty=self._starts_empty,
+                    line=one.line,
+                ) as command,
+                self.store.new_layer() as out,
+            ):
+                code = self.sandbox().run(state.layers, command, output=lines.feed, layer=out)
+                lines.end()
+                if code:
+                    raise _run_failed(one, code, log)
+                return out.commit()
+
+        inputs, identity = run.inputs(state.key, bound), run.identity(state.key, bound)
+        return LayerStep(inputs, execute, run.shown, log, identity=identity)
+
+    def workdir(self, state: State, path: str) -> LayerStep:
+        """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
+        user = str(state.config.get("User") or "")
+        inputs = {"instruction": "WORKDIR", "folder": path, "user": user, "parent": state.key}
+
+        def execute() -> Layer:
+            draft = Draft(state.tree, now=self.now)
+            try:
+                draft.make_folders(
+                    state.tree.resolve(path), owner=file_owner(state.tree, user) if user else None
+                )
+            except NotADirectoryError as error:
+                raise BuildError(str(error), hint="Choose another folder.") from error
+            return written(draft, self.store)
+
+        return LayerStep(inputs, execute, f"WORKDIR {path}")
+
+    def copy(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
+        """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
+        to = state.expand(one.args[-1], one.line)
+        dest = _destination(state.workdir, to)
+        sources, shown = self._sources(state, stage, one, one.args[:-1])
+        chown = state.expand(one.flag("chown") or "", one.line)
+        chmod = state.expand(one.flag("chmod") or "", one.line)
+        link = one.enabled("link")
+        exclude = tuple(state.expand(value, one.line) for value in one.flag_values("exclude"))
+        found = [checksums(source, self.digest, exclude) for source in sources]
+        for source, files in zip(sources, found, strict=True):
+            if source.tree is self.context_tree:
+                self._count_context(files)
+        inputs = {
+            "instruction": one.keyword,
+            "sources": shown,
+            "destination": dest,
+            "owner": chown,
+            "mode": chmod,
+            "flags": [name for name in ("link", "parents") if one.enabled(name)],
+            "exclude": list(exclude),
+            "files": {file.path: file.text for files in found for file in files},
+            "parent": "" if link else state.key,
+        }
+
+        def execute() -> Layer:
+            draft = Draft(Tree() if link else state.tree, now=self.now)
+            options = Options(
+                file_owner(state.tree, chown) if chown else None,
+                _mode(chmod, one.line) if chmod else None,
+                unpack=one.keyword == "ADD",
+                exclude=exclude,
+                parents=one.enabled("parents"),
+            )
+            for source in sources:
+                copy_source(draft, source, dest, options)
+            return written(draft, self.store)
+
+        flags = (f" --chown={chown}" if chown else "") + (f" --chmod={chmod}" if chmod else "")
+        created_by = f"{one.keyword}{flags} {' '.join([*shown, to])} # buildkit"
+        # BuildKit's key has the last part of a source's path, and what is there: not where it lies
+        identity = {
+            **inputs,
+            "sources": [word if is_url(word) else posixpath.basename(word.rstrip("/")) for word in shown],
+            "files": [[[file.name, file.text] for file in files] for files in found],
+        }
+        key = keys.key({**identity, "below": state.key}) if link else None
+        return LayerStep(inputs, execute, created_by, identity=identity, chain=key)
+
+    def _sources(
+        self, state: State, stage: Stage, one: Instruction, words: Sequence[str]
+    ) -> tuple[list[Source], list[str]]:
+        sources, shown = [], []
+        for raw in words:
+            doc = one.heredoc(raw)
+            word = state.expand(raw, one.line)
+            if doc is not None:
+                content = expand_heredoc(doc.content, state.variables) if doc.expand else doc.content
+                sources.append(
+                    Source(_one_file(doc.name, content.encode(), self.now), doc.name, "the heredoc")
+                )
+                shown.append(f"<<{doc.name}")
+            elif one.keyword == "ADD" and is_git(word):
+                raise unsupported(one, "ADD from a git repository")
+            elif one.keyword == "ADD" and is_url(word):
+                fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
+                tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
+                sources.append(Source(tree, fetched.entry.path, word))
+                shown.append(word)
+            elif one.flag("checksum") is not None:
+                raise DockerfileError(
+                    f"--checksum is for URLs, and {word} is none", line=one.line, hint="Leave the flag out."
+                )
+            else:
+                tree, where = self._tree_of(stage)(one.flag("from"))
+                sources.append(Source(tree, word, where))
+                shown.append(word)
+        return sources, shown
+
+    def _tree_of(self, stage: Stage) -> run_step.TreeOf:
+        def tree_of(origin: str | None) -> tuple[Tree, str]:
+            if origin is None:
+                if self.context_tree is None:
+                    self.context_tree = self.request.context.tree()
+                return self.context_tree, "the build context"
+            below = earlier(self.request.dockerfile, stage, origin, by_index=True)
+            if below is not None:
+                return self.states[below.index].tree, f"stage {origin}"
+            return self.bases.get(origin, on_event=self.on_event).tree(), f"image {origin}"
+
+        return tree_of
+
+    def _starts_empty(self, mount: str) -> bool:
+        """Without the cache a cache mount is empty for the build's first RUN that has it, as in BuildKit."""
+        first = mount not in self.own_mounts
+        self.own_mounts.add(mount)
+        return self.request.no_cache and first
+
+    def _count_context(self, files: Sequence[Checksum]) -> None:
+        assert self.context_tree is not None
+        for file in files:
+            node = self.context_tree.get(file.path)
+            if node is not None:
+                self.context_files[file.path] = node.entry.size
+
+    def _say(self, log: list[str], text: str) -> None:
+        log.append(text)
+        self.on_line(text)
+
+
+def written(draft: Draft, store: Store) -> Layer:
+    """Write a draft as a layer of the store."""
+    with store.new_layer() as out:
+        draft.write(out)
+        return out.commit()
+
+
+def new_workdir(workdir: str, path: str) -> str:
+    """Return what WORKDIR sets; like BuildKit it leaves an absolute path as it is written."""
+    return path if path.startswith("/") else _absolute(workdir, path)
+
+
+def _absolute(workdir: str, path: str) -> str:
+    return os.path.normpath(path if path.startswith("/") else f"{workdir}/{path}").replace("//", "/")
+
+
+def _destination(workdir: str, word: str) -> str:
+    path = _absolute(workdir, word or ".")
+    return f"{path.rstrip('/')}/" if word in ("", ".") or word.endswith(("/", "/.")) else path
+
+
+def _mode(text: str, line: int) -> int:
+    try:
+        value = int(text, 8)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 0o7777:
+        raise DockerfileError(f'--chmod is "{text}"', line=line, hint="Write an octal number such as 755.")
+    return value
+
+
+def _one_file(name: str, content: bytes, now: int) -> Tree:
+    return Tree({name: Node(Entry(name, "file", 0o644, mtime=now, size=len(content)), Text(content))})
+
+
+def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
+    full = any(os.strerror(errno.ENOSPC) in line for line in log)
+    return RunError(
+        f"{one.text} ended with exit code {code}",
+        exit_code=code,
+        log=tuple(log),
+        line=one.line,
+        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
+    )
