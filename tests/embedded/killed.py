@@ -79,6 +79,22 @@ def act(action: str, root: Path, number: int, name: str, place: str, on_event: O
     actions[action]()
 
 
+def below(pid: int, *, depth: int = 100) -> list[int]:
+    """Return the processes that a process has started, and those that they have."""
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents.setdefault(parent, []).append(int(path.parent.name))
+    found, level = [], [pid]
+    for _ in range(depth):
+        level = [child for one in level for child in parents.get(one, [])]
+        found += level
+    return found
+
+
 def main() -> None:
     """Do what the arguments say: ACTION ROOT NUMBER NAME PLACE."""
     action, root, number, name, place = sys.argv[1:]

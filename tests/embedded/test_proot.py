@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from dockerlab.errors import EngineError
 from dockerlab.filesystem import Entry
 from dockerlab.layer import BlobLayer
 from tests.embedded.hostroot import PATH, base_layer, blob
+from tests.embedded.killed import below
 
 OLD = 1_600_000_000
 
@@ -185,6 +189,55 @@ def test_modes_that_keep_everyone_out(lab: Lab) -> None:
     assert [entries[path].mode for path in ("z", "z/y", "z/y/f")] == [0, 0, 0]
     assert lab.names("true") == []
     assert lab.names("rm -r /z") == ["whiteout z"]
+
+
+KILLED = """if True:
+    import sys
+    from pathlib import Path
+    from dockerlab.engines.embedded.sandbox import Command
+    from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
+    from dockerlab.layer import BlobLayer
+    work, base, diff_id, script = sys.argv[1:]
+    def say(data):
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    command = Command(("/bin/sh", "-c", script), {"PATH": "/usr/bin:/bin"})
+    ProotSandbox(Path(work)).run([BlobLayer(Path(base), diff_id)], command, output=say, layer=None)
+"""
+
+
+@pytest.mark.parametrize("victim", ["builder", "supervisor", "proot"])
+def test_no_command_goes_on_outside(lab: Lab, victim: str, tmp_path: Path) -> None:
+    """Whichever process is killed, the command ends with it, and never meets the machine's own files."""
+    if not lab.sandbox.holds:
+        pytest.skip("this proot is not one whose code is known")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    loop = f"while :; do echo x > {outside}/x; rm -f {outside}/x {outside}/kept; done"
+    script = f"mkdir -p {outside}; echo up; {loop}"
+    base = lab.layers[0]
+    assert isinstance(base, BlobLayer)
+    for _ in range(3):
+        builder = subprocess.Popen(
+            [sys.executable, "-c", KILLED, lab.folder / "work", base.path, base.diff_id, script],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        assert builder.stdout is not None
+        assert builder.stdout.readline() == b"up\n"
+        (supervisor,) = below(builder.pid, depth=1)
+        (tracer,) = below(supervisor, depth=1)
+        started = []
+        for pid in below(builder.pid):
+            with suppress(ProcessLookupError):
+                started.append(os.pidfd_open(pid))
+        os.kill({"builder": builder.pid, "supervisor": supervisor, "proot": tracer}[victim], signal.SIGKILL)
+        builder.communicate(timeout=60)
+        for handle in started:
+            assert select.select([handle], [], [], 30)[0], "a process goes on"
+            os.close(handle)
+        assert [path.name for path in outside.iterdir()] == ["kept"]
 
 
 def test_a_signal_to_all_is_refused(lab: Lab) -> None:

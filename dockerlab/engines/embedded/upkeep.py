@@ -27,8 +27,8 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 def prune(store: Store, *, all: bool = False) -> int:
     """Remove the build cache, and blobs no named image needs; return the bytes freed on disk.
 
-    With `all` the images go too. Raises StoreError while a build is running, and ImageError where it cannot be
-    told what an image needs, because it is damaged.
+    With `all` the images go too. Raises StoreError while a build is running, and ImageError for an image
+    that is too damaged to tell what it needs.
     """
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0

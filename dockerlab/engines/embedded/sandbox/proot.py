@@ -94,10 +94,11 @@ class ProotSandbox:
 
     def __init__(self, work: Path) -> None:
         self._trees = work / "proot"
-        tool = find_proot()
+        found = tool = find_proot()
         if tool.version < (5, 2):
             tool = Tool(mended(tool.path, work / "proot-mended"), tool.version)
         self._tool = tool
+        self.holds = tool != found  # whether a command is known to end with its proot, whatever ends that
         self._machine = seccomp.machine()
 
     def run(

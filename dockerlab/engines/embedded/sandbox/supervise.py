@@ -336,6 +336,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def end(proot: int) -> None:
+    """Kill every process below this one, proot last: were it first, what it holds would go on outside."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and set(descendants(os.getpid())) - {proot}:
+        kill_all(keep=proot)
+        select.select([], [], [], 0.001)
+    kill_all()
+
+
 def kill_all(keep: int = 0) -> None:
     """Kill every process below this one, but `keep`; reap what becomes ours."""
     deadline = time.monotonic() + GRACE_SECONDS
@@ -381,7 +390,7 @@ def watch(proot: int, listener: int, life: int, recorder: Recorder) -> int:
         elif events.get(listener, 0):
             poll.unregister(listener)
         if life in events:
-            kill_all()
+            end(proot)
             sys.exit(1)
         if ended in events:
             return os.waitpid(proot, 0)[1]
