@@ -28,9 +28,9 @@ def test_all_take_turns_and_one_that_cannot_is_left_out_with_its_reason() -> Non
         raise EngineError("no such program")
 
     turns = {name: Turn(partial(done.append, name)) for name in ("us", "them")}
-    found = take(
-        "work", {**turns, "gone": Turn(fail)}, runs=2, beside="them", goals={"us": 0.5}, tell=said.append
-    )
+    found: list[Figure] = []
+    turns["gone"] = Turn(fail)
+    take("work", turns, runs=2, beside="them", goals={"us": 0.5}, tell=said.append, found=found)
     assert done == ["us", "them", "us", "them", "them", "us"]
     assert [one.contender for one in found] == ["us", "them"]
     assert [line for line in said if "left out" in line] == ["work: gone is left out: no such program"]
@@ -46,8 +46,23 @@ def test_what_is_prepared_is_prepared_before_each_turn() -> None:
     """`prepare` is called before the work, every time."""
     done: list[str] = []
     turn = Turn(lambda: done.append("work"), lambda: done.append("prepare"))
-    take("work", {"us": turn}, runs=1, beside="them", goals={}, tell=lambda text: None)
+    take("work", {"us": turn}, runs=1, beside="them", goals={}, tell=lambda text: None, found=[])
     assert done == ["prepare", "work", "prepare", "work"]
+
+
+def test_an_interrupt_keeps_the_rounds_that_were_complete() -> None:
+    """Ctrl-C in the third round: the figures of two rounds are there, and the interrupt goes on."""
+    left = iter([1, 1, 1])
+
+    def work() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    found: list[Figure] = []
+    turns = {"us": Turn(lambda: None), "them": Turn(work)}
+    with pytest.raises(KeyboardInterrupt):
+        take("work", turns, runs=9, beside="them", goals={}, tell=lambda text: None, found=found)
+    assert [(one.contender, one.runs) for one in found] == [("us", 2), ("them", 2)]
 
 
 @pytest.mark.parametrize(("ratio", "word"), [(0.2, "0.2, met"), (0.21, "0.2, missed")])

@@ -71,9 +71,8 @@ class Bench:
             turns[name] = Turn(build, work.prepare(context))
         ours = ordinary.OURS_ALONE if work.alone else OURS
         runs = self.runs or work.runs
-        self.figures += take(
-            work.title, turns, runs=runs, beside=BUILDKIT, goals={ours: work.goal}, tell=tell
-        )
+        goals = {ours: work.goal}
+        take(work.title, turns, runs=runs, beside=BUILDKIT, goals=goals, tell=tell, found=self.figures)
 
     def _builders(self, work: Work) -> dict[str, Builder]:
         if self._offered is None:
@@ -110,11 +109,11 @@ class Bench:
         archive = self.folder / "300.tar"
         size = archives.prepare(self.engine, archive)
         if name == "analysis":
-            self.figures += archives.analysis(archive, size, runs=self.runs or 7, tell=tell)
+            archives.analysis(archive, size, runs=self.runs or 7, tell=tell, found=self.figures)
             return
         docker = BUILDKIT in self._builders(WORKS[0])
-        self.figures += archives.save_and_load(
-            self.engine, archive, size, runs=self.runs or 5, docker=docker, tell=tell
+        archives.save_and_load(
+            self.engine, archive, size, runs=self.runs or 5, docker=docker, tell=tell, found=self.figures
         )
 
 

@@ -37,8 +37,15 @@ def prepare(engine: EmbeddedEngine, archive: Path) -> str:
 
 
 def save_and_load(
-    engine: EmbeddedEngine, archive: Path, size: str, *, runs: int, docker: bool, tell: Callable[[str], None]
-) -> list[Figure]:
+    engine: EmbeddedEngine,
+    archive: Path,
+    size: str,
+    *,
+    runs: int,
+    docker: bool,
+    tell: Callable[[str], None],
+    found: list[Figure],
+) -> None:
     """Time `save` and `load` of that image beside Docker's; both read and write the same kind of archive."""
     name, out = f"{TAG}-300", archive.with_name("saved.tar")
 
@@ -55,13 +62,13 @@ def save_and_load(
             lambda: run(["docker", "load", "--input", str(archive)]),
             lambda: run(["docker", "image", "rm", "--force", name]),
         )
-    found = []
     for work, turns in (("save", saves), ("load", loads)):
-        found += take(f"{work} of {size}", turns, runs=runs, beside=DOCKER, goals={OURS: 1.0}, tell=tell)
-    return found
+        take(f"{work} of {size}", turns, runs=runs, beside=DOCKER, goals={OURS: 1.0}, tell=tell, found=found)
 
 
-def analysis(archive: Path, size: str, *, runs: int, tell: Callable[[str], None]) -> list[Figure]:
+def analysis(
+    archive: Path, size: str, *, runs: int, tell: Callable[[str], None], found: list[Figure]
+) -> None:
     """Time reading and accounting for that archive, in Python and as a command, beside `dive --ci`."""
     command = (sys.executable, "-m", "dockerlab", "ledger", str(archive), "--json")
     turns = {
@@ -75,7 +82,7 @@ def analysis(archive: Path, size: str, *, runs: int, tell: Callable[[str], None]
         limits = ("--lowestEfficiency", "0", "--highestUserWastedPercent", "1")
         ask = (dive, "--ci", "--source", "docker-archive", *limits, str(archive))
         turns[DIVE] = Turn(lambda: run(ask))
-    return take(f"account of {size}", turns, runs=runs, beside=DIVE, goals={OURS: 0.5}, tell=tell)
+    take(f"account of {size}", turns, runs=runs, beside=DIVE, goals={OURS: 0.5}, tell=tell, found=found)
 
 
 def _files() -> dict[str, bytes]:

@@ -111,6 +111,7 @@ def ours(work: Path, archive: Path) -> Iterator[dict[str, Builder]]:
             yield {OURS_ALONE: remote}
         finally:
             process.stdin.close()
+            process.terminate()  # an interrupt may have come in the middle of a build
 
 
 @dataclass(frozen=True)

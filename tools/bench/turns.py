@@ -54,11 +54,13 @@ def take(
     beside: str,
     goals: Mapping[str, float],
     tell: Callable[[str], None],
-) -> list[Figure]:
+    found: list[Figure],
+) -> None:
     """Let every contender work `runs` times, in turn, after a first round that counts for nothing.
 
     Who begins changes from round to round. One that fails in the first round is told with its reason and is
-    left out; a failure later ends the measuring of this work. Raises those of FAILURES.
+    left out. A failure later, or an interrupt, ends the measuring of this work; the figures of the rounds
+    that were complete are put into `found` all the same. Raises those of FAILURES.
     """
     present: dict[str, Turn] = {}
     for name, turn in turns.items():
@@ -72,14 +74,19 @@ def take(
             present[name] = turn
     times: dict[str, list[float]] = {name: [] for name in present}
     names = list(present)
-    for number in range(runs):
-        for name in names[number % len(names) :] + names[: number % len(names)] if names else ():
-            tell(f"{work}: {name}, {number + 1} of {runs}")
-            present[name].prepare()
-            began = time.perf_counter()
-            present[name].work()
-            times[name].append(time.perf_counter() - began)
-    return [_figure(work, name, times, beside=beside, goal=goals.get(name)) for name in names]
+    try:
+        for number in range(runs):
+            for name in names[number % len(names) :] + names[: number % len(names)] if names else ():
+                tell(f"{work}: {name}, {number + 1} of {runs}")
+                present[name].prepare()
+                began = time.perf_counter()
+                present[name].work()
+                times[name].append(time.perf_counter() - began)
+    finally:
+        whole = min((len(some) for some in times.values()), default=0)
+        rounds = {name: some[:whole] for name, some in times.items()}
+        for name in names if whole else ():
+            found.append(_figure(work, name, rounds, beside=beside, goal=goals.get(name)))
 
 
 def _figure(

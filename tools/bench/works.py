@@ -40,7 +40,7 @@ class Work:
 
         def edit() -> None:
             with path.open("a", encoding="utf-8") as file:
-                file.write(f"# edit {next(count)}\n")
+                file.write(f"# edit {next(count)} in {folder.name}\n")  # two builders may share a cache
 
         return edit if self.edited else lambda: None
 
