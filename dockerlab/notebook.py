@@ -111,8 +111,9 @@ def build(
 def history(x: Subject, *, full: bool = False, engine: str | Engine | None = None) -> Table:
     """List the history rows of a build, an image, or a reference, oldest first, and the layer each made.
 
-    Sizes are unpacked bytes: what `docker history` calls SIZE. `full` shows the rows as the image config
-    records them (`docker history --no-trunc`), build arguments included.
+    Sizes are unpacked bytes: what `docker history` calls SIZE. Of a build, the rows of its base are one.
+    `full` shows each row as the image config records it (`docker history --no-trunc`), build arguments
+    included.
     """
     chosen = None if isinstance(x, Build | Image) else find_engine(engine)[0]
     subject = chosen.image(x) if chosen is not None and isinstance(x, str) else x
