@@ -20,7 +20,8 @@ from dockerlab.engines.embedded.instructions import (
     State,
     unsupported,
 )
-from dockerlab.engines.embedded.layersteps import LayerStep, LayerSteps, new_workdir, written
+from dockerlab.engines.embedded.layerstep import LayerStep
+from dockerlab.engines.embedded.layersteps import LayerSteps, new_workdir, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.squash import net_change, squashed_history

@@ -1,7 +1,7 @@
 """What each metadata instruction does to the image under construction.
 
-One function an instruction, found by name in `METADATA`. None of them makes a layer. RUN is in run.py, COPY
-and ADD in copy.py, WORKDIR in builder.py, since those do.
+One function an instruction, found by name in `METADATA`. None of them makes a layer. RUN, which does, is in
+run.py; COPY, ADD and WORKDIR are in layersteps.py.
 """
 
 from __future__ import annotations

@@ -5,56 +5,30 @@ Whether the work is done at all is the builder's business: each instruction is r
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
-from dockerlab.engines.embedded import run as run_step
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.copy import Checksum, Digest, Options, Source, checksums
 from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import State, unsupported
+from dockerlab.engines.embedded.layerstep import LayerStep
+from dockerlab.engines.embedded.mounts import TreeOf
 from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.request import Request
+from dockerlab.engines.embedded.run import Room, run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.plan import earlier
-from dockerlab.errors import BuildError, DockerfileError, RunError
+from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Layer
-
-_FULL = (
-    "The disk is full: free some with `dockerlab prune`, or set DOCKERLAB_HOME to a folder on a larger one."
-)
-
-
-@dataclass(frozen=True)
-class LayerStep:
-    """One instruction that makes a layer.
-
-    `inputs` explain a miss; the key is made of `identity`, where that is not the same. `chain` is what the
-    step below counts for in the keys above it, where that is not the key.
-    """
-
-    inputs: Mapping[str, Any]
-    execute: Callable[[], Layer]
-    created_by: str  # the history row
-    log: list[str] = field(default_factory=list)  # filled by `execute`
-    identity: Mapping[str, Any] | None = None
-    chain: str | None = None
-
-    @property
-    def key(self) -> str:
-        """Return the cache key."""
-        return keys.key(self.inputs if self.identity is None else self.identity)
 
 
 class LayerSteps:
@@ -85,34 +59,11 @@ class LayerSteps:
         self.context_files: dict[str, int] = {}  # path -> bytes
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
-        """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-        run = run_step.read(one, state)
-        bound = run_step.bound_files(run, self._tree_of(stage), self.digest)
-        log: list[str] = []
-
-        def execute() -> Layer:
-            lines = run_step.Lines(lambda text: self._say(log, text))
-            with (
-                run_step.command(
-                    run,
-                    state,
-                    self.store,
-                    self._tree_of(stage),
-                    self.request.secrets,
-                    build_args=self.request.build_args,
-                    empty=self._starts_empty,
-                    line=one.line,
-                ) as command,
-                self.store.new_layer() as out,
-            ):
-                code = self.sandbox().run(state.layers, command, output=lines.feed, layer=out)
-                lines.end()
-                if code:
-                    raise _run_failed(one, code, log)
-                return out.commit()
-
-        inputs, identity = run.inputs(state.key, bound), run.identity(state.key, bound)
-        return LayerStep(inputs, execute, run.shown, log, identity=identity)
+        """RUN command; see run.py."""
+        room = Room(
+            self.store, self.sandbox, self._tree_of(stage), self.digest, self._starts_empty, self.on_line
+        )
+        return run_step(one, state, self.request, room)
 
     def workdir(self, state: State, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
@@ -210,7 +161,7 @@ class LayerSteps:
                 shown.append(word)
         return sources, shown
 
-    def _tree_of(self, stage: Stage) -> run_step.TreeOf:
+    def _tree_of(self, stage: Stage) -> TreeOf:
         def tree_of(origin: str | None) -> tuple[Tree, str]:
             if origin is None:
                 if self.context_tree is None:
@@ -235,10 +186,6 @@ class LayerSteps:
             node = self.context_tree.get(file.path)
             if node is not None:
                 self.context_files[file.path] = node.entry.size
-
-    def _say(self, log: list[str], text: str) -> None:
-        log.append(text)
-        self.on_line(text)
 
 
 def written(draft: Draft, store: Store) -> Layer:
@@ -274,14 +221,3 @@ def _mode(text: str, line: int) -> int:
 
 def _one_file(name: str, content: bytes, now: int) -> Tree:
     return Tree({name: Node(Entry(name, "file", 0o644, mtime=now, size=len(content)), Text(content))})
-
-
-def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
-    full = any(os.strerror(errno.ENOSPC) in line for line in log)
-    return RunError(
-        f"{one.text} ended with exit code {code}",
-        exit_code=code,
-        log=tuple(log),
-        line=one.line,
-        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
-    )

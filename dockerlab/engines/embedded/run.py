@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.buildcache import Sharing
-from dockerlab.engines.embedded.copy import Checksum, Digest, Source, checksums
+from dockerlab.engines.embedded.copy import Digest
 from dockerlab.engines.embedded.instructions import DEFAULT_PATH, PROXY_ARGS, State, unsupported
-from dockerlab.engines.embedded.sandbox import Command, Mount
+from dockerlab.engines.embedded.layerstep import LayerStep
+from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
+from dockerlab.engines.embedded.request import Request
+from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
-from dockerlab.errors import BuildError, DockerfileError
-from dockerlab.filesystem import Tree, join
+from dockerlab.errors import BuildError, DockerfileError, RunError
+from dockerlab.image import Layer
 
-SHARING: Mapping[str, Sharing] = {"shared": "shared", "private": "private", "locked": "locked"}
-
-MOUNT_KEYS = (
-    *("type", "target", "dst", "destination", "source", "src", "from", "id", "sharing", "size"),
-    *("ro", "readonly", "rw", "readwrite", "required", "mode", "uid", "gid", "env"),
+_FULL = (
+    "The disk is full: free some with `dockerlab prune`, or set DOCKERLAB_HOME to a folder on a larger one."
 )
-
-Bound = Mapping[str, Sequence[Checksum]]  # target of a bind mount -> its files
-
 PIPES = "/dev/pipes"  # where BuildKit puts a heredoc that starts with #!
 
 
@@ -54,40 +49,6 @@ class Lines:
 
     def _emit(self, text: bytes) -> None:
         self._line(text.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
-
-
-@dataclass(frozen=True)
-class MountSpec:
-    """One --mount flag, read."""
-
-    type: str
-    target: str
-    source: str
-    origin: str | None  # from=: a stage or an image
-    id: str
-    sharing: Sharing
-    read_only: bool
-    required: bool
-    variable: str | None  # env=: a secret as an environment variable
-    mode: int | None
-    uid: int
-    gid: int
-
-    @property
-    def kept(self) -> str:
-        """Return the options that the cache key covers: not a cache's id, nor how it is shared."""
-        words = [self.type, "ro" if self.read_only and self.type != "bind" else ""]
-        words += ["rw" if not self.read_only and self.type == "bind" else ""]
-        words += [f"id={self.id}" if self.type == "secret" else "", "required" if self.required else ""]
-        words += [f"env={self.variable}" if self.variable else ""]
-        words += [f"mode={self.mode:04o}" if self.mode is not None else ""]
-        words += [f"uid={self.uid}" if self.uid else "", f"gid={self.gid}" if self.gid else ""]
-        return " ".join(word for word in words if word)
-
-    @property
-    def shown(self) -> str:
-        """Return what is said of the mount when it changed."""
-        return f"{self.kept} {self.source}".strip()
 
 
 @dataclass(frozen=True)
@@ -137,6 +98,53 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a RUN is done with."""
+
+    store: Store
+    sandbox: Callable[[], Sandbox]
+    tree_of: TreeOf
+    digest: Digest
+    empty: Callable[[str], bool]  # whether the cache mount of an id starts empty
+    on_line: Callable[[str], None]
+
+
+def run_step(one: Instruction, state: State, request: Request, room: Room) -> LayerStep:
+    """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
+    run = read(one, state)
+    bound = bound_files(run.mounts, room.tree_of, room.digest)
+    log: list[str] = []
+
+    def say(text: str) -> None:
+        log.append(text)
+        room.on_line(text)
+
+    def execute() -> Layer:
+        lines = Lines(say)
+        with (
+            command(
+                run,
+                state,
+                room.store,
+                room.tree_of,
+                request.secrets,
+                build_args=request.build_args,
+                empty=room.empty,
+                line=one.line,
+            ) as ready,
+            room.store.new_layer() as out,
+        ):
+            code = room.sandbox().run(state.layers, ready, output=lines.feed, layer=out)
+            lines.end()
+            if code:
+                raise _run_failed(one, code, log)
+            return out.commit()
+
+    inputs, identity = run.inputs(state.key, bound), run.identity(state.key, bound)
+    return LayerStep(inputs, execute, run.shown, log, identity=identity)
+
+
 def read(one: Instruction, state: State) -> Run:
     """Return what a RUN instruction asks for."""
     argv, script, script_path = _argv(one, state)
@@ -145,7 +153,7 @@ def read(one: Instruction, state: State) -> Run:
         raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
     if one.flag("security") is not None:
         raise unsupported(one, f"RUN --security={one.flag('security')}")
-    specs = tuple(_mount(value, one, state) for value in one.flag_values("mount"))
+    specs = tuple(read_mount(value, one, state) for value in one.flag_values("mount"))
     env = state.variables
     env.setdefault("PATH", DEFAULT_PATH)
     declared = [f"{name}={state.variables.get(name, '')}" for name in state.args]
@@ -170,74 +178,6 @@ def _argv(one: Instruction, state: State) -> tuple[tuple[str, ...], str | None, 
         path = f"{PIPES}/{one.shebang.name}"
         return (*state.shell, path), one.shebang.content, path
     return (*state.shell, one.script or ""), None, ""
-
-
-def _mount(value: str, one: Instruction, state: State) -> MountSpec:
-    fields: dict[str, str] = {}
-    for part in value.split(","):
-        name, equals, text = part.partition("=")
-        fields[name.strip().lower()] = state.expand(text, one.line) if equals else "true"
-    unknown = [name for name in fields if name not in MOUNT_KEYS]
-    if unknown:
-        raise DockerfileError(
-            f'--mount has an unknown key "{unknown[0]}"',
-            line=one.line,
-            hint=f"There are {', '.join(MOUNT_KEYS)}.",
-        )
-    if "$" in value.partition("from=")[2].partition(",")[0]:
-        raise DockerfileError(
-            "--mount=from= takes no variable", line=one.line, hint="Name a stage: FROM $IMAGE AS tools."
-        )
-    kind = fields.pop("type", "bind")
-    if kind not in ("bind", "cache", "tmpfs", "secret"):
-        raise unsupported(one, f"RUN --mount=type={kind}")
-    target = next((fields[name] for name in ("target", "dst", "destination") if name in fields), "")
-    source = fields.get("source") or fields.get("src") or ""
-    name = fields.get("id") or (Path(source).name if kind == "secret" and source else "")
-    if kind == "secret":
-        name = name or Path(target).name
-        if not target and "env" not in fields:
-            target = f"/run/secrets/{name}"
-    if not target and "env" not in fields:
-        raise DockerfileError(f"--mount={value} has no target", line=one.line, hint="Add target=/folder.")
-    if target and not target.startswith("/"):
-        target = f"{state.workdir.rstrip('/')}/{target}"
-    sharing: Sharing | None = SHARING.get(fields.get("sharing", "shared"))
-    if sharing is None:
-        raise DockerfileError(
-            f'sharing is "{fields["sharing"]}"', line=one.line, hint="Use shared, private or locked."
-        )
-    return MountSpec(
-        kind,
-        target,
-        source,
-        fields.get("from"),
-        name or target,
-        sharing,
-        _is_true(fields, "readonly", "ro") or (kind == "bind" and not _is_true(fields, "rw", "readwrite")),
-        _is_true(fields, "required"),
-        fields.get("env"),
-        int(fields["mode"], 8) if "mode" in fields else None,
-        int(fields.get("uid", "0")),
-        int(fields.get("gid", "0")),
-    )
-
-
-def _is_true(fields: Mapping[str, str], *names: str) -> bool:
-    return any(fields.get(name, "false").lower() in ("true", "1", "") for name in names)
-
-
-TreeOf = Callable[[str | None], tuple[Tree, str]]  # a from= (None: the build context) -> its files, its name
-
-
-def bound_files(run: Run, tree_of: TreeOf, digest: Digest) -> Bound:
-    """Return, by target, the files each bind mount shows, as the cache key sees them."""
-    found = {}
-    for mount in run.mounts:
-        if mount.type == "bind":
-            tree, where = tree_of(mount.origin)
-            found[mount.target] = checksums(Source(tree, mount.source or "/", where), digest)
-    return found
 
 
 @contextmanager
@@ -286,7 +226,7 @@ def command(
                     env[spec.variable] = secret.decode()
                 if not spec.target:
                     continue
-            mounts.append(_prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
+            mounts.append(prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
         if run.script is not None:
             path = folder / "script"
             path.write_text(run.script, encoding="utf-8")
@@ -304,62 +244,12 @@ def command(
         )
 
 
-def _prepare(
-    spec: MountSpec,
-    place: Path,
-    stack: ExitStack,
-    store: Store,
-    tree_of: TreeOf,
-    secrets: Mapping[str, bytes],
-    empty: Callable[[str], bool],
-) -> Mount:
-    if spec.type == "tmpfs":
-        return Mount("tmpfs", spec.target)
-    if spec.type == "secret":
-        place.write_bytes(secrets[spec.id])
-        place.chmod(spec.mode if spec.mode is not None else 0o400)
-        _own(place, spec.uid, spec.gid)
-        return Mount("bind", spec.target, place, read_only=True)
-    if spec.type == "cache":
-        emptied = spec.origin is None and empty(spec.id)
-        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=emptied)
-        source = stack.enter_context(mount)
-        if spec.origin is not None and not any(source.iterdir()):
-            tree, _ = tree_of(spec.origin)
-            checkout(tree, tree.resolve(spec.source), source)
-        if spec.mode is not None:
-            source.chmod(spec.mode)
-        if spec.uid or spec.gid:
-            _own(source, spec.uid, spec.gid)
-        return Mount("bind", spec.target, source, read_only=spec.read_only)
-    tree, where = tree_of(spec.origin)
-    top = tree.resolve(spec.source)
-    if not tree.is_dir(top) and top not in tree:
-        raise BuildError(f'"{spec.source}" is not in {where}', hint="Look at the path and at .dockerignore.")
-    with durable.plain_errors(store.root):
-        checkout(tree, top, place)
-    return Mount("bind", spec.target, place, read_only=spec.read_only)
-
-
-def checkout(tree: Tree, top: str, place: Path) -> None:
-    """Write what `tree` holds at `top` to the real path `place`, owners too where that is allowed."""
-    node = tree.get(top)
-    if node is not None and node.entry.kind == "file":
-        with node.origin.open(node.entry) as source, place.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
-        place.chmod(node.entry.mode)
-        _own(place, node.entry.uid, node.entry.gid)
-    elif node is not None and node.entry.kind == "symlink":
-        place.symlink_to(node.entry.link)
-    elif tree.is_dir(top):
-        place.mkdir(exist_ok=True)
-        for name in tree.children(top):
-            checkout(tree, join(top, name), place / name)
-        place.chmod(node.entry.mode if node is not None else 0o755)
-        if node is not None:
-            _own(place, node.entry.uid, node.entry.gid)
-
-
-def _own(path: Path, uid: int, gid: int) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, uid, gid, follow_symlinks=False)
+def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
+    full = any(os.strerror(errno.ENOSPC) in line for line in log)
+    return RunError(
+        f"{one.text} ended with exit code {code}",
+        exit_code=code,
+        log=tuple(log),
+        line=one.line,
+        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
+    )
