@@ -7,6 +7,7 @@ import io
 import os
 import re
 import tempfile
+import weakref
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        weakref.finalize(self, self.file.close)
 
     def open(self, entry: Entry) -> BinaryIO:
         """Return a stream over the content."""
