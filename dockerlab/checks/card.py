@@ -76,7 +76,6 @@ class ProgressCard:
     @property
     def next(self) -> tuple[str, str, str]:
         """Return what to do next: words, the name of what they link to, and its address."""
-        begun = any(map(_begun, self.progress.exercises.values()))
         for lesson, first, name, record in self._rows():
             if not name or record.passed:
                 continue
@@ -86,8 +85,7 @@ class ProgressCard:
                     _called(name),
                     _exercise(name),
                 )
-            new = lesson if begun else course()[1]
-            return "Next: lesson", f"{new.number} {new.title}", _notebook(new)
+            return "Next: lesson", f"{lesson.number} {lesson.title}", _notebook(lesson)
         return "All are passed. Compare with", "the solutions", "../solutions/"
 
     @property

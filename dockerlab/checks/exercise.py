@@ -22,6 +22,7 @@ from dockerlab.checks import (
     run_chaining,
     squash,
     web_app,
+    what_is_a_layer,
 )
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.manifest import lessons
@@ -58,6 +59,7 @@ class Definition(Protocol):
 
 
 EXERCISES: dict[str, Definition] = {
+    "01-what-is-a-layer": what_is_a_layer,
     "02-run-chaining": run_chaining,
     "03-package-managers": package_managers,
     "04-copy-and-add": copy_order,

@@ -143,8 +143,8 @@ def secret_nowhere(attempt: Build, *, secret: bytes, rule: str, look: str) -> Ve
     return Verdict(rule, not places, ", ".join(dict.fromkeys(places)) or "nowhere", "nowhere", look)
 
 
-def ran(build: Build, argv: Sequence[str], *, engine: Engine) -> Ran:
-    """Run a command in a build's image; one that cannot be started has ended too, with code 127."""
+def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
+    """Run a command in an image, None for its own; one that cannot be started has ended with code 127."""
     try:
         return engine.run(reference_of(build, engine), argv)
     except TimeoutError:

@@ -27,7 +27,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_done_is_said(kept: Path) -> None:
     """Before the first check the card says so, makes no file, and sends to lesson 01."""
     said = repr(lab.progress())
-    assert said.startswith("No exercise checked yet, 14 to do.\nNext: lesson 01 What is a layer?\n")
+    assert said.startswith("No exercise checked yet, 15 to do.\nNext: lesson 01 What is a layer?\n")
     assert f"Will be kept in {kept} from the first check on" in said
     assert "passed" not in said
     assert not kept.exists()
@@ -48,9 +48,15 @@ def test_every_lesson_and_exercise_is_on_it(kept: Path) -> None:
 
 def test_what_was_done_is_shown(kept: Path) -> None:
     """Passed and tried exercises show tries, hints and day; a tried one is what to go on with."""
-    hand_in(kept, "Ada", n02=record(2, day=3, passed=True), n03=record(4, day=5, hints=1))
+    hand_in(
+        kept,
+        "Ada",
+        n01=record(1, passed=True),
+        n02=record(2, day=3, passed=True),
+        n03=record(4, day=5, hints=1),
+    )
     said = repr(lab.progress())
-    assert said.startswith("Ada: 1 of 14 exercises passed.\nGo on with exercise 03\n")
+    assert said.startswith("Ada: 2 of 15 exercises passed.\nGo on with exercise 03\n")
     assert re.search(r"02 One RUN or three\? +exercise 02 +✓ passed, at try 2 +2026-01-03\n", said)
     assert re.search(r"leave behind\? +exercise 03 +○ not yet, 4 tries, 1 hint opened +2026-01-05\n", said)
     assert f"Kept in {kept}, a file that is yours." in said
@@ -60,17 +66,17 @@ def test_what_was_done_is_shown(kept: Path) -> None:
 @pytest.mark.parametrize(
     ("passed", "after"),
     [
-        (1, "Next: lesson 03 What does a package manager leave behind?"),
-        (11, "Next: lesson 13 A real image: find it, cut it, prove it"),
-        (12, "Next: exercise 13.2"),
-        (14, "All are passed. Compare with the solutions"),
+        (2, "Next: lesson 03 What does a package manager leave behind?"),
+        (12, "Next: lesson 13 A real image: find it, cut it, prove it"),
+        (13, "Next: exercise 13.2"),
+        (15, "All are passed. Compare with the solutions"),
     ],
 )
 def test_what_comes_next(kept: Path, passed: int, after: str) -> None:
     """The next thing is the first open exercise: its lesson first, the rest of a lesson's one by one."""
     done = {name: record(1, passed=True) for name in list(hints())[:passed]}
     write_progress(kept, Progress(None, done))
-    assert repr(lab.progress()).splitlines()[:2] == [f"{passed} of 14 exercises passed.", after]
+    assert repr(lab.progress()).splitlines()[:2] == [f"{passed} of 15 exercises passed.", after]
 
 
 def test_a_name_is_kept_and_taken_out(kept: Path) -> None:
