@@ -12,6 +12,7 @@ import pytest
 from dockerlab.context import Context, File
 from dockerlab.engines import Engine
 from dockerlab.errors import ContextError, EngineError
+from dockerlab.widgets.controls import SUBMIT
 from dockerlab.widgets.playground import DOCKERFILE, Playground, forget, text_files
 from dockerlab.widgets.playground_card import _Card
 from tests.fake_engine import FakeEngine
@@ -107,6 +108,18 @@ def test_the_controls_drive_it(ground: Playground) -> None:
     assert "The same files." in card.compared.value
     card.reset.click()
     assert card.dockerfile.value == TEXT
+
+
+def test_what_was_typed_last_is_built(ground: Playground) -> None:
+    """Ctrl+Enter arrives with the text it is pressed in: that text is built, unless a build is under way."""
+    card = _Card(ground)
+    card.text.value = f"print(4)\n{SUBMIT}"
+    assert ground.wait(10)
+    assert card.text.value == ground.files["app.py"] == "print(4)\n"
+    card.build.disabled = True
+    card.dockerfile.value = f"{TEXT}LABEL a=b\n{SUBMIT}"
+    assert card.dockerfile.value == ground.files[DOCKERFILE] == f"{TEXT}LABEL a=b\n"
+    assert len(ground.attempts) == 1
 
 
 def test_an_error_is_shown(ground: Playground) -> None:

@@ -20,6 +20,10 @@ _STYLE = """<style>
 .dockerlab-list select option { white-space: pre; }
 </style>"""
 
+# Ctrl+Enter in a text field puts this behind the text for a moment. So what was typed last and the wish to
+# use it reach the kernel together: a button pressed by a script would overtake the text.
+SUBMIT = "\x03"
+
 # JupyterLab takes arrows and letters for itself while a list has the focus (not while a text field has), so
 # lists are kept out of that. Enter and the arrows of a tree then press the button that does the same; where
 # this script is not run, Tab and the button remain.
@@ -48,12 +52,18 @@ const attach = tries => {
       else if (key === 'ArrowRight') text.includes('\u25b8') ? press('open') : event.preventDefault();
       else if (key === 'ArrowLeft') text.includes('\u25be') ? press('open') : event.preventDefault();
     } else if (key === 'Enter' && (event.ctrlKey || event.metaKey) && target.matches('textarea')) {
-      press('build');
+      const {value, selectionStart, selectionEnd} = target;
+      target.value = value + 'SUBMIT';
+      target.dispatchEvent(new Event('input', {bubbles: true}));
+      target.value = value;
+      target.setSelectionRange(selectionStart, selectionEnd);
+      event.preventDefault();
+      event.stopPropagation();
     }
   }, true);
 };
 attach(600);
-"""
+""".replace("SUBMIT", SUBMIT.encode("unicode_escape").decode())
 
 
 def box(*children: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dockerlab.charts import Picture, compare, layer_stack
 from dockerlab.errors import DockerlabError
-from dockerlab.widgets.controls import box, labelled, row
+from dockerlab.widgets.controls import SUBMIT, box, labelled, row
 from dockerlab.widgets.playground import DOCKERFILE, Attempt, Playground
 from dockerlab.widgets.progress import REPAINT_SECONDS
 
@@ -35,7 +35,6 @@ class _Card:
         self.add = _button("Add", "Add a file of that name to the build context")
         self.remove = _button("Remove", "Remove the chosen file from the build context")
         self.build = _button("Build", "Build the Dockerfile with these files (Ctrl+Enter in an editor)")
-        self.build.add_class("dockerlab-build")
         self.build.button_style = "primary"
         self.cancel = _button("Cancel", "End the running build; what was built before stays cached")
         self.reset = _button("Reset", "Put the Dockerfile and the files back as they were given")
@@ -107,8 +106,14 @@ class _Card:
         finally:
             self._filling = False
 
-    def _edited(self, _: object) -> None:
+    def _edited(self, change: Any) -> None:
         if self._filling:
+            return
+        editor = change["owner"]
+        if editor.value.endswith(SUBMIT):
+            editor.value = editor.value.removesuffix(SUBMIT)  # which is an edit of its own
+            if not self.build.disabled:
+                self.playground.start()
             return
         self.playground.files[DOCKERFILE] = self.dockerfile.value
         if self.choice.value is not None:
