@@ -34,8 +34,8 @@ WITH_A_USER = f"{WORK}{SLIM}RUN useradd app\n{APART}COPY --chown=app app.py .\nU
 MOUNTED = f"""\
 {WORK}FROM python:3.13-slim
 WORKDIR /app
-RUN --mount=type=bind,from=work,source=/app,target=/mnt/work cp /mnt/work/places.db .
-RUN --mount=type=bind,from=work,source=/app,target=/mnt/work cp /mnt/work/libdistance.so .
+RUN --mount=type=bind,from=work,source=/app,target=/mnt/built cp /mnt/built/places.db .
+RUN --mount=type=bind,from=work,source=/app,target=/mnt/built cp /mnt/built/libdistance.so .
 {APP}"""
 ONE_STAGE = f"""\
 FROM python:3.13
