@@ -17,7 +17,7 @@ test: ## run every check: lint, types, unit tests, notebooks, browser
 	@sh tools/setup.sh test
 	@$(PY) -m tools.suite $(ARGS)
 
-conformance: ## build 550 cases here and with BuildKit, and compare (needs Docker)
+conformance: ## build every case here and with BuildKit, and compare (needs Docker)
 	@sh tools/setup.sh test
 	@$(PY) -m tools.suite conformance
 
