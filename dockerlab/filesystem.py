@@ -88,11 +88,12 @@ class Tree:
                     self.remove(join(entry.path, name))
         links = []
         for entry in entries:
-            if entry.kind == "hardlink":
+            kind, path = entry.kind, entry.path
+            if kind == "hardlink":
                 links.append(entry)
-            elif entry.kind not in ("whiteout", "opaque") and entry.path:
-                self._imply_parents(entry.path, origin)
-                self.put(entry.path, Node(entry, origin))
+            elif kind != "whiteout" and kind != "opaque" and path:
+                self._imply_parents(path, origin)
+                self.put(path, Node(entry, origin))
         for entry in links:
             target = self._nodes.get(entry.link)
             if target is not None and entry.path:
@@ -185,7 +186,10 @@ class Tree:
 
     def _link_parent(self, path: str) -> None:
         parent, _, name = path.rpartition("/")
-        self._children.setdefault(parent, set()).add(name)
+        children = self._children.get(parent)
+        if children is None:
+            children = self._children[parent] = set()
+        children.add(name)
 
     def remove(self, path: str) -> None:
         """Drop `path` and all below it."""

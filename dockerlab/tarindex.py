@@ -16,6 +16,7 @@ from zlib import adler32
 
 from dockerlab.errors import ImageError
 from dockerlab.filesystem import Entry, Kind
+from dockerlab.garbage import uncollected
 
 BLOCK = 512
 ADLER = 65_521
@@ -68,7 +69,8 @@ def read_index(
     stop = file.seek(0, os.SEEK_END) if end is None else end
     try:
         sparse: dict[int, Pieces] = {}
-        entries = tuple(_entries(file, start, stop, sparse, layer=layer))
+        with uncollected():
+            entries = tuple(_entries(file, start, stop, sparse, layer=layer))
     except _DamageError as damage:
         raise ImageError(
             f"{source} is not a whole tar: {damage}.",
@@ -101,11 +103,13 @@ def _entries(
             wanted = int(check.rstrip(b"\0 "), 8)
             length, when = int(size[:11], 8), int(mtime[:11], 8)
             bits, owner, group = int(mode[:7], 8), int(uid[:7], 8), int(gid[:7], 8)
+            wide = False  # so few octal digits hold no number that is too large
         except ValueError:  # the rare forms: base 256, no terminator, blank
             wanted = _octal(check, "checksum", at - start)
             length, when = _octal(size, "size", at - start), _octal(mtime, "mtime", at - start)
             bits = _octal(mode, "mode", at - start)
             owner, group = _octal(uid, "uid", at - start), _octal(gid, "gid", at - start)
+            wide = True
         # The lower half of Adler-32 is 1 + the sum of the bytes, modulo 65521, in a tenth of the time.
         if ((adler32(block) & 0xFFFF) - 1 - sum(check) + 256 - wanted) % ADLER and not _signed(block, wanted):
             raise _DamageError(f"the header at byte {at - start} does not match its checksum")
@@ -166,7 +170,9 @@ def _entries(
         if kind == "file" and flag != b"S" and pax and any(key.startswith("GNU.sparse.") for key in pax):
             content, pieces, length, raw = _pax_sparse(file, content, pax, raw)
             sparse[content - start] = pieces
-        if not (0 <= owner < _IDS and 0 <= group < _IDS and -_TIMES < when < _TIMES and 0 <= length < _SIZES):
+        if (wide or pax or flag == b"S" or owner < 0 or group < 0) and not (
+            0 <= owner < _IDS and 0 <= group < _IDS and -_TIMES < when < _TIMES and 0 <= length < _SIZES
+        ):
             raise _DamageError(
                 f"the header at byte {at - start} has an owner, a size or a time that no file has"
             )

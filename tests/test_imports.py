@@ -15,13 +15,14 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "stopping", "units"}
+LOW = {"errors", "filesystem", "garbage", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
 READING = LOW | PARSING | STORED | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
+    "garbage": set(),
     "stopping": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
@@ -32,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ignorefile": {"errors", "filesystem", "expansion"},
     "disk": {"errors", "filesystem"},
     "context": {"errors", "filesystem", "disk", "ignorefile"},
-    "tarindex": {"errors", "filesystem"},
+    "tarindex": {"errors", "filesystem", "garbage"},
     "streams": {"errors", "tarindex"},
     "keptindex": {"filesystem", "tarindex"},
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},

@@ -38,7 +38,8 @@ class _Watched(Tree):
         self.came: set[str] = set()
 
     def put(self, path: str, node: Node) -> None:
-        self._gone(path)
+        if path in self._nodes:
+            self._gone(path)
         super().put(path, node)
         self.came.add(path)
         copy = self.copies.get(id(node.entry))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -36,19 +37,19 @@ def same_contents(layers: Sequence[Layer]) -> dict[int, int]:
 
 def _alike(layers: Sequence[Layer], readers: Sequence[ContentReader]) -> Iterator[list[_File]]:
     """Yield files of equal size and sample that are in more than one layer."""
-    sizes: dict[int, list[_File]] = {}
+    sizes: defaultdict[int, list[_File]] = defaultdict(list)
     for index, layer in enumerate(layers):
         for entry in layer.entries:
             if entry.kind == "file" and entry.size:
-                sizes.setdefault(entry.size, []).append((index, entry))
+                sizes[entry.size].append((index, entry))
     for size, files in sizes.items():
         if not _in_several(files):
             continue
         middle = max(0, size - _SAMPLE) // 2
-        samples: dict[bytes, list[_File]] = {}
-        for index, entry in files:
-            sample = readers[index].read(entry, middle, _SAMPLE)
-            samples.setdefault(sample, []).append((index, entry))
+        samples: defaultdict[bytes, list[_File]] = defaultdict(list)
+        for file in files:
+            index, entry = file
+            samples[readers[index].read(entry, middle, _SAMPLE)].append(file)
         yield from filter(_in_several, samples.values())
 
 

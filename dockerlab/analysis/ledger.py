@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dockerlab.analysis.audit import KINDS, Kind, audit
+from dockerlab.analysis.audit import KINDS, Copy, Kind, audit
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
 from dockerlab.engines import Build
+from dockerlab.garbage import uncollected
 from dockerlab.units import human_bytes, human_share
 
 
@@ -212,18 +213,9 @@ def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
     """
     image = image_of(subject)
     made = layer_rows(subject)
-    copies = audit(image.layers)
-    claims = tuple(
-        Claim(
-            path=copy.entry.path,
-            bytes=copy.entry.size,
-            kind=copy.kind,
-            stored_by=made[copy.layer],
-            wasted_by=None if copy.wasted_by is None else made[copy.wasted_by],
-            first_stored_by=made[copy.root.layer] if copy.kind == "again" else None,
-        )
-        for copy in copies
-    )
+    with uncollected():
+        copies = audit(image.layers)
+        claims = tuple(_claim(copy, made) for copy in copies)
     sums: list[dict[Kind, int]] = [dict.fromkeys(KINDS, 0) for _ in made]
     wastes = [0] * len(made)
     for copy in copies:
@@ -240,6 +232,17 @@ def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
         claims=claims,
         engine=subject.engine if isinstance(subject, Build) else engine,
         stand_in=stand_in_of(subject),
+    )
+
+
+def _claim(copy: Copy, made: Sequence[Row]) -> Claim:
+    return Claim(
+        copy.entry.path,
+        copy.entry.size,
+        copy.kind,
+        made[copy.layer],
+        None if copy.wasted_by is None else made[copy.wasted_by],
+        made[copy.root.layer] if copy.kind == "again" else None,
     )
 
 
