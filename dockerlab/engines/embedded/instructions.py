@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockerlab.dockerfile import Instruction, expand, expand_words, nanoseconds
+from dockerlab.engines.embedded.goformat import go_duration, go_quote, go_rune
 from dockerlab.errors import DockerfileError, UnsupportedError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer
@@ -226,7 +227,7 @@ def _healthcheck(state: State, one: Instruction, given: Given) -> None:  # noqa:
         check["Retries"] = int(retries)
     state.config["Healthcheck"] = check
     shown = " ".join(f'"{go_duration(value)}"' for value in times)
-    state.record(f"HEALTHCHECK &{{{_quoted(test)} {shown} {_go_rune(int(retries))}}}")
+    state.record(f"HEALTHCHECK &{{{_quoted(test)} {shown} {go_rune(int(retries))}}}")
 
 
 def _onbuild(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001
@@ -304,41 +305,6 @@ def _command(state: State, one: Instruction) -> list[str]:
 
 def _quoted(words: Sequence[str]) -> str:
     return "[" + " ".join(go_quote(word) for word in words) + "]"
-
-
-def go_quote(text: str) -> str:
-    """Return `text` as Go's %q prints it, which is how BuildKit shows commands in the history."""
-    named = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b"}
-    named |= {"\f": "\\f", "\v": "\\v"}
-    out = ""
-    for char in text:
-        if char in named:
-            out += named[char]
-        elif char.isprintable():
-            out += char
-        else:
-            out += f"\\x{ord(char):02x}" if ord(char) < 0x80 else f"\\u{ord(char):04x}"
-    return f'"{out}"'
-
-
-def _go_rune(value: int) -> str:
-    known = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 39: "\\'", 92: "\\\\"}
-    if value in known:
-        return f"'{known[value]}'"
-    return f"'{chr(value)}'" if 32 <= value < 127 else f"'\\x{value:02x}'"
-
-
-def go_duration(value: int) -> str:
-    """Return a duration in nanoseconds as Go prints it: 90 s is "1m30s"."""
-    if value == 0:
-        return "0s"
-    for limit, unit, size in ((10**3, "ns", 1), (10**6, "µs", 10**3), (10**9, "ms", 10**6)):
-        if value < limit:
-            return f"{value / size:.9f}".rstrip("0").rstrip(".") + unit
-    hours, rest = divmod(value, 3600 * 10**9)
-    minutes, rest = divmod(rest, 60 * 10**9)
-    seconds = f"{rest / 10**9:.9f}".rstrip("0").rstrip(".") + "s"
-    return (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "") + seconds
 
 
 def _duration(text: str | None, flag: str, line: int) -> int:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import os
 import re
 import tempfile
 import weakref
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.embedded.durable import plain_errors
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Entry
+from dockerlab.streams import window
 
 UNNAMED = "__unnamed__"  # what BuildKit calls the file of a URL that ends in /
 TIMEOUT = (5, 60)  # seconds to connect, and to wait for the next bytes
-
-
 MOST = 4 << 30  # bytes; a server that never stops sending must not fill the disk
 
 
@@ -34,30 +31,8 @@ class Kept:
         weakref.finalize(self, self.file.close)
 
     def open(self, entry: Entry) -> BinaryIO:
-        """Return a stream over the content."""
-        return cast(BinaryIO, io.BufferedReader(_Part(self.file.fileno(), entry.size)))
-
-
-class _Part(io.RawIOBase):
-    """A stream over a file that others read as well: by position, not by the one the file is at."""
-
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd, self._size, self._at = fd, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, offset + (0, self._at, self._size)[whence])
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._fd, [buffer], self._at)
-        self._at += count
-        return count
+        """Return a stream over the content, by a position of its own: others read the file as well."""
+        return window(Path(f"/proc/self/fd/{self.file.fileno()}"), 0, entry.size)
 
 
 @dataclass(frozen=True)
