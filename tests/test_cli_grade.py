@@ -112,7 +112,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(keys(data)) - named == set()
     assert [len(data[key]) for key in ("learners", "exercises")] == [7, len(hints()) + 1]
     ada = next(one for one in data["learners"] if one["name"] == "Ada")
-    assert ada["exercises"][2] == {
+    assert ada["exercises"][3] == {
         "name": "03-package-managers",
         "state": "attempted",
         "tries": 8,
@@ -120,7 +120,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "last": "2026-01-04T10:00:00+00:00",
         "measured": "few layers: 3 layers (target: at most 1)",
     }
-    assert data["exercises"][2] == {"name": "03-package-managers", "passed": 0, "attempted": 4, "not": 3}
+    assert data["exercises"][3] == {"name": "03-package-managers", "passed": 0, "attempted": 4, "not": 3}
     assert {"all.zip", "broken/newer.json"} <= {one["file"] for one in data["remarks"]}
 
 

@@ -131,6 +131,16 @@ def test_each_lesson_names_the_next() -> None:
         assert last == f"Next: [{after.name[:2]} {after.title}]({after.name}.ipynb)", lesson.name
 
 
+def test_each_lesson_leads_to_its_exercises() -> None:
+    """Before what to remember, a lesson has a part "Your turn" which links to each of its exercises."""
+    for lesson in read_course().lessons:
+        last = nbformat.read(ROOT / lesson.notebook, as_version=4)["cells"][-1]["source"]
+        _, _, turn = last.partition("## Your turn\n")
+        wanted = [f"../exercises/{name}.ipynb" for name in lesson.tasks]
+        assert wanted
+        assert list(targets(turn.partition("\n## Remember\n")[0])) == wanted, lesson.name
+
+
 def test_a_reports_link_is_the_anchor_of_the_heading() -> None:
     """A failed check links to its lesson's heading the way JupyterLab names it, which this test looks for."""
     verdict = Verdict("smaller", False, "1", "0", "Build it again")

@@ -79,7 +79,7 @@ class ProgressCard:
         for lesson, first, name, record in self._rows():
             if not name or record.passed:
                 continue
-            if _begun(record) or not first:
+            if _begun(record) or not first or lesson == course()[0]:  # the card itself is in the first lesson
                 return (
                     "Go on with" if _begun(record) else "Next:",
                     _called(name),

@@ -21,6 +21,7 @@ from dockerlab.checks import (
     real_image_size,
     run_chaining,
     squash,
+    start_here,
     web_app,
     what_is_a_layer,
 )
@@ -59,6 +60,7 @@ class Definition(Protocol):
 
 
 EXERCISES: dict[str, Definition] = {
+    "00-start-here": start_here,
     "01-what-is-a-layer": what_is_a_layer,
     "02-run-chaining": run_chaining,
     "03-package-managers": package_managers,

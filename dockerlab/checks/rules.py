@@ -36,10 +36,10 @@ def same_output(
     if wanted.exit_code:
         raise DockerlabError(
             f"{argv[0]} does not run in the starter's image, so there is nothing to compare with: "
-            f"{_ended(wanted)}."
+            f"{ended(wanted)}."
         )
     found = ran(attempt, argv, engine=engine)
-    return Verdict(rule, found == wanted, _ended(found), _ended(wanted), look)
+    return Verdict(rule, found == wanted, ended(found), ended(wanted), look)
 
 
 def same_file(attempt: Build, starter: Build, *, path: str, rule: str, look: str) -> Verdict:
@@ -50,8 +50,8 @@ def same_file(attempt: Build, starter: Build, *, path: str, rule: str, look: str
     if found is None:
         measured = f"there is no file /{path}"
     else:
-        measured = "the same" if found == wanted else f"/{path} holds {_shown(found)}"
-    return Verdict(rule, found == wanted, measured, f"/{path} holds {_shown(wanted)}", look)
+        measured = "the same" if found == wanted else f"/{path} holds {shown(found)}"
+    return Verdict(rule, found == wanted, measured, f"/{path} holds {shown(wanted)}", look)
 
 
 def content_in_no_layer(attempt: Build, starter: Build, *, path: str, rule: str, look: str) -> Verdict:
@@ -182,6 +182,12 @@ def rows_of_layers(build: Build) -> Iterator[tuple[Row, Layer]]:
     yield from zip(layer_rows(build), build.image.layers, strict=True)
 
 
+def own_layers(attempt: Build, starter: Build) -> list[tuple[Row, Layer]]:
+    """List the layers that are not of the starter's base, with their rows: on another base, all of them."""
+    base = {layer.diff_id for layer in starter.image.layers[: starter.image.base_layers]}
+    return [(row, layer) for row, layer in rows_of_layers(attempt) if layer.diff_id not in base]
+
+
 def rebuilt(
     attempt: Build, *, engine: Engine, context: Mapping[str, str | bytes | File], path: str
 ) -> list[Step]:
@@ -246,11 +252,13 @@ def _stored(found: Sequence[tuple[Row, Entry]]) -> str:
     return f"{size} stored by {lines}: /{largest.path}{more}"
 
 
-def _ended(result: Ran) -> str:
-    printed = _shown(result.output.encode()) if result.output.strip() else "nothing"
+def ended(result: Ran) -> str:
+    """Say what a command printed, and its exit code unless that is 0."""
+    printed = shown(result.output.encode()) if result.output.strip() else "nothing"
     return f"prints {printed}" if result.exit_code == 0 else f"exit code {result.exit_code}, prints {printed}"
 
 
-def _shown(content: bytes) -> str:
+def shown(content: bytes) -> str:
+    """Quote a text in one line, cut where it is long."""
     text = " ".join(content.decode("utf-8", "replace").split())
     return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")

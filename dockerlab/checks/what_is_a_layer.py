@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import blame, ledger
-from dockerlab.checks.rules import ran, rows_of_layers
+from dockerlab.checks.rules import own_layers, ran, rows_of_layers
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine
@@ -49,8 +49,7 @@ BUILD, LOOK, INSIDE, WHY = "Build", "Look", "Open the layers", "Why"  # headings
 
 def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
     """Measure that files, settings and command are those of the starter, and what the layers cost."""
-    base = {layer.diff_id for layer in starter.image.layers[: starter.image.base_layers]}
-    own = [(row, layer) for row, layer in rows_of_layers(attempt) if layer.diff_id not in base]
+    own = own_layers(attempt, starter)
     return [
         _shows_another_book(attempt, engine),
         _same_files(attempt, starter),
