@@ -105,6 +105,15 @@ def test_what_lessons_introduce_is_in_the_glossary() -> None:
     assert met - known - STRESSED == set()
 
 
+def test_each_lesson_leads_to_the_glossary() -> None:
+    """A lesson links the glossary once, at its end: below what to remember, above the way to the next."""
+    for lesson in read_course().lessons:
+        text = "\n".join(cell["source"] for cell in cells(lesson.name) if cell["cell_type"] == "markdown")
+        _, remember = text.split("\n## Remember\n")
+        ending, _, _ = remember.partition("\nNext: ")
+        assert text.count("](glossary.ipynb)") == ending.count("](glossary.ipynb)") == 1, lesson.name
+
+
 def test_the_fields_own_names_are_in_the_glossary() -> None:
     """The names that CONTRIBUTING asks for are all there."""
     text = " ".join((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
