@@ -15,9 +15,9 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Build, Builder, Engine, LastBuild
 from dockerlab.errors import EngineError, ImageNotFoundError
-from dockerlab.notebook import ContextLike, as_context, find_engine, read_dockerfile
+from dockerlab.image import OWN_PREFIX
+from dockerlab.inputs import ContextLike, as_context, find_engine, read_dockerfile
 from dockerlab.widgets.explanations import BuilderComparison, Explanation, WhatIf, why_table
-from dockerlab.widgets.listings import OWN_PREFIX
 
 
 def why(x: Build | str, *, engine: str | Engine | None = None) -> Explanation:

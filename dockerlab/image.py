@@ -13,7 +13,9 @@ from dockerlab.layer import EMPTY_LAYER, BlobLayer, Layer, tar_digest
 __all__ = [
     "BASE_LAYERS",
     "EMPTY_LAYER",
+    "OWN_PREFIX",
     "STAND_IN",
+    "STAND_IN_PREFIX",
     "BlobLayer",
     "History",
     "Image",
@@ -24,6 +26,8 @@ __all__ = [
     "validate",
 ]
 
+OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
+STAND_IN_PREFIX = f"{OWN_PREFIX}stand-in:"
 BASE_LAYERS = "dev.dockerlab.base-layers"  # manifest annotations of images that this package made
 STAND_IN = "dev.dockerlab.stand-in"
 

@@ -16,6 +16,7 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 from dockerlab import notebook
 from dockerlab.context import Context
 from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.inputs import ContextLike
 from dockerlab.offline import base_is_away
 from dockerlab.options import OptionError, add_build_options, key_values, read_secrets
 from dockerlab.widgets.display import show, show_bundle
@@ -112,7 +113,7 @@ def _bundle(error: DockerlabError) -> dict[str, str]:
     return {"text/plain": text, "text/html": f'<pre role="alert" style="{red}">{escape(text)}</pre>'}
 
 
-def find_context(value: str | None, variables: Mapping[str, Any]) -> notebook.ContextLike | None:
+def find_context(value: str | None, variables: Mapping[str, Any]) -> ContextLike | None:
     """Return the context that `value` names: a variable of the notebook first, else a folder.
 
     ContextError when there is neither.

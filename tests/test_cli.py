@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from dockerlab import engines
-from dockerlab.cli import doctor, main
+from dockerlab.cli import command, doctor, main
 from dockerlab.cli.parser import make_parser
 from dockerlab.context import Context
 from dockerlab.errors import EngineError
@@ -60,6 +60,12 @@ def test_commands_are_those_promised() -> None:
     """The command line has the commands that users script against."""
     promised = {"doctor", "build", "history", "images", "save", "load", "rm", "prune", "run"}
     assert promised <= set(subcommands())
+
+
+def test_every_command_is_where_its_parser_says() -> None:
+    """The name that each command's parser has for it is one of a function."""
+    for name, parser in subcommands().items():
+        assert callable(command(parser.get_default("command"))), name
 
 
 def test_the_readme_shows_only_what_there_is() -> None:

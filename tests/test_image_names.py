@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 
+from dockerlab.inputs import default_tag
 from dockerlab.magics import _parser, split
-from dockerlab.notebook import default_tag
 from tools.course import ROOT
 from tools.notebooks import course_notebooks
 

@@ -45,10 +45,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "charts": READING | {"engines", "analysis"},
     "widgets": READING | {"engines", "analysis", "charts"},
     "options": {"errors"},
+    "inputs": READING | {"engines"},
     "offline": {"errors"},
-    "notebook": READING | {"engines", "analysis", "charts", "widgets", "offline"},
-    "caching": READING | {"engines", "analysis", "charts", "widgets", "notebook"},
-    "magics": READING | {"engines", "analysis", "charts", "widgets", "notebook", "offline", "options"},
+    "notebook": READING | {"engines", "analysis", "charts", "widgets", "offline", "inputs"},
+    "caching": READING | {"engines", "analysis", "charts", "widgets", "inputs"},
+    "magics": READING
+    | {"engines", "analysis", "charts", "widgets", "notebook", "offline", "options", "inputs"},
     "checks": READING | {"engines", "analysis", "examples"},
     "examples": {"context"},
 }
@@ -168,6 +170,15 @@ def test_what_lessons_and_the_command_line_load_is_light(name: str) -> None:
     """The modules behind a first cell and behind `dockerlab --help` load no plotly and no Docker SDK."""
     loaded = python(f"import sys, dockerlab.{name}; print(*sys.modules)").split()
     assert not {"docker", "plotly", "requests", "ipywidgets"} & {one.partition(".")[0] for one in loaded}
+
+
+def test_a_command_loads_only_its_own() -> None:
+    """To read its options `dockerlab` loads no engine, and to build no chart, no check and no advice."""
+    options = python("import sys, dockerlab.cli as cli; cli.make_parser(); print(*sys.modules)").split()
+    assert [name for name in options if name.startswith(("dockerlab.engines", "dockerlab.widgets"))] == []
+    build = python("import sys, dockerlab.cli.commands; print(*sys.modules)").split()
+    others = ("dockerlab.charts", "dockerlab.checks", "dockerlab.notebook", "dockerlab.analysis.advice")
+    assert [name for name in build if name.startswith(others)] == []
 
 
 def test_all_is_what_can_be_imported() -> None:

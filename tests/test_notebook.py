@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dockerlab as lab
-from dockerlab import engines, notebook
+from dockerlab import engines, inputs
 from dockerlab.context import Context
 from dockerlab.engines import ImageSummary
 from dockerlab.errors import (
@@ -199,7 +199,7 @@ def test_run_that_takes_too_long(chosen: FakeEngine) -> None:
 )
 def test_default_tag_is_a_reference(name: str, tag: str) -> None:
     """Any Python name becomes a reference that Docker takes."""
-    assert notebook.default_tag(name) == tag
+    assert inputs.default_tag(name) == tag
 
 
 def test_prediction_without_a_guess(engine: FakeEngine) -> None:

@@ -12,14 +12,21 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from dockerlab.cli.parser import make_parser
-from dockerlab.cli.shapes import error_shape
 from dockerlab.errors import DockerlabError
 from dockerlab.options import OptionError
 
 DONE, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def command(where: str) -> Callable[[Namespace], int]:
+    """Return the function of a command, "module.function" of this package."""
+    module, _, name = where.partition(".")
+    found: Callable[[Namespace], int] = getattr(import_module(f"{__name__}.{module}"), name)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,12 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args: Namespace = parser.parse_args(argv)
     try:
-        code: int = args.command(args)
+        code: int = command(args.command)(args)
         sys.stdout.flush()
     except OptionError as error:
         parser.error(str(error))
     except DockerlabError as error:
         if getattr(args, "json", False):
+            from dockerlab.cli.shapes import error_shape
+
             print(json.dumps(error_shape(error)))
         print(f"error: {error}", file=sys.stderr)
         return WRONG

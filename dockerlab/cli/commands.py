@@ -13,7 +13,7 @@ from dockerlab.cli import shapes
 from dockerlab.context import Context
 from dockerlab.engines import Event, OnEvent
 from dockerlab.errors import ContextError
-from dockerlab.notebook import read_dockerfile
+from dockerlab.inputs import read_dockerfile
 from dockerlab.options import key_values, read_secrets
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.listings import history_table, images_table

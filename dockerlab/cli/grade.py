@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,8 @@ from dockerlab.checks.progress import Record, write_whole
 from dockerlab.units import count
 from dockerlab.widgets.table import Table
 
-AddCommand = Callable[[str, Callable[[Namespace], int], str], ArgumentParser]
 CSV, PAGE = "grades.csv", "grades.html"
 _SOME, _MANY = 3, 6  # tries without a pass
-
-
-def add_command(add: AddCommand) -> None:
-    """Add the command and its options."""
-    parser = add("grade", run, "make a table and a heat map of a class from a folder of progress files")
-    parser.add_argument(
-        "folder", metavar="DIR", type=Path, help="where the learners' progress files are; none is changed"
-    )
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help=f"where to write {CSV} and {PAGE} (default: this folder)",
-    )
-    parser.add_argument("--force", action="store_true", help="replace what an earlier grade wrote there")
 
 
 def run(args: Namespace) -> int:

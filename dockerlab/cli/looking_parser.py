@@ -1,30 +1,28 @@
-"""The options of the commands that look into an image."""
+"""The options of the commands that look into an image or a build."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
-
-from dockerlab.cli import looking
 
 _WHERE = (
     "a folder with a Dockerfile (built first), an archive or OCI layout (read as it is), or an image's name"
 )
 
-AddCommand = Callable[[str, Callable[[Namespace], int], str], ArgumentParser]
+AddCommand = Callable[[str, str, str], ArgumentParser]  # its name, where it is, and what it does
 
 
 def add_commands(add: AddCommand) -> None:
-    """Add ledger, compare, advise and explore."""
-    ledger = add("ledger", looking.ledger, "say what became of every byte of an image, and by which line")
+    """Add ledger, compare, advise, explore and why."""
+    ledger = add("ledger", "looking.ledger", "say what became of every byte of an image, and by which line")
     ledger.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
     _dockerfile(ledger)
     _reading(ledger)
     ledger.add_argument("--files", action="store_true", help="list every wasted file too")
     _pager(ledger)
 
-    compare = add("compare", looking.compare, "say what parts two images: sizes, shared layers, files")
+    compare = add("compare", "looking.compare", "say what parts two images: sizes, shared layers, files")
     compare.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
     compare.add_argument("other", metavar="PATH|IMAGE", help="the image to compare it with")
     _reading(compare)
@@ -37,7 +35,7 @@ def add_commands(add: AddCommand) -> None:
     )
     _pager(compare)
 
-    advise = add("advise", looking.advise, "say what could be better in an image, and what it would save")
+    advise = add("advise", "looking.advise", "say what could be better in an image, and what it would save")
     advise.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
     _dockerfile(advise)
     _reading(advise)
@@ -53,7 +51,9 @@ def add_commands(add: AddCommand) -> None:
         "--min-efficiency", metavar="SHARE", help="the least share that is no waste, as 0.95 or 95%%"
     )
 
-    explore = add("explore", looking.explore, "list what is in an image, or what a layer changed, as a tree")
+    explore = add(
+        "explore", "looking.explore", "list what is in an image, or what a layer changed, as a tree"
+    )
     explore.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
     _reading(explore)
     explore.add_argument(
@@ -68,6 +68,17 @@ def add_commands(add: AddCommand) -> None:
         "--sort", choices=("size", "name"), default="size", help="what comes first (default: size)"
     )
     _pager(explore)
+
+    why = add("why", "why.why", "say of each step of a build whether it came from the cache, and why not")
+    why.add_argument(
+        "target",
+        metavar="TAG|PATH",
+        nargs="?",
+        default=".",
+        help="the tag of a build that was made, or a folder to build now (default: this one)",
+    )
+    why.add_argument("-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name")
+    why.add_argument("--no-cache", action="store_true", help="with a folder: reuse nothing")
 
 
 def _dockerfile(parser: ArgumentParser) -> None:

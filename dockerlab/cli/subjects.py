@@ -16,7 +16,7 @@ from dockerlab.engines import Build
 from dockerlab.errors import ContextError
 from dockerlab.image import Image
 from dockerlab.imagefile import read_archive, read_layout
-from dockerlab.notebook import default_tag, held_image, read_dockerfile
+from dockerlab.inputs import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
 from dockerlab.streams import detect_compression
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,27 +14,9 @@ from dockerlab.analysis.cache import why as explain
 from dockerlab.caching import last_build
 from dockerlab.context import Context
 from dockerlab.engines import Build, LastBuild
-from dockerlab.notebook import default_tag, read_dockerfile
+from dockerlab.inputs import default_tag, read_dockerfile
 from dockerlab.widgets.explanations import why_table
 from dockerlab.widgets.progress import PlainLog
-
-AddCommand = Callable[[str, Callable[[Namespace], int], str], ArgumentParser]
-
-
-def add_command(add: AddCommand) -> None:
-    """Add the command and its options."""
-    parser = add("why", why, "say of each step of a build whether it came from the cache, and why not")
-    parser.add_argument(
-        "target",
-        metavar="TAG|PATH",
-        nargs="?",
-        default=".",
-        help="the tag of a build that was made, or a folder to build now (default: this one)",
-    )
-    parser.add_argument(
-        "-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name"
-    )
-    parser.add_argument("--no-cache", action="store_true", help="with a folder: reuse nothing")
 
 
 def why(args: Namespace) -> int:

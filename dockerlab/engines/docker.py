@@ -20,9 +20,8 @@ from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
 from dockerlab.engines.docker_run import run_container
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
-from dockerlab.image import STAND_IN, Image, same_reference
+from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
 
-OWN_PREFIX = "dockerlab/"
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
 PATIENCE = 600.0  # seconds without a byte before a call to a daemon that did answer is given up

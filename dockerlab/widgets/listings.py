@@ -9,12 +9,9 @@ from typing import Any
 
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines import Build, Engine, ImageSummary, Ran
-from dockerlab.image import Image
+from dockerlab.image import OWN_PREFIX, STAND_IN_PREFIX, Image
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
-
-STAND_IN_PREFIX = "dockerlab/stand-in:"
-OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
 
 
 def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
