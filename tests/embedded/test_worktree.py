@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.embedded.sandbox import treepool, worktree
-from dockerlab.engines.embedded.sandbox.worktree import WorkTree, scan
+from dockerlab.engines.embedded.sandbox.treescan import scan
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree
 from dockerlab.filesystem import Entry, Tree
 from dockerlab.layer import BlobLayer
 from tests.embedded.hostroot import layer_of

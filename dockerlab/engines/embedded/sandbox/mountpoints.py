@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dockerlab.engines.embedded.sandbox import Mount
-from dockerlab.engines.embedded.sandbox.worktree import Scan, WorkTree, key_of
+from dockerlab.engines.embedded.sandbox.treescan import Scan, key_of
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree
 from dockerlab.filesystem import Tree
 
 HOST_FOLDERS = ("/proc", "/dev", "/sys")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dockerlab.engines.embedded.sandbox import supervise
-from dockerlab.engines.embedded.sandbox.worktree import Seen
+from dockerlab.engines.embedded.sandbox.treescan import Seen
 from dockerlab.filesystem import Entry
 
 _SETGID = 0o2000

@@ -41,7 +41,8 @@ from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
 from dockerlab.engines.embedded.sandbox.owners import Recorded
 from dockerlab.engines.embedded.sandbox.treediff import Differ, write_layer
-from dockerlab.engines.embedded.sandbox.worktree import WorkTree, scan
+from dockerlab.engines.embedded.sandbox.treescan import scan
+from dockerlab.engines.embedded.sandbox.worktree import WorkTree
 from dockerlab.errors import EngineError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer

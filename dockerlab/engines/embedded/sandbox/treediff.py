@@ -13,7 +13,8 @@ from typing import BinaryIO
 from dockerlab.engines.embedded.layertar import LayerWriter, in_order
 from dockerlab.engines.embedded.sandbox import supervise
 from dockerlab.engines.embedded.sandbox.owners import Chowned, Recorded, owner
-from dockerlab.engines.embedded.sandbox.worktree import Held, Scan, Seen, WorkTree, key_of
+from dockerlab.engines.embedded.sandbox.treescan import Scan, Seen, key_of
+from dockerlab.engines.embedded.sandbox.worktree import Held, WorkTree
 from dockerlab.filesystem import Entry, Kind, Tree
 
 _KINDS: dict[int, Kind] = {
