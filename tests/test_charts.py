@@ -102,6 +102,17 @@ def test_every_picture_names_its_engine(two_runs: Build, one_run: Build) -> None
     assert "stand-in" not in charts.layer_stack(two_runs).summary
 
 
+def test_an_engine_is_named_once(tmp_path: Path) -> None:
+    """Images of one engine on two stand-ins: its name stands once, with both bases after it."""
+    three = [
+        built(tmp_path, f"on_{number}", ONE, [{"d": b"x"}], stand_in=base)
+        for number, base in enumerate(("node:22-slim", "nginx:alpine", None))
+    ]
+    said = "built by embedded (namespaces), on stand-ins for node:22-slim and nginx:alpine"
+    for picture in (charts.compare(*three), charts.layer_sharing(*three)):
+        assert said in picture.summary
+
+
 def test_layers_without_content_are_drawn(two_runs: Build) -> None:
     """A layer of 0 bytes has a mark to see and point at, and a label that says what it does."""
     data = charts.layer_stack(two_runs).spec["data"]

@@ -91,7 +91,7 @@ def cache_grid(builds: Mapping[str, Build]) -> Picture:
         sum(cell is not None and not cell.cached for cell in column) for column in zip(*cells, strict=True)
     ]
     title = _grid_title(edits, again or [0] * len(edits), len(steps))
-    built = ", ".join(dict.fromkeys(made_by(build) for build in builds.values()))
+    built = made_by(*builds.values())
     left = int(min(LABEL_CHARACTERS, max((len(step.text) + 9 for step in steps), default=0)) * CHARACTER) + 22
     room = int((NARROW - left - 26) / len(edits) / CHARACTER)
     heads = [_heads(edit, room) for edit in edits]

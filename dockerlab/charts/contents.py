@@ -61,7 +61,7 @@ def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None 
     root = _folders(image_of(subject).layers[row.layer - 1].entries)
     tiles = _tiles(root)
     title = f"{name_of(subject)}, {where(row)}: {_largest(root)}"
-    built = made_by(subject, engine)
+    built = made_by(subject, engine=engine)
     note = " · ".join(part for part in (row.text, built, f"{UNPACKED}; click a folder to go in") if part)
     frame = layout(title, note, plot_height=380, left=8, bottom=8)
     frame |= {"uniformtext": {"minsize": 9, "mode": "hide"}}
@@ -114,7 +114,7 @@ def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
         if common
         else f"{len(subjects)} images share no layer and take all of their {human_bytes(everything)}"
     )
-    built = ", ".join(dict.fromkeys(filter(None, (made_by(one, engine) for one in subjects))))
+    built = made_by(*subjects, engine=engine)
     legend = Legend([("shared with another image", GREY, "/"), ("its own", BLUE, "")])
     frame = layout(title, built, plot_height=rows.height, left=rows.left, above=legend.height) | rows.axes()
     frame["annotations"] += legend.annotations(left=rows.left)

@@ -32,7 +32,7 @@ def layer_stack(subject: Subject, *, engine: str | None = None) -> Picture:
     rows = Rows(bars, UNPACKED)
     finding = _finding(own, image.layers)
     title = _stack_title(subject, own, base) + (f"; {finding}" if finding else "")
-    built = made_by(subject, engine)
+    built = made_by(subject, engine=engine)
     note = " · ".join(part for part in (built, "lowest layer at the bottom") if part)
     summary = title + _base_clause(subject, base) + (f" (built by {built})" if built else "")
     return Picture(
@@ -76,8 +76,7 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
         table += [(name, *_table_row(row, image.layers)) for row in shown]
     rows = Rows(bars, UNPACKED)
     title = _difference(names, counted)
-    engines = list(dict.fromkeys(made_by(one, engine) for one in subjects))
-    built = ", ".join(text for text in engines if text)
+    built = made_by(*subjects, engine=engine)
     scope = "base left out" if same_base and _has_base(a) else "all layers"
     note = " · ".join(part for part in (built, scope, "lowest layer last") if part)
     sums = "; ".join(
@@ -97,12 +96,18 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
     )
 
 
-def made_by(subject: Subject, engine: str | None = None) -> str:
-    """Return the engine that built this, and what its base stands in for: the words every picture carries."""
-    name = subject.engine if isinstance(subject, Build) else engine
-    stand_in = stand_in_of(subject)
-    marked = f"on a stand-in for {stand_in}" if stand_in else ""
-    return ", ".join(part for part in (name, marked) if part)
+def made_by(*subjects: Subject, engine: str | None = None) -> str:
+    """Return what built these, each engine once, and what their bases stand in for: every picture says it."""
+    stand_ins: dict[str | None, list[str]] = {}
+    for one in subjects:
+        known = stand_ins.setdefault(one.engine if isinstance(one, Build) else engine, [])
+        if (base := stand_in_of(one)) and base not in known:
+            known.append(base)
+    parts: list[str] = []
+    for name, bases in stand_ins.items():
+        marked = "on stand-ins for " if bases[1:] else "on a stand-in for " if bases else ""
+        parts += filter(None, (name, marked + " and ".join(bases)))
+    return ", ".join(parts)
 
 
 def layer_hover(row: Row, layers: Sequence[Layer]) -> str:
