@@ -122,6 +122,14 @@ def test_layers_without_content_are_drawn(two_runs: Build) -> None:
     assert "0 B, removes 1 path" in words(charts.layer_stack(two_runs))
 
 
+def test_bars_are_equally_thick(two_runs: Build) -> None:
+    """A bar with an empty row beside it is as thick as the others."""
+    for picture in (charts.layer_stack(two_runs), charts.ledger_by_layer(ledger(two_runs))):
+        bars = [trace for trace in picture.spec["data"] if trace["type"] == "bar"]
+        assert len({trace["width"] for trace in bars}) == 1, picture.title
+        assert all(0 < trace["width"] < 1 for trace in bars)
+
+
 def test_compare_says_the_difference(two_runs: Build, one_run: Build) -> None:
     """The title gives the difference in bytes and layers, whichever way round the builds are given."""
     for pair in ((two_runs, one_run), (one_run, two_runs)):

@@ -99,7 +99,7 @@ class Rows:
         named = [i for i in range(len(self.bars)) if self.bars[i].heading or i in set(self._labelled())]
         return {
             "barmode": "stack",
-            "bargap": 0.12 if self.many else 0.34,
+            "bargap": self._gap,
             "xaxis": {
                 **axis(),
                 "range": [0, limit],
@@ -119,6 +119,11 @@ class Rows:
             "annotations": [self._heading(i) for i, bar in enumerate(self.bars) if bar.heading],
         }
 
+    @property
+    def _gap(self) -> float:
+        """Return the part of a row's height that is left free between bars."""
+        return 0.12 if self.many else 0.34
+
     def _y(self, index: int) -> int:
         return -index
 
@@ -135,6 +140,8 @@ class Rows:
             **shifted,
             "x": [sizes[i] for i in rows],
             "y": [self._y(i) for i in rows],
+            # Given, since plotly would make bars with empty rows between them thicker than the others.
+            "width": 1 - self._gap,
             "marker": marker(colour, pattern, outline=0.4 if self.many else 1),
             "hovertext": [self.bars[i].hover for i in rows],
             "hoverinfo": "text",
