@@ -101,10 +101,19 @@ def test_a_base_that_was_made_before_is_counted() -> None:
 def test_the_verdicts_say_what_was_found() -> None:
     """The starter's report quotes its output, and names the line that stores the most and the budget."""
     name, file, stored = judged(EXERCISE, start_here.STARTER).verdicts
-    assert name.measured == "prints 'your name'; /name.txt holds 'your name'"
+    assert name.measured == "prints 'your name'"
     assert file.measured == file.target
     assert stored.measured == "6.89 MB, the largest part by line 2"
     assert stored.target == "at most 68.9 kB"
+
+
+def test_where_file_and_output_differ_both_are_told() -> None:
+    """A command that does not print the file is answered with what it prints and what the file holds."""
+    dockerfile, _ = WRONG["a-command-that-fails"]
+    verdict = judged(EXERCISE, dockerfile).verdicts[NAME]
+    assert verdict.measured == "exit code 3, prints 'Ada'; /name.txt holds 'Ada'"
+    verdict = judged(EXERCISE, WRONG["an-empty-name"][0]).verdicts[NAME]
+    assert verdict.measured == "prints nothing; /name.txt holds ''"
 
 
 def test_an_image_whose_name_was_taken_is_to_be_built_again() -> None:
