@@ -92,7 +92,7 @@ def _stores_little(attempt: Build, starter: Build) -> Verdict:
     budget = sum(layer.size_unpacked for _, layer in own_layers(starter, starter)) * PERCENT // 100
     most = f", the largest part by {where}" if largest < stored else f" by {where}" if stored else ""
     return Verdict(
-        f"On top of the base, your layers store at most {PERCENT} % of what the starter's do",
+        f"On top of the base, at most {PERCENT} % of what the starter stores there",
         stored <= budget,
         f"{human_bytes(stored)}{most}",
         f"at most {human_bytes(budget)}",

@@ -49,7 +49,6 @@ WRONG = {
         {NAME},
     ),
     "no-file": (f"{FROM}{PRINT}", {NAME}),
-    "a-file-that-may-not-be-read": (f"{FROM}{ADA}RUN chmod 600 /name.txt\nUSER nobody\n{PRINT}", {NAME}),
     "a-fixed-text": (f'{FROM}{ADA}CMD ["echo", "Ada"]\n', {FILE}),
     "a-variable": (f'{FROM}ENV NAME=Ada\n{ADA}CMD ["sh", "-c", "echo $NAME"]\n', {FILE}),
     "read-while-it-was-built": (
