@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dockerlab.charts.picture import CHARACTER, NARROW, OUTLINE, axis, byte_ticks, clip, ink, pixels
+from dockerlab.charts.picture import NARROW, OUTLINE, axis, byte_ticks, clip, ink, pixels
 
 ROW_HEIGHT = 27
 MOST_LABELLED = 32  # with more rows the bars get thin, and only the largest are labelled
@@ -66,8 +66,10 @@ class Rows:
     def __post_init__(self) -> None:
         self.many = len(self.bars) > MOST_LABELLED
         self.height = THIN_HEIGHT if self.many else max(ROW_HEIGHT * len(self.bars), 54)
-        names = [_name_length(bar) for bar in self.bars if not bar.heading]
-        self.left = int(min(LABEL_CHARACTERS, max(names, default=0)) * CHARACTER) + 22
+        names = [
+            pixels(bar.lead + "  " * bool(bar.lead) + _shown(bar)) for bar in self.bars if not bar.heading
+        ]
+        self.left = int(max(names, default=0)) + 22
 
     def traces(self) -> list[dict[str, Any]]:
         """Return one bar trace per kind of segment, the marks on bars too small to see, and the labels."""
@@ -167,9 +169,8 @@ class Rows:
         return bar.segments[0].colour if bar.segments else OUTLINE
 
     def _tick(self, bar: Bar) -> str:
-        name = clip(bar.name, LABEL_CHARACTERS - len(bar.lead) - 2)
         lead = f"{ink(bar.lead, 'quiet')}&nbsp; " if bar.lead else ""
-        return f"{lead}{ink(name)}&nbsp;&nbsp;"
+        return f"{lead}{ink(_shown(bar))}&nbsp;&nbsp;"
 
     def _heading(self, index: int) -> dict[str, Any]:
         bar = self.bars[index]
@@ -281,5 +282,6 @@ def _swatch(entry: tuple[str, str, str]) -> str:
     return f'<span style="color:{colour};font-size:15px">{_GLYPHS[pattern]}</span>'
 
 
-def _name_length(bar: Bar) -> int:
-    return len(bar.name) + (len(bar.lead) + 2 if bar.lead else 0)
+def _shown(bar: Bar) -> str:
+    """Return the part of a row's name that there is room for."""
+    return clip(bar.name, LABEL_CHARACTERS - len(bar.lead) - 2)

@@ -127,8 +127,8 @@ def clip(text: str, width: int) -> str:
 
 
 def pixels(text: str) -> float:
-    """Return about how wide a 12 px label is."""
-    return len(text) * CHARACTER
+    """Return about how wide a 12 px label is; some characters take more room than the others."""
+    return (len(text) + 0.3 * sum(text.count(wide) for wide in "=@%…mwMW")) * CHARACTER
 
 
 def hover(*lines: str) -> str:
