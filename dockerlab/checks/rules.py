@@ -16,7 +16,7 @@ from dockerlab.analysis.history import Row, layer_rows
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine, Ran, Step
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import BuildError, DockerlabError
 from dockerlab.filesystem import Entry
 from dockerlab.image import Layer
 from dockerlab.units import count, human_bytes
@@ -162,6 +162,20 @@ def reference_of(build: Build, engine: Engine) -> str:
     except DockerlabError:  # no image has that name any more
         return image_id
     return image_id
+
+
+def base_name_of(build: Build, engine: Engine) -> str:
+    """Return the name under which this very build can be a base.
+
+    Raises BuildError where another build has that name now: no engine builds FROM an id.
+    """
+    reference = reference_of(build, engine)
+    if reference == build.image.id:
+        raise BuildError(
+            "Another build has the name of this image now, so it cannot be checked.",
+            hint="Run the cell of your Dockerfile again, then this one.",
+        )
+    return reference
 
 
 def final_file(build: Build, path: str) -> bytes | None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from dockerlab import engines
-from dockerlab.checks.rules import reference_of
+from dockerlab.checks.rules import base_name_of, reference_of
 from dockerlab.engines import Build, Engine
 from dockerlab.errors import DockerlabError
 
@@ -59,6 +59,7 @@ def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]
     """Start the image's own command, with a free port in $PORT, and ask for these paths one after another.
 
     The image must have a `python`. An app that does not start gives one Answer with status 0.
+    Raises BuildError for an image with an entry point whose name another build has now.
     """
     chosen = engine or engines.choose("embedded" if build.builder == "embedded" else "docker")[0]
     config = build.image.config.get("config") or {}
@@ -66,8 +67,9 @@ def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]
     if not command:
         return [Answer(0, "the image has no command")]
     argv = ["python", "-c", _CLIENT, json.dumps(list(paths)), json.dumps(command)]
+    startable = _startable(build, chosen)
     try:
-        ran = chosen.run(_startable(build, chosen), argv, timeout=_LONGEST)
+        ran = chosen.run(startable, argv, timeout=_LONGEST)
         [found] = [line for line in ran.output.splitlines() if line.startswith(_MARK)]
     except TimeoutError:
         return [Answer(0, "it was stopped, it took too long")]
@@ -80,9 +82,8 @@ def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]
 
 def _startable(build: Build, engine: Engine) -> str:
     """Return what to run the client in: the image, or where it has an entry point, the same without one."""
-    reference = reference_of(build, engine)
     if not (build.image.config.get("config") or {}).get("Entrypoint"):
-        return reference
+        return reference_of(build, engine)
     bare = "dockerlab/asked:latest"
-    engine.build(f"FROM {reference}\nENTRYPOINT []\n", tag=bare, builder=build.builder)
+    engine.build(f"FROM {base_name_of(build, engine)}\nENTRYPOINT []\n", tag=bare, builder=build.builder)
     return bare

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as randomness
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import ended, final_file, own_layers, ran, reference_of, shown
+from dockerlab.checks.rules import base_name_of, ended, final_file, own_layers, ran, shown
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine, Ran
@@ -60,12 +60,7 @@ def _reads_the_file(attempt: Build, engine: Engine) -> Verdict:
 
     Raises BuildError where the image has no name of its own any more: then nothing can be put on top of it.
     """
-    reference = reference_of(attempt, engine)
-    if reference == attempt.image.id:
-        raise BuildError(
-            "Another build has the name of this image now, so it cannot be checked.",
-            hint="Run the cell of your Dockerfile again, then this one.",
-        )
+    reference = base_name_of(attempt, engine)
     other = f"Guest {randomness.token_hex(4)}"
     context = Context.files({NAME: f"{other}\n"})
     try:

@@ -7,7 +7,7 @@ import pytest
 from dockerlab import engines
 from dockerlab.checks.serving import Answer, ask
 from dockerlab.context import Context
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import BuildError, DockerlabError
 
 SERVER = """\
 import os
@@ -74,3 +74,13 @@ def test_a_command_that_is_not_there_is_told() -> None:
     [answer] = asked('CMD ["/nothing"]', "/")
     assert answer.status == 0
     assert "/nothing" in answer.body
+
+
+def test_an_image_whose_name_was_taken_is_to_be_built_again() -> None:
+    """Where another build has the name of an image with an entry point, an error says what to do."""
+    engine, _ = engines.choose()
+    context = Context.files({"server.py": SERVER})
+    first = engine.build(f'{BASE}ENTRYPOINT ["python", "/server.py"]\n', context=context, tag=TAG)
+    engine.build(BASE, context=context, tag=TAG)
+    with pytest.raises(BuildError, match="Another build has the name"):
+        ask(first, "/")
