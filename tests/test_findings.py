@@ -34,11 +34,12 @@ def test_advise_shows_html_and_text(tmp_path: Path) -> None:
 
 
 def test_the_notebook_table_keeps_its_width_for_words(tmp_path: Path) -> None:
-    """Of many files the HTML names the largest and counts the others; text in backticks is code there."""
+    """Of many files the HTML names the largest, to be broken after a slash, and counts the others."""
     layers = [{"bin/sh": 1000}, {"var/lib/apt/lists/x": 90_000, "var/lib/apt/lists/y": 10_000}]
     image = stack(tmp_path, layers, history=["base", "RUN /bin/sh -c apt-get update"], base=1)
     table = lab.advise(image, hadolint=False)
-    html = table.html()
+    html = table.html().replace("/<wbr>", "/")
+    assert html != table.html()
     assert "/var/lib/apt/lists/x (90.0 kB) and 1 more file<" in html
     assert "<code>rm -rf /var/lib/apt/lists/*</code>" in html
     assert "/var/lib/apt/lists/y" not in html

@@ -17,7 +17,8 @@ class Table:
     """Rows of text under a one-sentence caption.
 
     `right` names the columns that hold numbers, `code` those that hold code, `paths` those whose long words
-    may break, `prose` those in which `words in backticks` are code; all only change how the table looks.
+    may break (after a slash, if that is enough), `prose` those in which `words in backticks` are code; all
+    only change how the table looks.
     `note` is a sentence below the rows, or "".
     """
 
@@ -82,7 +83,9 @@ def _cell(
     style = "text-align:right;white-space:nowrap" if right else "text-align:left"
     if path:
         style += ";overflow-wrap:anywhere"
-    shown = f"<code>{escape(text)}</code>" if code and text else escape(text)
+    shown = escape(text).replace("/", "/<wbr>") if path else escape(text)
+    if code and text:
+        shown = f"<code>{shown}</code>"
     if prose:
         shown = _BACKTICKS.sub(r"<code>\1</code>", shown)
     return f'<{tag} style="{style}">{shown}</{tag}>'
