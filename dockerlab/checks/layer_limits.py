@@ -67,7 +67,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
             attempt,
             limit=starter.image.base_layers + LAYERS,
             rule=f"At most {LAYERS} layers on top of the base",
-            look=LINES,
+            look=CHANGE,
         ),
         _shares_the_base(attempt, starter),
         runs_again_at_most(
