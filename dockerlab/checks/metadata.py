@@ -44,7 +44,7 @@ SAYS = "serving /app on port 8080 as nobody"
 NOBODY = {"nobody", "65534", "nobody:nogroup", "65534:65534"}
 MOST_LAYERS = 4  # above the base
 
-CHANGE, SECRET, BUILD = "Change one thing", "A password in the history", "Build"  # headings of lesson 06
+CHANGE, SECRET, BUILD = "Change one thing", "A token in the history", "Build"  # headings of lesson 06
 
 
 def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
