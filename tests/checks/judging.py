@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 import pytest
@@ -14,28 +15,32 @@ from dockerlab.context import Context, File
 from dockerlab.errors import DockerlabError
 
 
-def judged(
-    name: str,
-    dockerfile: str,
-    *,
-    files: Mapping[str, str | bytes | File] | None = None,
-    secrets: Mapping[str, bytes] | None = None,
-) -> Report:
-    """Build an answer to the exercise `name` and check it; `files` are its context if not the exercise's own.
+@dataclass(frozen=True)
+class Answer:
+    """A Dockerfile with what else was given for its build."""
+
+    dockerfile: str
+    files: Mapping[str, str | bytes | File] | None = None  # the context, if not the exercise's own
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def judged(name: str, answer: str | Answer) -> Report:
+    """Build an answer to the exercise `name` and check it.
 
     Skips the test where the starter cannot be built: offline nothing here can be measured, and
     tests/test_exercises.py fails then.
     """
+    answer = Answer(answer) if isinstance(answer, str) else answer
     definition = EXERCISES[name]
     obstacle = _obstacle(name)
     if obstacle is not None:
         pytest.skip(f"the starter cannot be built here: {obstacle}")
     engine, _ = engines.choose()
     tag = f"dockerlab/test-{name}:answer"
-    wanted = definition.CONTEXT if files is None else files
+    wanted = definition.CONTEXT if answer.files is None else answer.files
     context = None if wanted is None else Context.files(wanted)
     try:
-        attempt = engine.build(dockerfile, context=context, tag=tag, secrets=secrets or {})
+        attempt = engine.build(answer.dockerfile, context=context, tag=tag, secrets=answer.secrets)
         return judge(definition, attempt, name=name, on_wait=lambda said: None)
     finally:
         engine.remove(tag)

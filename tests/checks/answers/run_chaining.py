@@ -1,0 +1,147 @@
+"""Answers to exercise 02.
+
+Right: readings and lists in no layer, however it is written.
+"""
+
+from __future__ import annotations
+
+from dockerlab.checks import run_chaining
+
+ADD_UP = "jq -n 'reduce inputs as $reading (0; . + $reading)'"
+INSTALL = """\
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends jq \\
+ && rm -rf /var/lib/apt/lists/*
+"""
+WORK = f"""\
+RUN seq 2000000 > /tmp/readings.txt \\
+ && {ADD_UP} /tmp/readings.txt > /srv/total.txt \\
+ && rm /tmp/readings.txt
+"""
+TOOLS = f"FROM debian:trixie-slim\n{INSTALL}"
+
+RIGHT = {
+    "two-chained-runs": TOOLS + WORK,
+    "one-run": f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y jq && seq 2000000 > /tmp/r && {ADD_UP} /tmp/r > /srv/total.txt \\
+ && rm -rf /tmp/r /var/lib/apt/lists/* && apt-get clean
+""",
+    "heredoc": f"""\
+FROM debian:trixie-slim
+RUN <<EOF
+set -e
+apt-get update
+apt-get install -y --no-install-recommends jq
+rm -rf /var/lib/apt/lists/*
+EOF
+RUN <<EOF
+set -e
+seq 2000000 > /tmp/readings.txt
+{ADD_UP} /tmp/readings.txt > /srv/total.txt
+rm /tmp/readings.txt
+EOF
+""",
+    "a-stage-for-the-work": f"""\
+FROM debian:trixie-slim AS tools
+{INSTALL}
+FROM tools AS work
+RUN seq 2000000 > /tmp/readings.txt
+RUN {ADD_UP} /tmp/readings.txt > /srv/total.txt
+FROM tools
+COPY --from=work /srv/total.txt /srv/
+""",
+    "cache-mounts": f"""\
+FROM debian:trixie-slim
+RUN --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \\
+    apt-get update && apt-get install -y --no-install-recommends jq
+{WORK}""",
+    "squashed": f"""\
+FROM debian:trixie-slim AS all
+RUN apt-get update && apt-get install -y --no-install-recommends jq
+RUN seq 2000000 > /tmp/readings.txt
+RUN {ADD_UP} /tmp/readings.txt > /srv/total.txt
+RUN rm -rf /tmp/readings.txt /var/lib/apt/lists/*
+FROM scratch
+COPY --from=all / /
+""",
+    "a-pipe": f"{TOOLS}RUN seq 2000000 | {ADD_UP} > /srv/total.txt\n",
+    "a-tmpfs": f"""\
+{TOOLS}RUN --mount=type=tmpfs,target=/tmp seq 2000000 > /tmp/r && {ADD_UP} /tmp/r > /srv/total.txt
+""",
+    "the-lists-read-from-another-folder": f"""\
+FROM debian:trixie-slim
+RUN mkdir -p /tmp/l/partial && apt-get -o Dir::State::lists=/tmp/l update \\
+ && apt-get -o Dir::State::lists=/tmp/l install -y --no-install-recommends jq && rm -r /tmp/l
+{WORK}""",
+}
+
+JQ, RESULT, READINGS, LISTS, BYTES = range(5)  # the rules, in order
+
+WRONG = {
+    "the-starter": (run_chaining.STARTER, {READINGS, LISTS, BYTES}),
+    "rm-in-a-later-run": (
+        f"""\
+{TOOLS}RUN seq 2000000 > /tmp/readings.txt
+RUN {ADD_UP} /tmp/readings.txt > /srv/total.txt && rm /tmp/readings.txt
+""",
+        {READINGS, BYTES},
+    ),
+    "lists-removed-in-a-later-run": (
+        f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y --no-install-recommends jq
+RUN rm -rf /var/lib/apt/lists/*
+{WORK}""",
+        {LISTS, BYTES},
+    ),
+    "only-apt-get-clean": (
+        f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get clean
+{WORK}""",
+        {LISTS, BYTES},
+    ),
+    "the-package-removed-at-the-end": (
+        f"{TOOLS}{WORK}RUN apt-get purge -y --auto-remove jq\n",
+        {JQ},
+    ),
+    "the-result-made-up": (f"{TOOLS}RUN echo 42 > /srv/total.txt\n", {RESULT}),
+    "the-result-left-out": (TOOLS, {RESULT}),
+    "all-of-it-commented-out": (
+        "FROM debian:trixie-slim\n# RUN apt-get update && apt-get install -y jq\n",
+        {JQ, RESULT},
+    ),
+    "a-base-without-the-package": (
+        f"{TOOLS}{WORK}FROM debian:trixie-slim\nCOPY --from=0 /srv/total.txt /srv/\n",
+        {JQ},
+    ),
+    "only-the-result": (f"{TOOLS}{WORK}FROM scratch\nCOPY --from=0 /srv/total.txt /srv/\n", {JQ}),
+    "a-script-in-place-of-the-program": (
+        """\
+FROM debian:trixie-slim
+RUN echo 2000001000000 > /srv/total.txt \\
+ && printf '#!/bin/sh\\necho 4\\n' > /usr/bin/jq && chmod +x /usr/bin/jq
+""",
+        {JQ},
+    ),
+    "the-readings-kept-under-another-name": (
+        f"{TOOLS}RUN seq 2000000 > /opt/kept && {ADD_UP} /opt/kept > /srv/total.txt\n",
+        {READINGS, BYTES},
+    ),
+    "the-readings-kept-packed": (
+        f"{TOOLS}{WORK[:-1]} && seq 2000000 | gzip > /opt/kept.gz\n",
+        {BYTES},
+    ),
+    "the-lists-moved-away": (
+        f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y --no-install-recommends jq && mv /var/lib/apt/lists /opt/
+{WORK}""",
+        {BYTES},
+    ),
+    "a-heredoc-that-goes-on-after-a-failure": (
+        f"{TOOLS}RUN <<EOF\nseq 2000000 > /temp/r\n{ADD_UP} /temp/r > /srv/total.txt\ntrue\nEOF\n",
+        {RESULT},
+    ),
+}
