@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import secrets as randomness
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.rules import bytes_at_most, rebuilt, runs_again_at_most, same_output
+from dockerlab.checks.rules import bytes_at_most, ended, ran, runs_again_at_most, same_output
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context import File
-from dockerlab.engines import Build, Engine
-from dockerlab.units import count
+from dockerlab.context import Context, File
+from dockerlab.engines import Build, Engine, Ran
+from dockerlab.errors import BuildError
 
 STARTER = """\
 FROM python:3.13-slim
@@ -38,17 +38,18 @@ number = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 print(loud(words[number]))
 """
 _WORDS = "".join(f"word{number:06}\n" for number in range(300_000))
+_LOUDER = "!"  # what version 2.0 puts behind each word
 _OWNER = 1000
 _INSTALL_NOTHING_ANEW, _ONCE = "Change one thing", "--chmod instead of a RUN"  # headings of lesson 04
 _READS, _REAL = "Why", "The real thing: pip"
 
 
-def _wheel() -> bytes:
+def _wheel(version: str, ending: str) -> bytes:
     """Return a wheel (binary distribution format 1.0) of one small module, the same bytes each time."""
-    info = "louder-1.0.dist-info"
+    info = f"louder-{version}.dist-info"
     files = {
-        "louder.py": "def loud(word):\n    return word.upper()\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: louder\nVersion: 1.0\n",
+        "louder.py": f"def loud(word):\n    return word.upper() + {ending!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: louder\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
@@ -62,7 +63,8 @@ def _wheel() -> bytes:
 CONTEXT: Mapping[str, str | bytes | File] | None = {
     "app.py": _APP,
     "requirements.txt": "louder==1.0\n",
-    "wheels/louder-1.0-py3-none-any.whl": _wheel(),
+    "wheels/louder-1.0-py3-none-any.whl": _wheel("1.0", ""),
+    "wheels/louder-2.0-py3-none-any.whl": _wheel("2.0", _LOUDER),
     "words.txt": _WORDS,
 }
 
@@ -70,13 +72,14 @@ CONTEXT: Mapping[str, str | bytes | File] | None = {
 def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
     """Measure that the app works, what an edit of it costs, and that nothing is stored twice."""
     assert CONTEXT is not None
-    number = str(randomness.randbelow(300_000))
+    number = randomness.randbelow(300_000)
+    command = ["python3", "/app/app.py", str(number)]
     return [
         same_output(
             attempt,
             starter,
             engine=engine,
-            argv=["python3", "/app/app.py", number],
+            argv=command,
             rule="The app still works: it says a word loudly",
             look=_REAL,
         ),
@@ -90,7 +93,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
             rule="After an edit of app.py no RUN runs again",
             look=_INSTALL_NOTHING_ANEW,
         ),
-        _installs_again(attempt, engine),
+        _installs_what_it_asks_for(attempt, engine, command, f"WORD{number:06}{_LOUDER}"),
         bytes_at_most(
             attempt,
             budget=budget(starter),
@@ -125,14 +128,21 @@ def _owner(attempt: Build) -> Verdict:
     )
 
 
-def _installs_again(attempt: Build, engine: Engine) -> Verdict:
+def _installs_what_it_asks_for(
+    attempt: Build, engine: Engine, command: Sequence[str], wanted: str
+) -> Verdict:
+    """Ask for the other version, so that an installation that does not read the file does not pass."""
     assert CONTEXT is not None
-    steps = rebuilt(attempt, engine=engine, context=CONTEXT, path="requirements.txt")
-    again = [step for step in steps if step.keyword == "RUN"]
+    edited = Context.files({**CONTEXT, "requirements.txt": "louder==2.0\n"})
+    try:
+        again = engine.build(attempt.dockerfile, context=edited, builder=attempt.builder)
+        found = ran(again, command, engine=engine)
+    except BuildError as error:
+        found = Ran(1, error.message)
     return Verdict(
-        "After an edit of requirements.txt the installation does run again",
-        bool(again),
-        count(len(again), "RUN step"),
-        "at least 1 RUN step",
+        "After an edit of requirements.txt, what it asks for is installed",
+        found.exit_code == 0 and found.output.strip() == wanted,
+        f"with louder==2.0: {ended(found)}",
+        f"prints {wanted!r}",
         _READS,
     )

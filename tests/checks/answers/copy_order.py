@@ -48,15 +48,20 @@ WRONG = {
     "no-owner": (f"{FIRST}COPY app.py words.txt /app/\n", {OWNER}),
     "a-name-in-the-run": (
         f"{BASE}COPY wheels /w/\nRUN pip install --no-cache-dir --no-index --find-links=/w louder\n{APP}",
+        {WORKS},
+    ),
+    "a-version-in-the-run": (
+        f"{BASE}COPY requirements.txt /app/\nCOPY wheels /w/\n"
+        f"RUN pip install --no-cache-dir --no-index --find-links=/w louder==1.0\n{APP}",
         {INSTALLS},
     ),
-    "the-app-left-out": (FIRST, {WORKS, OWNER}),
+    "the-app-left-out": (FIRST, {WORKS, OWNER, INSTALLS}),
     "the-app-written-by-a-run": (
         f"""\
 {FIRST}COPY --chown=1000 words.txt /app/
 RUN echo "print('WORD000007')" > /app/app.py && chown 1000 /app/app.py
 """,
-        {WORKS},
+        {WORKS, INSTALLS},
     ),
     "nothing-installed": (f"{BASE}{APP}", {WORKS, INSTALLS}),
     "the-same-in-a-comment": (f"# COPY requirements.txt /app/\n{copy_order.STARTER}", {EDIT, BYTES}),
