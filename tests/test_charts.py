@@ -15,7 +15,7 @@ import pytest
 
 from dockerlab import charts
 from dockerlab.analysis.ledger import ledger
-from dockerlab.charts.picture import PLOTLY, byte_ticks, clip, ink
+from dockerlab.charts.picture import PLOTLY, byte_ticks, clip, heading, ink
 from dockerlab.dockerfile import parse
 from dockerlab.engines import Build, Step
 from dockerlab.image import Image
@@ -345,3 +345,13 @@ def test_all_pictures_are_valid_plotly(tmp_path: Path, two_runs: Build, one_run:
         assert all(len(row) == len(picture.columns) for row in picture.rows)
         assert set(picture.right) <= set(picture.columns)
         json.dumps(picture._repr_mimebundle_(), allow_nan=False)
+
+
+def test_a_note_breaks_between_its_parts() -> None:
+    """What stands below a title goes on in a new line between two parts, and inside one only if it must."""
+    short, long = "made by one · two layers", "x " * 70
+    text, height = heading("Title", f"{'a' * 60} · {short} · {'b' * 40} · {long}")
+    lines = [re.sub("<[^>]+>", "", line) for line in text.split("<br>")]
+    assert lines[1:3] == [f"{'a' * 60} · {short}", "b" * 40]
+    assert "".join(lines[3:]).split() == long.split()
+    assert height == 20 + 20 * len(lines)

@@ -34,6 +34,7 @@ NARROW = 700  # the narrowest width, in pixels, that nothing may be cut off at
 _MOST_TICKS = 5
 _CLOCK = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 10800, 21600)  # steps in seconds that clocks know
 _UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:B|kB|MB|GB|TB|ms|s|min|h|%)(?:\b|(?<=%)))")
+_DOT = " · "  # between the parts of a note
 TITLE_WIDTH = 78  # characters of a title line at that width
 
 _TONES = {
@@ -183,10 +184,21 @@ def _round(label: str) -> str:
 def heading(title: str, note: str) -> tuple[str, int]:
     """Return the finding in bold with the note small below it, and the height they take in pixels."""
     finding = textwrap.wrap(_UNIT_SPACE.sub("\u00a0", title), TITLE_WIDTH, break_on_hyphens=False)
-    below = textwrap.wrap(note, TITLE_WIDTH + 20, break_on_hyphens=False)
+    below = _note_lines(note, TITLE_WIDTH + 20)
     parts = [ink(line, "strong", size=15, bold=True) for line in finding]
     parts += [ink(line, "quiet", size=12) for line in below]
     return "<br>".join(parts), 20 + 20 * (len(finding) + len(below))
+
+
+def _note_lines(note: str, width: int) -> list[str]:
+    """Wrap a note whose parts have a dot between them: between two parts, if that is enough."""
+    lines: list[str] = []
+    for part in note.split(_DOT):
+        if lines and len(lines[-1]) + len(_DOT) + len(part) <= width:
+            lines[-1] += f"{_DOT}{part}"
+        else:
+            lines.append(part)
+    return [piece for line in lines for piece in textwrap.wrap(line, width, break_on_hyphens=False)]
 
 
 def layout(

@@ -89,8 +89,8 @@ def answers(attempt: Build, starter: Build, *, engine: Engine) -> Verdict:
     return Verdict(
         "The image starts with its own command and answers as the starter's does",
         found == wanted and wanted.status == 200,
-        f"status {found.status}: {_last_line(found.body)}",
-        f"status {wanted.status}: {_last_line(wanted.body)}",
+        str(found),
+        str(wanted),
         WORKS,
     )
 
@@ -117,8 +117,3 @@ def little_wasted(attempt: Build) -> Verdict:
         f"at most {human_bytes(SPARE)}",
         LARGEST,
     )
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1][:80] if lines else "nothing"

@@ -44,6 +44,7 @@ app.kill()
 app.wait()
 print("\\nanswers:" + json.dumps(answers), flush=True)
 """
+_SHOWN = 80  # characters of an answer that a verdict shows
 _MARK = "answers:"  # what comes before and after it is the app's, or the sandbox's
 
 
@@ -53,6 +54,12 @@ class Answer:
 
     status: int
     body: str
+
+    def __str__(self) -> str:
+        """Say the status and the last line of the body, cut where it is long."""
+        lines = self.body.strip().splitlines() or ["nothing"]
+        last = lines[-1]
+        return f"status {self.status}: {last if len(last) <= _SHOWN else f'{last[: _SHOWN - 1]}…'}"
 
 
 def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]:

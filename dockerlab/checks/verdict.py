@@ -81,14 +81,10 @@ class Report:
         # The word keeps the page's own colour: no red or green is easy to read on light and dark alike.
         outcome = f'<span style="white-space:nowrap"><b style="color:{colour}">{mark}</b> {word}</span>'
         again = "" if verdict.passed else self._link(verdict.look)
-        cells = (outcome, *map(escape, (verdict.rule, verdict.measured, verdict.target)), again)
-        wide = (
-            "",
-            "min-width:14em",
-            "overflow-wrap:anywhere",
-            "",
-            "min-width:8em",
-        )  # a long path takes no room
+        found, wanted = (escape(text).replace("/", "/<wbr>") for text in (verdict.measured, verdict.target))
+        cells = (outcome, escape(verdict.rule), found, wanted, again)
+        # A long path breaks, after a slash if that is enough.
+        wide = ("", "min-width:14em", "overflow-wrap:anywhere", "", "min-width:8em")
         return "".join(
             f'<td style="text-align:left;vertical-align:top;{width}">{cell}</td>'
             for cell, width in zip(cells, wide, strict=True)

@@ -84,3 +84,10 @@ def test_an_image_whose_name_was_taken_is_to_be_built_again() -> None:
     engine.build(BASE, context=context, tag=TAG)
     with pytest.raises(BuildError, match="Another build has the name"):
         ask(first, "/")
+
+
+def test_a_long_answer_is_cut_with_a_mark() -> None:
+    """In a verdict an answer is its status and the last line of its body, with dots where it was cut."""
+    assert str(Answer(200, "head\n<p>ok</p>\n")) == "status 200: <p>ok</p>"
+    assert str(Answer(0, "")) == "status 0: nothing"
+    assert str(Answer(200, "x" * 200)) == f"status 200: {'x' * 79}…"
