@@ -353,5 +353,5 @@ def test_a_note_breaks_between_its_parts() -> None:
     text, height = heading("Title", f"{'a' * 60} · {short} · {'b' * 40} · {long}")
     lines = [re.sub("<[^>]+>", "", line) for line in text.split("<br>")]
     assert lines[1:3] == [f"{'a' * 60} · {short}", "b" * 40]
-    assert "".join(lines[3:]).split() == long.split()
+    assert " ".join(lines[3:]).split() == long.split()
     assert height == 20 + 20 * len(lines)
