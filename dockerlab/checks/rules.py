@@ -121,7 +121,7 @@ def runs_again_at_most(
 ) -> Verdict:
     """Edit a file of the context, build again, and count the RUN steps that the cache did not spare."""
     again = [
-        step for step in rebuilt(attempt, engine=engine, context=context, path=path) if step.keyword == "RUN"
+        step for step in _rebuilt(attempt, engine=engine, context=context, path=path) if step.keyword == "RUN"
     ]
     lines = f": line {', '.join(str(step.line) for step in again)}" if again else ""
     measured = f"{count(len(again), 'RUN step')}{lines}"
@@ -202,7 +202,7 @@ def own_layers(attempt: Build, starter: Build) -> list[tuple[Row, Layer]]:
     return [(row, layer) for row, layer in rows_of_layers(attempt) if layer.diff_id not in base]
 
 
-def rebuilt(
+def _rebuilt(
     attempt: Build, *, engine: Engine, context: Mapping[str, str | bytes | File], path: str
 ) -> list[Step]:
     """Build the attempt's Dockerfile once more with a comment added to one file; return the steps that ran.
