@@ -24,6 +24,7 @@ class Source:
     tree: Tree
     path: str  # as written, variables expanded
     where: str  # for messages: "the build context", "stage build"
+    unpack: bool = False  # a tar archive is unpacked: ADD of a local file
 
     @property
     def name(self) -> str:
@@ -37,7 +38,6 @@ class Options:
 
     owner: tuple[int, int] | None = None  # None: as in the source
     mode: int | None = None
-    unpack: bool = False  # ADD: unpack local tar archives
     exclude: tuple[str, ...] = ()
     parents: bool = False
 
@@ -51,7 +51,7 @@ def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
         if options.parents:
             _with_parents(draft, source, match, dest, options)
         else:
-            _copy_one(draft, source.tree, match, name, dest, options)
+            _copy_one(draft, source, match, name, dest, options)
 
 
 def matches(source: Source) -> list[str]:
@@ -197,11 +197,12 @@ def _class(body: str) -> str:
     )
 
 
-def _copy_one(draft: Draft, tree: Tree, match: str, name: str, dest: str, options: Options) -> None:
+def _copy_one(draft: Draft, source: Source, match: str, name: str, dest: str, options: Options) -> None:
+    tree = source.tree
     top = tree.get(match)
     folder = top is None or top.entry.kind == "dir"
     if (
-        options.unpack
+        source.unpack
         and not folder
         and top is not None
         and _unpack(draft, top.origin, top.entry, dest, options)
@@ -289,9 +290,9 @@ def _with_parents(draft: Draft, source: Source, match: str, dest: str, options: 
     folder = dest.rstrip("/") + "/" + "/".join(kept[:-1])
     node = source.tree.get(match)
     if node is not None and node.entry.kind == "dir":
-        _copy_one(draft, source.tree, match, kept[-1], f"{folder.rstrip('/')}/{kept[-1]}", options)
+        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/{kept[-1]}", options)
     else:
-        _copy_one(draft, source.tree, match, kept[-1], f"{folder.rstrip('/')}/", options)
+        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/", options)
 
 
 def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:

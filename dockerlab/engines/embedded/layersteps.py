@@ -112,7 +112,6 @@ class LayerSteps:
             options = Options(
                 file_owner(state.tree, chown) if chown else None,
                 _mode(chmod, one.line) if chmod else None,
-                unpack=one.keyword == "ADD",
                 exclude=exclude,
                 parents=one.enabled("parents"),
             )
@@ -157,7 +156,7 @@ class LayerSteps:
                 )
             else:
                 tree, where = self._tree_of(stage)(one.flag("from"))
-                sources.append(Source(tree, word, where))
+                sources.append(Source(tree, word, where, unpack=one.keyword == "ADD"))
                 shown.append(word)
         return sources, shown
 

@@ -197,6 +197,8 @@ URLS = [
     _url("no-name", "@server/ /x/"),
     _url("no-name-to-file", "@server/ /x"),
     _url("tar-not-unpacked", "@server/archive.tar /x/"),
+    _url("gzip-not-unpacked", "@server/archive.tar.gz /x/"),
+    _add("url-and-archive", "@server/archive.tar a.tar /x/"),
     _url("chown-chmod", "--chown=ann:staff --chmod=755 @server/plain.txt /x/"),
     _url("two", "@server/plain.txt @server/no-date.txt /x/"),
     _url("checksum", f"--checksum=sha256:{SUM} @server/plain.txt /x/"),
