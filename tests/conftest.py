@@ -20,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
     parser.addoption(
+        "--generated", metavar="N", type=int, default=30, help="Dockerfiles to draw for the conformance suite"
+    )
+    parser.addoption(
         "--record",
         metavar="DIR",
         type=Path,

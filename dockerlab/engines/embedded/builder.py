@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +40,7 @@ from dockerlab.engines.plan import (
     target,
 )
 from dockerlab.engines.reasons import Reasons
-from dockerlab.errors import DockerfileError, DockerlabError
+from dockerlab.errors import BuildError, DockerfileError, DockerlabError
 from dockerlab.image import Image
 
 
@@ -323,15 +325,20 @@ class _Builder:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 
 
-class _at_line:  # noqa: N801 - reads as a statement: with _at_line(3)
+@contextmanager
+def _at_line(line: int) -> Iterator[None]:
     """Give an error that knows no line the line of the instruction it came from."""
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DockerlabError) and error.line is None:
-            error.line = self.line
+    try:
+        yield
+    except DockerlabError as error:
+        if error.line is None:
+            error.line = line
+        raise
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise BuildError(
+            f"{error.filename} is a symlink in the image that goes round in a circle",
+            line=line,
+            hint="Choose another path, or remove the link in a RUN before this line.",
+        ) from error

@@ -7,6 +7,7 @@ entries that an overlay's upper folder would hold.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -36,7 +37,8 @@ class Draft:
         self.tree = base
         self.now = now
         self._changed: dict[str, Node] = {}
-        self._links: dict[str, str] = {}
+        self._inodes: dict[str, int] = {}  # of files that have, or had, several names
+        self._numbers = itertools.count()
         self._gone: set[str] = set()
         self._new: set[str] = set()
         self._opaque: set[str] = set()
@@ -78,7 +80,7 @@ class Draft:
             self._touch_parent(entry.path)
         node = Node(entry, origin)
         self._changed[entry.path] = node
-        self._links.pop(entry.path, None)
+        self._inodes.pop(entry.path, None)
         self.tree.put(entry.path, node)
 
     def link(self, path: str, target: str, *, like: Entry | None = None) -> None:
@@ -92,11 +94,13 @@ class Draft:
         if like is not None:
             entry = replace(node.entry, mode=like.mode, uid=like.uid, gid=like.gid, mtime=like.mtime)
             node = Node(entry, node.origin)
-        first = self._links.get(target, target)
+        if self.get(path) is None and path not in self._gone:
+            self._new.add(path)
         self._touch_parent(path)
         self._gone.discard(path)
-        self._links[path] = first
-        for name in [first, *(one for one, other in self._links.items() if other == first)]:
+        inode = self._inodes.setdefault(target, next(self._numbers))
+        self._inodes[path] = inode
+        for name in [name for name, number in self._inodes.items() if number == inode]:
             self._changed[name] = node
             self.tree.put(name, node)
 
@@ -104,7 +108,7 @@ class Draft:
         """Remove `path` and all below it."""
         for gone in [path, *self.tree.walk(path)]:
             self._changed.pop(gone, None)
-            self._links.pop(gone, None)
+            self._inodes.pop(gone, None)
             self._opaque.discard(gone)
             self._added_to.discard(gone)
             self._gone.discard(gone)
@@ -149,13 +153,13 @@ class Draft:
 
     def _linked(self, rows: list[Entry]) -> Iterator[Entry]:
         """Turn all but the first name of each file with several into hard links."""
-        first: dict[str, str] = {}
-        several = {*self._links, *self._links.values()}
+        first: dict[int, str] = {}
         for entry in rows:
-            if entry.path not in several or entry.kind == "whiteout":
+            inode = self._inodes.get(entry.path)
+            if inode is None or entry.kind == "whiteout":
                 yield entry
                 continue
-            name = first.setdefault(self._links.get(entry.path, entry.path), entry.path)
+            name = first.setdefault(inode, entry.path)
             linked = name != entry.path
             yield replace(entry, kind="hardlink", link=name, size=0) if linked else entry
 

@@ -40,6 +40,7 @@ class State:
     key: str = ""  # the cache key of the file system so far
     created: str = ""  # when its newest layer was made (RFC 3339)
     args: dict[str, str | None] = field(default_factory=dict)  # ARGs in scope; None: no value
+    declared: list[str] = field(default_factory=list)  # a name for each ARG, repeated ones too
     inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     base_layers: int = 0
@@ -89,6 +90,7 @@ class State:
             layers=list(self.layers),
             history=list(self.history),
             args={},
+            declared=[],
             inherited={
                 **self.inherited,
                 **{name: value for name, value in self.args.items() if value is not None},
@@ -163,6 +165,7 @@ def _arg(state: State, one: Instruction, given: Given) -> None:
         written = state.expand(default, one.line) if equals else None
         value = written if equals else given.global_args.get(name)
         value = given.build_args.get(name, value)
+        state.declared.append(name)
         before = state.args.pop(name, None)
         state.args[name] = before if value is None else value
         if value is not None:

@@ -156,7 +156,7 @@ def read(one: Instruction, state: State) -> Run:
     specs = tuple(read_mount(value, one, state) for value in one.flag_values("mount"))
     env = state.variables
     env.setdefault("PATH", DEFAULT_PATH)
-    declared = [f"{name}={state.variables.get(name, '')}" for name in state.args]
+    declared = [f"{name}={state.variables.get(name, '')}" for name in state.declared]
     shown = " ".join([*([f"|{len(declared)}", *declared] if declared else []), *argv])
     return Run(
         argv,

@@ -52,7 +52,22 @@ def _copy(
     return Case(f"copy-{name}", text, tree, refused=refused, mtimes=mtimes, differs=differs)
 
 
+NAMES: dict[str, Item] = {
+    "d/one": "1\n",
+    "d/two": Hard("d/one"),
+    "d/z": Hard("d/one"),
+    "o/one": "other\n",
+    "o/z": "other z\n",
+}
+CIRCLE = "RUN ln -s /b /a && ln -s /a /b"
+
 DESTINATIONS = [
+    _copy("over-first-name", "COPY d o/one /x/", tree=NAMES),
+    _copy("over-last-name", "COPY d o/z /x/", tree=NAMES),
+    _copy("over-two-names", "COPY d o /x/", tree=NAMES),
+    _copy("over-all-names", "COPY d o o/one /x/two/", "COPY o/one /x/two/two", tree=NAMES),
+    _copy("into-circle", CIRCLE, "COPY a.txt /a", refused="circle"),
+    _copy("below-circle", CIRCLE, "COPY dir /a/x/", refused="circle"),
     _copy("file-to-folder", "COPY a.txt /tmp/", mtimes=("tmp/a.txt",)),
     _copy("file-to-name", "COPY a.txt /tmp/new"),
     _copy("file-to-new-folder", "COPY a.txt /new/deep/"),

@@ -37,6 +37,7 @@ CASES = [
     _work("user-number-on-scratch", "USER 7:8", "WORKDIR /a", base="scratch"),
     _work("symlink", "WORKDIR /var/to-folder", "COPY <<EOF f", "1", "EOF"),
     _work("below-symlink", "WORKDIR /var/to-folder/new", "RUN pwd > f"),
+    _work("circle", "RUN ln -s /b /a && ln -s /a /b", "WORKDIR /a/x", refused="circle"),
     _work("dangling-symlink", "WORKDIR /var/to-nothing"),
     _work("on-file", "WORKDIR /var/full/one", refused="/var/full/one"),
     _work("below-file", "WORKDIR /var/full/one/x", refused="/var/full/one"),

@@ -15,8 +15,9 @@ from dockerlab.engines.embedded.sandbox import supervise
 from dockerlab.engines.embedded.sandbox.owners import Chowned, Recorded, owner
 from dockerlab.engines.embedded.sandbox.treescan import Scan, Seen, key_of
 from dockerlab.engines.embedded.sandbox.worktree import Held, WorkTree
-from dockerlab.filesystem import Entry, Kind, Tree
+from dockerlab.filesystem import Entry, Kind, Node, Tree
 
+_CHUNK = 1 << 20  # bytes
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "dir",
@@ -64,7 +65,8 @@ class Differ:
     def changes(self) -> Changes:
         """Return the difference."""
         chowned = self._chowned()
-        changed = self._tree.changed(self._found) | chowned.keys()
+        moved = self._tree.changed(self._found)
+        changed = {path for path in moved if not self._only_opened(path)} | chowned.keys()
         gone = [path for path in self._tree.held if path not in self._found]
         replaced = {path for path in changed if self._is_new_folder(path)}
         marks: list[Entry] = [
@@ -85,6 +87,28 @@ class Differ:
         for path in [entry.path for entry in in_order(Entry(path, "dir") for path in wanted)]:
             self._entries[path] = self._entry(path, changed, chowned.get(path))
         return Changes(tuple(in_order([*self._entries.values(), *marks])), frozenset(changed))
+
+    def _only_opened(self, path: str) -> bool:
+        """Tell whether a path is as it was, but for its ctime.
+
+        For a RUN as root, proot opens what keeps its owner from reading and writing, and closes it again.
+        """
+        seen, held, node = self._found[path], self._tree.held.get(path), self._below.get(path)
+        if held is None or node is None or (seen.key[0], *seen.key[2:]) != (held.key[0], *held.key[2:]):
+            return False
+        if seen.is_dir:
+            return seen.mode & stat.S_IRWXU != stat.S_IRWXU
+        closed = seen.mode & (stat.S_IRUSR | stat.S_IWUSR) == stat.S_IRUSR
+        return closed and seen.links == held.links and self._has_content(path, node)
+
+    def _has_content(self, path: str, node: Node) -> bool:
+        if node.entry.kind != "file":
+            return False
+        with open(self._place(path), "rb") as now, node.origin.open(node.entry) as before:
+            while chunk := now.read(_CHUNK):
+                if chunk != before.read(len(chunk)):
+                    return False
+        return True
 
     def _chowned(self) -> dict[str, Chowned]:
         if not self._recorded.owners:

@@ -1,0 +1,51 @@
+"""Dockerfiles that nobody wrote, on BuildKit and on the embedded builder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dockerlab.engines.embedded import EmbeddedEngine
+
+from .building import Oracle, build
+from .case import Case, Names
+from .differences import KNOWN
+from .generated import case as drawn
+from .recording import Recording
+from .test_conformance import CACHED, differences, missed_more, same_cached
+
+# What BuildKit refuses for reasons of its own: a symlink below a wildcard, whose target it was not sent.
+OWN_REFUSAL = KNOWN["glob-link"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Draw as many cases as --generated says, from the seed on that --seed says."""
+    first = metafunc.config.getoption("--seed") or 0
+    cases = [drawn(seed) for seed in range(first, first + metafunc.config.getoption("--generated"))]
+    pairs = [(case, sandbox) for case in cases for sandbox in case.sandboxes]
+    ids = [f"{case.name}-{sandbox}" for case, sandbox in pairs]
+    metafunc.parametrize(("case", "sandbox"), pairs, ids=ids)
+
+
+def test_generated(
+    case: Case,
+    sandbox: str,
+    oracle: Oracle | Recording,
+    names: Names,
+    embedded: Callable[[str], EmbeddedEngine],
+    accidents: list[str],
+    tmp_path: Path,
+) -> None:
+    """The embedded builder makes of any Dockerfile what BuildKit makes of it, or both refuse it."""
+    theirs = oracle[case]
+    ours = build(embedded(sandbox), case, names, tmp_path)
+    if theirs.error is not None and ours.error is not None and len(theirs.builds) == len(ours.builds):
+        print("BOTH REFUSED", theirs.error, ours.error)
+        return
+    found = OWN_REFUSAL.unexplained(differences(case, theirs, ours))
+    if missed_more(theirs, ours) and same_cached(oracle.alone(case), ours):
+        accidents += [f"{case.name}: {words}" for words in found if words.startswith(CACHED)]
+        found = [words for words in found if not words.startswith(CACHED)]
+    assert not found, "\n".join([case.text, f"{dict(case.build_args)} {case.again}", *found])
