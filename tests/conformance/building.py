@@ -118,6 +118,7 @@ class Oracle:
         self._fresh = fresh
         self._local = threading.local()
         self._slots = threading.Semaphore(TOGETHER)
+        self._turn = threading.Lock()  # who waits for several slots keeps the others from taking them
         self._extra: list[Outcome] = []
         self._pool = ThreadPoolExecutor(TOGETHER)
         self._built: dict[str, Future[Outcome]] = {
@@ -162,9 +163,10 @@ class Oracle:
     def _slots_held(self, count: int) -> Iterator[None]:
         held = 0
         try:
-            for _ in range(count):
-                assert self._slots.acquire(timeout=200), "BuildKit is still at work on other cases"
-                held += 1
+            with self._turn:
+                for _ in range(count):
+                    assert self._slots.acquire(timeout=200), "BuildKit is still at work on other cases"
+                    held += 1
             yield
         finally:
             for _ in range(held):

@@ -11,7 +11,8 @@ from .case import Again, Case, Folder, Hard, Item, Link
 from .cases.adding import PLAIN
 
 CONTEXT: Mapping[str, Item] = {
-    "a.txt": "a @nonce\n",
+    "nonce": "@nonce",
+    "a.txt": "a\n",
     "b.txt": File("b\n", 0o640),
     "run.sh": File("#!/bin/sh\necho run\n", 0o755),
     "dir/one.txt": "one\n",
@@ -20,18 +21,30 @@ CONTEXT: Mapping[str, Item] = {
     "dir/sub/a.txt": "another a\n",
     "dir/empty": Folder(0o2750),
     "dir/link": Link("one.txt"),
-    "dir/up": Link("../a.txt"),
     "dir/away": Link("sub"),
     "full": Folder(0o711),
     "full/one": "mine\n",
     "full/deep/new": Hard("b.txt"),
+    "up/link": Link("../a.txt"),
     "to-dir": Link("dir"),
     "odd name": "spaces\n",
     "ü.txt": "umlaut\n",
     "pack.tar": PLAIN,
 }
 SOURCES = (
-    *("a.txt", "b.txt", "run.sh", "dir", "dir/", "dir/sub", "dir/link", "dir/up", "dir/away", "dir/away/"),
+    *(
+        "a.txt",
+        "b.txt",
+        "run.sh",
+        "dir",
+        "dir/",
+        "dir/sub",
+        "dir/link",
+        "up/link",
+        "up",
+        "dir/away",
+        "dir/away/",
+    ),
     *("full", "full/deep", "to-dir", "to-dir/sub", "*.txt", "d*", "dir/*", "dir/*.md", "full/*", "./a.txt"),
     *("dir/sub/../one.txt", "ü.txt", "$WHAT", "[ab].txt", "dir/sub/three.txt", "."),
 )
@@ -79,6 +92,8 @@ class _Drawn:
             self.below, root = base, self.stages.get(base, base)
             lines.append(f"FROM {base} AS s{number}")
             lines.append('ARG WHAT="b.txt"' if self.draw.random() < 0.7 else "ENV WHAT=run.sh")
+            if base == "scratch":  # the other bases have one: nothing is in the cache from earlier runs
+                lines.append("COPY nonce /")
             lines += [self._instruction(root) for _ in range(self.draw.randint(2, 7))]
             self.stages[f"s{number}"] = root
         return "\n".join(lines) + "\n"
@@ -173,7 +188,7 @@ class _Drawn:
         if way < 0.25:
             return Again()
         if way < 0.6:
-            return Again(context={path: "edited @nonce\n"})
+            return Again(context={path: "edited\n"})
         if way < 0.75:
             return Again(context={path: None, "new.txt": "new\n"})
         lines = text.splitlines()

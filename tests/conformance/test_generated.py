@@ -11,13 +11,9 @@ from dockerlab.engines.embedded import EmbeddedEngine
 
 from .building import Oracle, build
 from .case import Case, Names
-from .differences import KNOWN
 from .generated import case as drawn
 from .recording import Recording
 from .test_conformance import CACHED, differences, missed_more, same_cached
-
-# What BuildKit refuses for reasons of its own: a symlink below a wildcard, whose target it was not sent.
-OWN_REFUSAL = KNOWN["glob-link"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -44,7 +40,7 @@ def test_generated(
     if theirs.error is not None and ours.error is not None and len(theirs.builds) == len(ours.builds):
         print("BOTH REFUSED", theirs.error, ours.error)
         return
-    found = OWN_REFUSAL.unexplained(differences(case, theirs, ours))
+    found = differences(case, theirs, ours)
     if missed_more(theirs, ours) and same_cached(oracle.alone(case), ours):
         accidents += [f"{case.name}: {words}" for words in found if words.startswith(CACHED)]
         found = [words for words in found if not words.startswith(CACHED)]

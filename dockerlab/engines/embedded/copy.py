@@ -14,7 +14,7 @@ from dockerlab.context import Context
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.unpack import members
 from dockerlab.errors import BuildError, ContextError
-from dockerlab.filesystem import Contents, Entry, Tree, join
+from dockerlab.filesystem import Contents, Entry, Node, Tree, join
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,25 @@ def checksums(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> li
             node = source.tree.get(path)
             if node is None or _excluded(path, match, exclude):
                 continue
-            entry = node.entry
-            text = digest(node.origin, entry) if entry.kind == "file" else entry.link
-            owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
-            said = f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
-            found.append(Checksum(path, path[cut:].strip("/"), said))
+            text = _seen(node, digest)
+            if wild and node.entry.kind == "symlink":
+                text += f" to {_pointed_at(source.tree, path, digest)}"
+            found.append(Checksum(path, path[cut:].strip("/"), text))
     return found
+
+
+def _seen(node: Node, digest: Digest) -> str:
+    entry = node.entry
+    text = digest(node.origin, entry) if entry.kind == "file" else entry.link
+    owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
+    return f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
+
+
+def _pointed_at(tree: Tree, link: str, digest: Digest) -> str:
+    """Return what is where a symlink leads: below a wildcard BuildKit counts that, too."""
+    top = tree.resolve(link)
+    nodes = ((path, tree.get(path)) for path in [top, *tree.walk(top)])
+    return ", ".join(f"{path[len(top) :]} {_seen(node, digest)}" for path, node in nodes if node is not None)
 
 
 class Digest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockerlab.context import File
-from tests.conformance.case import Again, Case, Folder, Item
+from tests.conformance.case import Again, Case, Folder, Item, Link
 
 
 def _row(
@@ -42,6 +42,25 @@ def _row(
 
 def _files(name: str, changed: dict[str, Item | None], reason: str | None, **more: Item) -> Case:
     return _row(name, "", "", reason, context=more, changed=changed)
+
+
+def _pointed_at(
+    name: str, changed: dict[str, Item | None], reason: str | None, *, differs: str | None = None
+) -> Case:
+    """Return a case of a wildcard over symlinks; the last line has BuildKit sent what they point at."""
+    lines = "COPY sr* /x/\nCOPY to/a to/f to/same /y/\n"
+    below = {"to/a": "@nonce\n", "to/b": "b\n", "to/same": "@nonce\n", "to/f/one": "1\n"}
+    links: dict[str, Item] = {"src/l": Link("../to/a"), "src/m": Link("../to/f")}
+    return _row(
+        f"pointed-at-{name}",
+        lines,
+        lines,
+        reason,
+        context={**below, **links},
+        changed=changed,
+        below="",
+        differs=differs,
+    )
 
 
 def _copy(name: str, first: str, second: str, reason: str | None, **more: Item) -> Case:
@@ -121,6 +140,11 @@ CASES = [
         changed={".": Folder(0o700)},
     ),
     _files("elsewhere", {"unused": "2\n"}, None, unused="1\n"),
+    _pointed_at("file", {"to/a": "edited\n"}, "src/l changed"),
+    _pointed_at("folder-file", {"to/f/one": "edited\n"}, "src/m changed"),
+    _pointed_at("folder-new", {"to/f/two": "new\n"}, "src/m changed"),
+    _pointed_at("not-it", {"to/b": "edited\n"}, None),
+    _pointed_at("retargeted", {"src/l": Link("../to/same")}, "src/l changed", differs="glob-retarget"),
     _files("ignored", {"src/b": "2\n"}, None, **{".dockerignore": "src/b\n", "src/b": "1\n"}),
     _files("ignore-file", {".dockerignore": "nothing\n"}, None, **{".dockerignore": "none\n"}),
     _copy("source-name", "COPY src /x/\n", "COPY other /x/\n", "sources"),

@@ -52,7 +52,7 @@ def _copy(
     return Case(f"copy-{name}", text, tree, refused=refused, mtimes=mtimes, differs=differs)
 
 
-NAMES: dict[str, Item] = {
+SHARED: dict[str, Item] = {
     "d/one": "1\n",
     "d/two": Hard("d/one"),
     "d/z": Hard("d/one"),
@@ -62,10 +62,10 @@ NAMES: dict[str, Item] = {
 CIRCLE = "RUN ln -s /b /a && ln -s /a /b"
 
 DESTINATIONS = [
-    _copy("over-first-name", "COPY d o/one /x/", tree=NAMES),
-    _copy("over-last-name", "COPY d o/z /x/", tree=NAMES),
-    _copy("over-two-names", "COPY d o /x/", tree=NAMES),
-    _copy("over-all-names", "COPY d o o/one /x/two/", "COPY o/one /x/two/two", tree=NAMES),
+    _copy("over-first-name", "COPY d o/one /x/", tree=SHARED),
+    _copy("over-last-name", "COPY d o/z /x/", tree=SHARED),
+    _copy("over-two-names", "COPY d o /x/", tree=SHARED),
+    _copy("over-all-names", "COPY d o o/one /x/two/", "COPY o/one /x/two/two", tree=SHARED),
     _copy("into-circle", CIRCLE, "COPY a.txt /a", refused="circle"),
     _copy("below-circle", CIRCLE, "COPY dir /a/x/", refused="circle"),
     _copy("file-to-folder", "COPY a.txt /tmp/", mtimes=("tmp/a.txt",)),
