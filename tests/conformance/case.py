@@ -90,8 +90,10 @@ class Case:
 
     @property
     def sandboxes(self) -> tuple[str, ...]:
-        """Return the sandboxes to build in; what has no RUN, and what is cached, is the same in both."""
-        runs = self.again is None and ("RUN" in self.text or "@rich" in self.text)
+        """Return the sandboxes to build in: what is cached or downloaded is no matter of the sandbox."""
+        runs = (
+            self.again is None and ("RUN" in self.text or "@rich" in self.text) and "@server" not in self.text
+        )
         return ("namespaces", "proot") if runs else ("namespaces",)
 
 

@@ -355,4 +355,7 @@ def _missing(source: Source) -> ContextError:
     wanted = source.path.strip("/")
     near = difflib.get_close_matches(wanted, list(source.tree), n=1)
     hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."
+    node = source.tree.get(wanted)
+    if node is not None and node.entry.kind == "symlink":
+        hint = f'It is a symlink to "{node.entry.link}", and that is not there.'
     return ContextError(f'"{source.path}" is not in {source.where}', hint=hint)

@@ -68,6 +68,13 @@ def _copy(name: str, first: str, second: str, reason: str | None, **more: Item) 
 
 
 CASES = [
+    Case(
+        "cache-workdir-scratch",
+        "FROM scratch\nWORKDIR /@nonce\nCOPY one /\nCOPY two /\n",
+        {"one": "1\n", "two": "2\n"},
+        again=Again(context={"two": "edited\n"}, reason="two changed"),
+        differs="workdir-scratch",
+    ),
     _row("nothing", "", "", None),
     _row("label", "LABEL a=1\n", "LABEL a=2\n", None),
     _row("cmd", 'CMD ["1"]\n', 'CMD ["2"]\n', None),

@@ -35,6 +35,11 @@ CASES = [
         "FROM @base AS one\nWORKDIR /w\nUSER ann\nFROM one\nCOPY a.txt .\nRUN id -u > /tmp/f\n",
     ),
     _stages("shell-inherited", 'FROM @base AS one\nSHELL ["/bin/ash", "-ec"]\nFROM one\nRUN true\nCMD x\n'),
+    _stages(
+        "glob-of-own-base",
+        "FROM @base AS one\nRUN mkdir /in && ln -s nowhere /in/l\nFROM one\nCOPY --from=one /i* /x/\n",
+        differs="glob-own-base",
+    ),
     _stages("from-image", "FROM @base\nCOPY --from=@rich /srv/app/over /x/\n"),
     _stages("from-image-folder", "FROM scratch\nCOPY --from=@base /var /v\n"),
     _stages("from-image-everything", "FROM scratch\nCOPY --from=@bare / /\n"),
