@@ -1,4 +1,4 @@
-"""Cases drawn at random: a context, up to two stages, a handful of instructions; one seed, one case."""
+"""Cases drawn at random: a context, one to three stages of a few instructions; one seed, one case."""
 
 from __future__ import annotations
 
@@ -32,21 +32,9 @@ CONTEXT: Mapping[str, Item] = {
     "pack.tar": PLAIN,
 }
 SOURCES = (
-    *(
-        "a.txt",
-        "b.txt",
-        "run.sh",
-        "dir",
-        "dir/",
-        "dir/sub",
-        "dir/link",
-        "up/link",
-        "up",
-        "dir/away",
-        "dir/away/",
-    ),
-    *("full", "full/deep", "to-dir", "to-dir/sub", "*.txt", "d*", "dir/*", "dir/*.md", "full/*", "./a.txt"),
-    *("dir/sub/../one.txt", "ü.txt", "$WHAT", "[ab].txt", "dir/sub/three.txt", "."),
+    *("a.txt", "b.txt", "run.sh", "./a.txt", "ü.txt", "dir", "dir/", "dir/sub", "dir/sub/three.txt", "."),
+    *("dir/link", "dir/away", "dir/away/", "up", "up/link", "to-dir", "to-dir/sub", "dir/sub/../one.txt"),
+    *("full", "full/deep", "*.txt", "[ab].txt", "d*", "dir/*", "dir/*.md", "full/*", "$WHAT"),
 )
 FOLDERS = (
     *("/x/", "/x/y/", "/srv/app/", "/var/full/", "/var/full/deep/", "/var/to-folder/", "/home/ann/", "new/"),
