@@ -65,7 +65,7 @@ class _Drawn:
     def __init__(self, draw: random.Random) -> None:
         self.draw = draw
         self.stages: dict[str, str] = {}  # name -> the base it begins with, or the base of that
-        self.below = ""  # what the stage that is being drawn begins with
+        self.below = self.root = ""  # what the stage that is being drawn begins with; and that one in turn
 
     def case(self, seed: int) -> Case:
         text = self._dockerfile()
@@ -77,55 +77,54 @@ class _Drawn:
         lines: list[str] = []
         for number in range(self.draw.choice((1, 1, 2, 3))):
             base = self.draw.choice(("@base", "@base", "@base", "@bare", "scratch", *self.stages))
-            self.below, root = base, self.stages.get(base, base)
+            self.below, self.root = base, self.stages.get(base, base)
             lines.append(f"FROM {base} AS s{number}")
             lines.append('ARG WHAT="b.txt"' if self.draw.random() < 0.7 else "ENV WHAT=run.sh")
             if base == "scratch":  # the other bases have one: nothing is in the cache from earlier runs
                 lines.append("COPY nonce /")
-            lines += [self._instruction(root) for _ in range(self.draw.randint(2, 7))]
-            self.stages[f"s{number}"] = root
+            lines += [self._instruction() for _ in range(self.draw.randint(2, 7))]
+            self.stages[f"s{number}"] = self.root
         return "\n".join(lines) + "\n"
 
-    def _instruction(self, root: str) -> str:
-        kinds: list[Callable[[str], str]] = [self._copy, self._copy, self._copy, self._add, self._other]
-        if root == "@base":
+    def _instruction(self) -> str:
+        kinds: list[Callable[[], str]] = [self._copy, self._copy, self._copy, self._add, self._other]
+        if self.root == "@base":
             kinds += [self._run, self._run, self._run]
-        if (
-            root != "scratch"
-        ):  # BuildKit does not say of the WORKDIR of a later stage from scratch what it did
+        # Of a WORKDIR that a stage from scratch begins with, BuildKit does not say that it is cached.
+        if self.root != "scratch":
             kinds.append(self._workdir)
         # Of a stage it begins with, BuildKit does not look at the files of a COPY --from.
         if any(name != self.below for name in self.stages):
             kinds += [self._copy_from, self._copy_from]
-        return self.draw.choice(kinds)(root)
+        return self.draw.choice(kinds)()
 
-    def _flags(self, root: str) -> str:
+    def _flags(self) -> str:
         flags = ""
         if self.draw.random() < 0.3:
-            flags += f" --chown={self.draw.choice(NAMES + NUMBERS if root == '@base' else NUMBERS)}"
+            flags += f" --chown={self.draw.choice(NAMES + NUMBERS if self.root == '@base' else NUMBERS)}"
         if self.draw.random() < 0.2:
             flags += f" --chmod={self.draw.choice(MODES)}"
         return flags
 
-    def _copy(self, root: str) -> str:
+    def _copy(self) -> str:
         sources = self.draw.sample(SOURCES, self.draw.choice((1, 1, 1, 2, 3)))
         several = len(sources) > 1 or any(mark in word for word in sources for mark in "*[")
         place = self.draw.choice(FOLDERS if several else PLACES)
         if self.draw.random() < 0.1:
             words = ", ".join(f'"{word}"' for word in ["odd name", *sources, place.rstrip("/") + "/"])
-            return f"COPY{self._flags(root)} [{words}]"
-        return f"COPY{self._flags(root)} {' '.join(sources)} {place}"
+            return f"COPY{self._flags()} [{words}]"
+        return f"COPY{self._flags()} {' '.join(sources)} {place}"
 
-    def _add(self, root: str) -> str:
+    def _add(self) -> str:
         sources = ("pack.tar", "pack.tar", "a.txt", "dir", "@server/archive.tar", "@server/plain.txt")
-        return f"ADD{self._flags(root)} {self.draw.choice(sources)} {self.draw.choice(PLACES)}"
+        return f"ADD{self._flags()} {self.draw.choice(sources)} {self.draw.choice(PLACES)}"
 
-    def _copy_from(self, root: str) -> str:
+    def _copy_from(self) -> str:
         stage = self.draw.choice([name for name in self.stages if name != self.below])
         source = self.draw.choice(BASES_PATHS if self.stages[stage] == "@base" else ("/", "/*"))
-        return f"COPY --from={stage}{self._flags(root)} {source} {self.draw.choice(FOLDERS)}"
+        return f"COPY --from={stage}{self._flags()} {source} {self.draw.choice(FOLDERS)}"
 
-    def _run(self, root: str) -> str:
+    def _run(self) -> str:
         commands = [self._command() for _ in range(self.draw.randint(1, 4))]
         return "RUN " + "; ".join(f"{command} || true" for command in commands)
 
@@ -153,10 +152,10 @@ class _Drawn:
             )
         )
 
-    def _workdir(self, root: str) -> str:
+    def _workdir(self) -> str:
         return f"WORKDIR {self.draw.choice(WORKDIRS)}"
 
-    def _other(self, root: str) -> str:
+    def _other(self) -> str:
         return self.draw.choice(
             (
                 "ENV WHAT=dir OTHER=$WHAT-${WHAT:+set}",

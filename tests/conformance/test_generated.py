@@ -15,7 +15,7 @@ from .case import Case, Names
 from .differences import KNOWN
 from .generated import case as drawn
 from .recording import Recording
-from .test_conformance import CACHED, differences, missed_more, same_cached
+from .test_conformance import differences, was_accident, without_misses
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -44,7 +44,6 @@ def test_generated(
     found = differences(case, theirs, ours)
     if sandbox == "proot" and os.geteuid():
         found = KNOWN["proot-setuid"].unexplained(found)
-    if missed_more(theirs, ours) and same_cached(oracle.alone(case), ours):
-        accidents += [f"{case.name}: {words}" for words in found if words.startswith(CACHED)]
-        found = [words for words in found if not words.startswith(CACHED)]
+    if was_accident(case, theirs, ours, oracle):
+        found = without_misses(case, found, accidents)
     assert not found, "\n".join([case.text, f"{dict(case.build_args)} {case.again}", *found])
