@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.copy import Checksum, Digest, Options, Source, checksums
+from dockerlab.engines.embedded.copy import Options
 from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import State, unsupported
@@ -23,6 +23,7 @@ from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.run import Room, run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.plan import earlier

@@ -12,9 +12,9 @@ from pathlib import Path
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.buildcache import Sharing
-from dockerlab.engines.embedded.copy import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.sandbox import Mount
+from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Tree, join
