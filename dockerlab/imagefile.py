@@ -142,6 +142,8 @@ def _manifests(
         )  # beside a full name, the ref name is the tag alone
         mine = (*names, own) if own else names
         blob = _blob(files, descriptor)
+        if depth and files.where(blob) is None:
+            continue  # a platform that the index names and whoever saved it did not have
         manifest = read_json(read_bytes(files, blob, descriptor=descriptor), f"{blob} in {files.path}")
         if "manifests" in manifest:
             yield from _manifests(files, manifest, names=mine, depth=depth + 1)
