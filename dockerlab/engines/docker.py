@@ -83,7 +83,8 @@ class DockerEngine:
     def _client(self, timeout: float) -> Api:
         import docker
 
-        return docker.from_env(timeout=int(timeout)).api
+        # As the docker command does: contexts, and for ssh:// the ssh program with its own settings.
+        return docker.from_env(timeout=int(timeout), use_ssh_client=True).api
 
     @cached_property
     def _version(self) -> str:
@@ -331,9 +332,10 @@ def _talking() -> Iterator[None]:
     except APIError as error:
         raise EngineError(f"Docker refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
-        raise EngineError(
-            f"Docker does not answer: {error}", hint="See whether it runs with `docker version`."
-        ) from error
+        hint = "See whether it runs with `docker version`."
+        if "paramiko" in str(error):
+            hint = "Install what a daemon behind ssh:// needs: pip install 'dockerlab[ssh]'."
+        raise EngineError(f"Docker does not answer: {error}", hint=hint) from error
 
 
 def _is_kept(name: str) -> bool:
