@@ -15,7 +15,7 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "garbage", "stopping", "units"}
+LOW = {"errors", "filesystem", "garbage", "oci", "platform", "reference", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
 READING = LOW | PARSING | STORED | {"context", "disk", "ignorefile"}
@@ -23,6 +23,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
     "garbage": set(),
+    "oci": set(),
+    "platform": set(),
+    "reference": {"errors"},
     "stopping": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
@@ -39,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
     "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "streams"},
+    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},
