@@ -20,6 +20,7 @@ from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.sources import Digest
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
+from dockerlab.engines.sources import Digest
 from dockerlab.errors import BuildError, DockerfileError, RunError
 from dockerlab.image import Layer
 
