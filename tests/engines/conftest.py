@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.docker import DockerEngine, probe
-from dockerlab.engines.plan import architecture
+from dockerlab.platform import here
 
 BASE = "dockerlab/test-engine-base:1"
 APPLETS = (
@@ -87,7 +87,7 @@ def busybox_archive(busybox_tar: bytes, tmp_path_factory: pytest.TempPathFactory
     """Return the base image as an archive that every engine loads."""
     diff_id = f"sha256:{hashlib.sha256(busybox_tar).hexdigest()}"
     config = {
-        "architecture": architecture(),
+        "architecture": here().architecture,
         "os": "linux",
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},

@@ -11,9 +11,9 @@ import pytest
 from dockerlab.analysis.ledger import ledger
 from dockerlab.context import Context
 from dockerlab.engines.docker import DockerEngine
-from dockerlab.engines.plan import architecture
 from dockerlab.image import validate
 from dockerlab.imagefile import read_archive
+from dockerlab.platform import here
 from tests.engines.conftest import docker
 from tests.stacks import layer_tar
 
@@ -45,7 +45,7 @@ def several(base: str, tmp_path: Path) -> Iterator[str]:
 
     layer = layer_tar({"x": b"x\n"})
     config = {
-        "architecture": architecture(),
+        "architecture": here().architecture,
         "os": "linux",
         "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         "history": [{"created_by": "COPY x /x"}],
@@ -57,10 +57,10 @@ def several(base: str, tmp_path: Path) -> Iterator[str]:
         "config": {"mediaType": f"{kind}.config.v1+json", **put(config)},
         "layers": [{"mediaType": f"{kind}.layer.v1.tar", **put(layer)}],
     }
-    platform = {"os": "linux", "architecture": architecture()}
-    here = {"mediaType": manifest["mediaType"], **put(manifest), "platform": platform}
-    away = {**here, "digest": _digest(b"not here"), "platform": {**platform, "architecture": "s390x"}}
-    index = {"schemaVersion": 2, "mediaType": f"{kind}.index.v1+json", "manifests": [away, here]}
+    platform = {"os": "linux", "architecture": here().architecture}
+    ours = {"mediaType": manifest["mediaType"], **put(manifest), "platform": platform}
+    away = {**ours, "digest": _digest(b"not here"), "platform": {**platform, "architecture": "s390x"}}
+    index = {"schemaVersion": 2, "mediaType": f"{kind}.index.v1+json", "manifests": [away, ours]}
     names = {"io.containerd.image.name": f"docker.io/{SEVERAL}", "org.opencontainers.image.ref.name": "1"}
     top = {"mediaType": index["mediaType"], **put(index), "annotations": names}
     row = {"Config": _blob(put(config)), "RepoTags": [SEVERAL], "Layers": [_blob(put(layer))]}
