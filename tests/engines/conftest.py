@@ -44,7 +44,8 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def _static_busybox() -> Path | None:
+def static_busybox() -> Path | None:
+    """Return a busybox that needs no library, or None."""
     for name in ("/usr/bin/busybox", "/bin/busybox", "/bin/busybox.static"):
         path = Path(name)
         if path.exists() and b"/ld-linux" not in path.read_bytes():
@@ -55,7 +56,7 @@ def _static_busybox() -> Path | None:
 @pytest.fixture(scope="session")
 def busybox_tar() -> bytes:
     """Return a root file system of busybox, as `docker import` takes it."""
-    busybox = _static_busybox()
+    busybox = static_busybox()
     if busybox is None:
         pytest.skip("needs a statically linked busybox to make a base image of")
     out = io.BytesIO()

@@ -3,18 +3,16 @@
 import os
 import shutil
 import socket
-import socketserver
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.engines.conftest import docker
+from tests.engines.forwarder import Forwarder, socket_path
 
 CHECK = """
 from pathlib import Path
@@ -30,49 +28,6 @@ engine.remove("dockerlab/test-engine-far:1")
 """
 
 
-def _socket_path() -> str:
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not host.startswith("unix://"):
-        pytest.skip(f"needs a daemon with a Unix socket, DOCKER_HOST is {host}")
-    return host.removeprefix("unix://")
-
-
-class _Forward(socketserver.BaseRequestHandler):
-    """One connection, passed on to the daemon's socket."""
-
-    server: "_Forwarder"
-
-    def handle(self) -> None:
-        """Copy both ways until both ends are done."""
-        near = (
-            self.request
-            if self.server.tls is None
-            else self.server.tls.wrap_socket(self.request, server_side=True)
-        )
-        with near, socket.socket(socket.AF_UNIX) as far:
-            far.connect(self.server.path)
-            back = threading.Thread(target=_copy, args=(far, near))
-            back.start()
-            _copy(near, far)
-            back.join()
-
-
-class _Forwarder(socketserver.ThreadingTCPServer):
-    """A TCP port of the loopback that is the daemon's Unix socket, with TLS where it is given."""
-
-    def __init__(self, path: str, tls: ssl.SSLContext | None) -> None:
-        super().__init__(("127.0.0.1", 0), _Forward)
-        self.path, self.tls = path, tls
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
-
-
 @pytest.fixture
 def port(base: str, request: pytest.FixtureRequest) -> Iterator[int]:
     """Serve the daemon's socket on a TCP port, with TLS where the test asks for it."""
@@ -82,10 +37,8 @@ def port(base: str, request: pytest.FixtureRequest) -> Iterator[int]:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(folder / "ca.pem"))
         tls.verify_mode = ssl.CERT_REQUIRED
         tls.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    with _Forwarder(_socket_path(), tls) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
-        yield int(server.server_address[1])
-        server.shutdown()
+    with Forwarder(socket_path(), tls=tls).serving() as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
@@ -167,11 +120,11 @@ def ssh_host(base: str, tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         subprocess.run(key, check=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    socket_path, path = _socket_path(), os.environ["PATH"]
+    unix, path = socket_path(), os.environ["PATH"]
     (tmp_path / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\nStrictModes no\n"
         f"AuthorizedKeysFile {tmp_path / 'own.pub'}\nUsePAM no\n"
-        f'SetEnv DOCKER_HOST=unix://{socket_path} PATH="{path}"\n'
+        f'SetEnv DOCKER_HOST=unix://{unix} PATH="{path}"\n'
     )
     # ssh takes the settings of the user from the passwd file, whatever $HOME says: a program of its own.
     wrapper = tmp_path / "bin" / "ssh"

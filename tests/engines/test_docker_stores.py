@@ -26,7 +26,7 @@ CHILD = "dockerlab/test-engine-child:1"
 def attested(base: str) -> Iterator[str]:
     """Build an image as a learner does: buildx adds an attestation where the store can keep one."""
     text = f"FROM {base}\nRUN echo x > /x\n"
-    command = ["docker", "buildx", "build", "--load", "--quiet", "-t", ATTESTED, "-"]
+    command = ["docker", "buildx", "build", "--builder=default", "--load", "--quiet", "-t", ATTESTED, "-"]
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
     yield ATTESTED
     docker("rmi", ATTESTED)
