@@ -23,7 +23,7 @@ from dockerlab.engines.docker_run import run_container
 from dockerlab.engines.kept import key
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import Image
-from dockerlab.reference import OWN_PREFIX, Reference, Wanted
+from dockerlab.reference import OWN_PREFIX, Reference, Wanted, parsed
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -165,7 +165,7 @@ class DockerEngine:
         wanted = Wanted.parse(reference)
         with _talking():
             known = self._inspect(reference)
-            tags = [str(tag) for tag in known.get("RepoTags") or () if not _is_kept(tag)]
+            tags = [tag for tag in _names(known) if not _is_kept(tag)]
             named = next((tag for tag in tags if wanted.names(tag)), None)
             if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
                 named = tags[0] if tags else None
@@ -180,7 +180,7 @@ class DockerEngine:
             found = [
                 self._summary(str(one["Id"]), tag)
                 for one in self._own_images()
-                for tag in one.get("RepoTags") or ()
+                for tag in _names(one)
                 if not _is_kept(tag)
             ]
         return sorted((one for one in found if one is not None), key=lambda one: one.created, reverse=True)
@@ -240,7 +240,7 @@ class DockerEngine:
                     f"{reference} was not built by dockerlab, so it is left alone.",
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
-            names = known.get("RepoTags") or [reference]
+            names = _names(known) or [reference]
             for name in [name for name in names if Wanted.parse(reference).names(name)] or names:
                 self._api.remove_image(name)
 
@@ -294,7 +294,7 @@ class DockerEngine:
         The label alone does not do: whoever builds on one of our images inherits it.
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
-        named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
+        named = any(tag.startswith(OWN_PREFIX) for tag in _names(known))
         if named and (LABEL in labels or oci.STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
@@ -341,6 +341,11 @@ def _talking() -> Iterator[None]:
         raise EngineError(f"Docker does not answer: {error}", hint=hint) from error
 
 
+def _names(known: Mapping[str, Any]) -> list[str]:
+    """Return an image's names as people write them: Podman has them in full."""
+    return [name.familiar for tag in known.get("RepoTags") or () if (name := parsed(tag)) is not None]
+
+
 def _is_kept(name: str) -> bool:
     """Tell whether a name is one that only keeps an image for those who hold it."""
     return name.startswith(f"{KEPT}:")
@@ -348,10 +353,10 @@ def _is_kept(name: str) -> bool:
 
 def _no_longer_needed(known: Mapping[str, Any], held: set[str]) -> list[str]:
     """Return the names that kept an image nobody holds now, or the ID of one that lost its name."""
-    names = known.get("RepoTags") or ()
+    names = _names(known)
     if key(known["Id"]) in held:
         return []
-    kept = [str(name) for name in names if _is_kept(name) and name.partition(":")[2] not in held]
+    kept = [name for name in names if _is_kept(name) and name.partition(":")[2] not in held]
     return kept if names else [str(known["Id"])]
 
 
