@@ -91,9 +91,9 @@ class Bases:
 
     def untag(self, reference: str) -> None:
         """Take a name away, and with its last one the image; where there is no such name nothing happens."""
-        from docker.errors import ImageNotFound
+        from docker.errors import NotFound
 
-        with suppress(ImageNotFound):
+        with suppress(NotFound):
             self._api().remove_image(reference)
 
     def _pulled(self, reference: str, on_event: OnEvent) -> bool:
