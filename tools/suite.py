@@ -16,7 +16,7 @@ NBVAL = (
     *("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"),
     *("--nbval-sanitize-with=tests/nbval.cfg", "--color=no"),
     # A kernel that is shut down leaves sockets for the garbage collector: not a lesson's fault.
-    *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "--quiet"),
+    *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "tests.cells", "--quiet"),
 )
 # On the embedded engine two notebooks run at a time. BuildKit may miss its own cache when others build, so
 # then no Docker is in sight, as on Binder; what a lesson asks of Docker is asked in the run on Docker.
