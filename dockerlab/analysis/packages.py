@@ -15,7 +15,8 @@ from typing import Any
 from dockerlab.analysis.shell import Words
 from dockerlab.toml import tomllib
 
-_ANY = r"(?:.*/)?"  # "~/" in the table: a home folder may be anywhere
+_ANY = r"(?:.*/)?"  # for "~/"
+_FLAGS = r"(?:-\S+ (?:(?!run )[^-\s]\S* )??)*"  # for "-* "
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,17 @@ class Manager:
     caches: tuple[Cache, ...] = ()
     books: str = ""  # its own database, which every install writes anew
 
+    def lists_in(self, name: str) -> bool:
+        """Tell whether a file of that name lists packages for it."""
+        return any(fnmatch.fnmatchcase(name, manifest) for manifest in self.manifests)
+
 
 def _manager(row: Mapping[str, Any]) -> Manager:
     caches = tuple(
         Cache(**{**cache, "paths": cache["paths"].replace("~/", _ANY)}) for cache in row.get("caches", ())
     )
-    return Manager(**{**row, "caches": caches})
+    installs = row.get("installs", "").replace("-* ", _FLAGS)
+    return Manager(**{**row, "installs": installs, "caches": caches})
 
 
 _TABLE = resources.files(__package__).joinpath("packages.toml").read_text(encoding="utf-8")
@@ -132,7 +138,7 @@ def reads(manager: Manager, path: str) -> bool:
     *folders, name = path.split("/")
     return (
         bool(set(folders) & set(manager.folders))
-        or any(fnmatch.fnmatchcase(name, manifest) for manifest in manager.manifests)
+        or manager.lists_in(name)
         or bool(manager.suffixes and re.search(rf"(?:{manager.suffixes})$", name))
         or bool(manager.settings and re.match(manager.settings, path))
     )

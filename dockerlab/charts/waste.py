@@ -23,7 +23,7 @@ from dockerlab.units import count, human_bytes
 
 LOOK: dict[Kind, tuple[str, str]] = {
     "live": (BLUE, ""),
-    "twice": (BLUE, "."),
+    "twice": (BLUE, "+"),
     "overwritten": (ORANGE, "-"),
     "deleted": (VERMILLION, "x"),
     "again": (PURPLE, "/"),

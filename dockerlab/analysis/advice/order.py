@@ -12,7 +12,7 @@ from dockerlab.analysis.advice.case import Case, below, needed
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
 from dockerlab.analysis.ledger import Claim
-from dockerlab.analysis.packages import Install, install_of, is_manifest, reads
+from dockerlab.analysis.packages import Install, Manager, install_of, reads
 from dockerlab.analysis.shell import Words, commands, script_of
 from dockerlab.dockerfile import Instruction
 from dockerlab.units import human_seconds
@@ -24,6 +24,9 @@ LEGACY_LAYERS = 125
 MANY_LAYERS = 100
 
 MOST_SCRIPT = 200_000  # bytes: a longer script is not read
+
+
+_Done = frozenset[tuple[str, bool]]  # managers that installed above, and whether from a list of the project
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def find(case: Case) -> Iterator[Finding]:
 def _copies_before_installs(case: Case) -> Iterator[Finding]:
     if case.dockerfile is None:
         return
-    after: dict[int, tuple[tuple[_Copy, ...], frozenset[str], str]] = {}
+    after: dict[int, tuple[tuple[_Copy, ...], _Done, str]] = {}
     for stage in needed(case.dockerfile):
         lower = below(case.dockerfile, stage)
         copies, done, workdir = (
@@ -59,12 +62,13 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
                 copies += (copy,) if copy else ()
             elif one.keyword == "RUN":
                 found = [install for install in _installs(case, one, workdir) if install.fetches]
-                for install in found:
-                    copy = next((copy for copy in copies if not _reads(case, copy, install, workdir)), None)
-                    if copy is not None and install.manager.name not in done:
+                for install in (install for install in found if not _done(install, done)):
+                    inside = _installs_project(case, one, install.manager)
+                    copy = next((copy for copy in copies if not _reads(copy, install, workdir)), None)
+                    if copy is not None and not inside:
                         yield _copy_before_install(case, copy.one, one, install)
                         break
-                done = done | {install.manager.name for install in found}
+                done = done | {(install.manager.name, not install.packages) for install in found}
         after[stage.index] = (copies, done, workdir)
 
 
@@ -125,14 +129,31 @@ def _copy(case: Case, one: Instruction, workdir: str) -> _Copy | None:
     return _Copy(one, posixpath.normpath(posixpath.join(workdir, one.args[-1])), whole, claims)
 
 
-def _reads(case: Case, copy: _Copy, install: Install, workdir: str) -> bool:
+def _done(install: Install, done: _Done) -> bool:
+    """Tell whether a line above saw to the most of an install: for what a list names, only a list did."""
+    name = install.manager.name
+    return (name, True) in done or (bool(install.packages) and (name, False) in done)
+
+
+def _installs_project(case: Case, run: Instruction, manager: Manager) -> bool:
+    """Tell whether a list of packages names folders of the project: by path, or as parts of a workspace."""
+    lists = (
+        claim
+        for claim in case.book.claims
+        if manager.inside
+        and case.copied_from_context(claim.stored_by)
+        and (claim.stored_by.line or 0) < run.line
+        and manager.lists_in(posixpath.basename(claim.path))
+    )
+    return any(
+        re.search(manager.inside, case.read(claim).decode("utf-8", "replace"), re.MULTILINE)
+        for claim in lists
+    )
+
+
+def _reads(copy: _Copy, install: Install, workdir: str) -> bool:
     """Tell whether an install needs what a COPY brings, so that it cannot stand above it."""
     manager = install.manager
-    own = [claim for claim in copy.claims if manager.inside and is_manifest(posixpath.basename(claim.path))]
-    if any(
-        re.search(manager.inside, case.read(claim).decode("utf-8", "replace"), re.MULTILINE) for claim in own
-    ):
-        return True  # it installs folders of the project, or the packages of a workspace
     if manager.settings and any(re.match(manager.settings, claim.path) for claim in copy.claims):
         return True
     if copy.claims and all(reads(manager, claim.path) for claim in copy.claims):
@@ -141,7 +162,7 @@ def _reads(case: Case, copy: _Copy, install: Install, workdir: str) -> bool:
         return False
     folder = [part for source in copy.one.args[:-1] for part in source.split("/")]
     named = [
-        *install.local,
+        *(path for word in install.local for path in re.findall(r"[^\s()$`\"']+", word)),
         *(install.files if not copy.claims else ()),
         *([install.script] if install.script else []),
     ]
@@ -164,6 +185,10 @@ def _copy_before_install(case: Case, copy: Instruction, run: Instruction, instal
         change = (
             f"Before the install copy only what it reads ({first}), give it a RUN of its own, and move line "
             f"{copy.line} below that."
+        )
+    elif install.local:
+        change = (
+            f"Copy only what the install reads before line {run.line}, and move line {copy.line} below it."
         )
     elif install.script:
         change = f"Copy {install.script} alone before line {run.line}, and move line {copy.line} below it."
