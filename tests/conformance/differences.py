@@ -116,7 +116,7 @@ KNOWN: Mapping[str, Difference] = {
         what="A file of the context that a COPY or a mount names, and whose name is not UTF-8",
         buildkit="refused: the name does not fit the messages between client and daemon",
         ours="built, the name as it is",
-        why="a file system takes any bytes but `/` and zero; RUN and ADD of an archive make such names in both",
+        why="a file system takes any bytes; a RUN, or ADD of an archive, makes such names in both",
         words="ours builds it, BuildKit refuses: .*(invalid UTF-8|INTERNAL_ERROR)",
     ),
     "onbuild-from": Difference(

@@ -248,7 +248,7 @@ class Blobs:
 
 
 def encoded(value: object) -> bytes:
-    """Return compact JSON in UTF-8; a byte of a name that is not UTF-8 (a lone surrogate) as its \\u escape."""
+    """Return compact JSON in UTF-8; what of a name is not UTF-8 (a lone surrogate) as its \\u escape."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 

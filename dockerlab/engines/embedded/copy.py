@@ -152,7 +152,7 @@ def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: 
         other = draft.get(_within(draft, target, member.link, archive))
         if other is None or other.kind == "dir":
             raise BuildError(
-                f"{archive.path} has a hard link {member.path} to {member.link}, which is not there as a file",
+                f"{archive.path} has a hard link {member.path} to {member.link}, which is no file there",
                 hint="Make the archive again, with that file before the link.",
             )
         like = replace(member, mode=other.mode) if other.kind == "symlink" else member
@@ -161,7 +161,7 @@ def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: 
 
 
 def _within(draft: Draft, target: str, name: str, archive: Entry) -> str:
-    """Return where a member's name leads, with symlinks followed as if `target` were the root, as BuildKit does."""
+    """Return where a member's name leads; symlinks are followed as if `target` were the root."""
     try:
         return draft.tree.resolve(name, follow_last=False, root=target)
     except OSError as error:

@@ -97,7 +97,7 @@ def _plain(packed: BinaryIO) -> Iterator[bytes]:
     elif head.startswith(b"BZh"):
         reader = bz2.BZ2File(packed)
     elif head == b"\xfd7zXZ\0":
-        reader = lzma.LZMAFile(packed, format=lzma.FORMAT_XZ)
+        reader = lzma.LZMAFile(packed, format=lzma.FORMAT_XZ)  # noqa: SIM115 - `packed` is the caller's
     else:
         yield from chunks(packed)
         return

@@ -91,7 +91,32 @@ CASES = [
         "FROM a AS c\nRUN echo c > /c\n"
         "FROM scratch\nCOPY --from=b /b /x /\nCOPY --from=c /c /\n",
     ),
-    _stages("same-name", "FROM @base AS one\nFROM @base AS one\nCOPY a.txt /x\n", refused="one"),
+    _stages(
+        "same-name",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS ONE\nCOPY d /y\nFROM one\nENV A=1\n",
+    ),
+    _stages(
+        "same-name-copy",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS one\nCOPY d /y\nFROM @base\nCOPY --from=one /y /z\n",
+    ),
+    _stages(
+        "same-name-target",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS one\nCOPY d /y\nFROM @base\n",
+        target="one",
+    ),
+    _stages(
+        "same-name-itself", "FROM @base AS one\nCOPY a.txt /x\nFROM one AS one\nCOPY d /y\n", target="one"
+    ),
+    _stages(
+        "same-name-between",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM one AS two\nFROM @base AS one\nCOPY d /y\nFROM two\n",
+    ),
+    _stages("base-case", "FROM @base AS Base\nCOPY a.txt /x\nFROM base\nCOPY d /y\n"),
+    _stages(
+        "base-case-written", "FROM @base AS Base\nCOPY a.txt /x\nFROM Base\nCOPY d /y\n", refused='"base"'
+    ),
+    _stages("global-arg-need", "ARG A=${A:?need}\nFROM @base\nARG A\nLABEL a=$A\n", A="1"),
+    _stages("global-arg-need-missing", "ARG A=${A:?need}\nFROM @base\n", refused="need"),
     _stages("name-bad", "FROM @base AS 1one\nCOPY a.txt /x\n", refused="1one"),
     _stages("name-context", "FROM @base AS context\nCOPY a.txt /x\n"),
     _stages("name-scratch", "FROM @base AS scratch\nCOPY a.txt /x\n"),
