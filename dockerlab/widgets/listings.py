@@ -9,7 +9,8 @@ from typing import Any
 
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines import Build, Engine, ImageSummary, Ran
-from dockerlab.image import OWN_PREFIX, STAND_IN_PREFIX, Image
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
 
@@ -49,6 +50,7 @@ def history_table(subject: Build | Image, *, full: bool = False, made_by: str | 
         ),
         right=("line", "size"),
         code=("instruction",),
+        data=found,
     )
 
 
@@ -76,6 +78,7 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
         ),
         right=("layers", "unpacked"),
         code=("reference",),
+        data=tuple(kept),
     )
 
 

@@ -34,7 +34,8 @@ def _run(
 def _proxy(name: str, *lines: str, **build_args: str) -> Case:
     """Return a case that shows a RUN's proxies; its command is its own, as proxies count for no cache key."""
     run = f"RUN : {name}; env | grep -i _proxy= | sort > /tmp/f; true"
-    return _run(f"proxy-{name}", *lines, run, **build_args)
+    text = "\n".join(["FROM @base", *lines, run]) + "\n"
+    return Case(f"run-proxy-{name}", text, build_args=build_args)
 
 
 CHANGES = [

@@ -264,7 +264,7 @@ def _execute(argv: list[str], env: dict[str, str]) -> str:
     name = argv[0]
     places = [name]
     if "/" not in name:
-        folders = env.get("PATH", docker.PATH).split(":") if name else []
+        folders = env.get("PATH", docker.DEFAULT_PATH).split(":") if name else []
         places = [f"{folder or '.'}/{name}" for folder in folders]
     reason = f'exec: "{name}": executable file not found in $PATH'
     for place in places:
