@@ -23,6 +23,7 @@ from dockerlab.checks.progress import (
     read_progress,
 )
 from dockerlab.errors import GradeError, ProgressError, ProgressVersionError
+from dockerlab.printable import printable
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB

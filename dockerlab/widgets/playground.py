@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
 from dockerlab.context import Context
 from dockerlab.engines import Build, Engine, Event
 from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.printable import LINES, escape
 from dockerlab.stopping import Stop, stoppable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.prediction import buttons_wanted
@@ -211,7 +211,8 @@ class Playground:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         files = "".join(
-            f"<div><b>{escape(path)}</b><pre>{escape(text)}</pre></div>" for path, text in self.files.items()
+            f"<div><b>{escape(path)}</b><pre>{escape(text, keep=LINES)}</pre></div>"
+            for path, text in self.files.items()
         )
         table = self.history().html() if self.attempts else ""
         bundle: dict[str, Any] = {

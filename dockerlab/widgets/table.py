@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
+
+from dockerlab.printable import LINES, escape, printable
 
 _BACKTICKS = re.compile("`([^`]+)`")
 FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
@@ -43,16 +44,17 @@ class Table:
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
         if len(self.rows) > FOLD_ROWS:
             table = f"<details><summary>{len(self.rows)} rows</summary>{table}</details>"
-        note = f"<div>{escape(self.note)}</div>" if self.note else ""
+        note = f"<div>{escape(self.note, keep=LINES)}</div>" if self.note else ""
         return f"<div><b>{escape(self.caption)}</b>{table}{note}</div>"
 
     def text(self, *, width: int = 110) -> str:
         """Return the table as plain text; `code` columns are cut so that a line fits `width` characters."""
-        lines = [self.caption]
+        lines = [printable(self.caption)]
         if self.rows:
-            lines += _aligned(self.columns, self.rows, right=self.right, shrink=self.code, width=width)
+            rows = [tuple(map(printable, row)) for row in self.rows]
+            lines += _aligned(self.columns, rows, right=self.right, shrink=self.code, width=width)
         if self.note:
-            lines.append(self.note)
+            lines.append(printable(self.note, keep=LINES))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
