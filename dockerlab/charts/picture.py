@@ -81,7 +81,7 @@ class Picture:
         """Return the sentence and the table as plain text."""
         lines = [printable(self.summary)]
         if self.rows:
-            table = (self.columns, *(tuple(map(printable, row)) for row in self.rows))
+            table = [tuple(map(printable, line)) for line in (self.columns, *self.rows)]
             widths = [max(len(line[i]) for line in table) for i in range(len(self.columns))]
             for line in table:
                 cells = zip(self.columns, line, widths, strict=True)

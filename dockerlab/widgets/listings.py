@@ -132,7 +132,7 @@ class Output(Ran):
 
     @property
     def _shown(self) -> str:
-        return "\n".join(clean(line) for line in self.output.split("\n"))
+        return printable("\n".join(map(clean, self.output.split("\n"))), keep=LINES)
 
     @property
     def _heading(self) -> str:

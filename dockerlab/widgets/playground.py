@@ -13,7 +13,7 @@ from typing import Any
 from dockerlab.context import Context
 from dockerlab.engines import Build, Engine, Event
 from dockerlab.errors import ContextError, DockerlabError
-from dockerlab.printable import LINES, escape
+from dockerlab.printable import LINES, escape, printable
 from dockerlab.stopping import Stop, stoppable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.prediction import buttons_wanted
@@ -201,7 +201,10 @@ class Playground:
         return table, _difference(pair[0].files, pair[1].files)
 
     def __repr__(self) -> str:
-        parts = [f"--- {path}\n{text.rstrip()}" for path, text in self.files.items()]
+        parts = [
+            f"--- {printable(path)}\n{printable(text.rstrip(), keep=LINES)}"
+            for path, text in self.files.items()
+        ]
         if self.attempts:
             parts.append(self.history().text())
         return "\n\n".join([self._lead(), *parts])

@@ -51,8 +51,7 @@ class Table:
         """Return the table as plain text; `code` columns are cut so that a line fits `width` characters."""
         lines = [printable(self.caption)]
         if self.rows:
-            rows = [tuple(map(printable, row)) for row in self.rows]
-            lines += _aligned(self.columns, rows, right=self.right, shrink=self.code, width=width)
+            lines += _aligned(self.columns, self.rows, right=self.right, shrink=self.code, width=width)
         if self.note:
             lines.append(printable(self.note, keep=LINES))
         return "\n".join(lines)
@@ -102,7 +101,8 @@ def _aligned(
     shrink: Collection[str],
     width: int,
 ) -> list[str]:
-    widths = [max(len(line[i]) for line in (columns, *rows)) for i in range(len(columns))]
+    table = [tuple(map(printable, line)) for line in (columns, *rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     spare = width - sum(widths) - 2 * (len(columns) - 1)
     for i, name in enumerate(columns):
         if spare < 0 and name in shrink:
@@ -110,7 +110,7 @@ def _aligned(
             widths[i] -= cut
             spare += cut
     lines = []
-    for line in (columns, *rows):
+    for line in table:
         cells = []
         for i, (name, text) in enumerate(zip(columns, line, strict=True)):
             shown = text if len(text) <= widths[i] else text[: widths[i] - 1] + "…"
