@@ -117,7 +117,7 @@ KNOWN: Mapping[str, Difference] = {
         buildkit="refused: the name does not fit the messages between client and daemon",
         ours="built, the name as it is",
         why="a file system takes any bytes; a RUN, or ADD of an archive, makes such names in both",
-        words="ours builds it, BuildKit refuses: .*(invalid UTF-8|INTERNAL_ERROR)",
+        words="ours builds it, BuildKit refuses: .*(not UTF-8|INTERNAL_ERROR)",
     ),
     "onbuild-from": Difference(
         what="`ONBUILD COPY --from=STAGE` of a stage in the same Dockerfile",

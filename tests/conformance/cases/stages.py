@@ -61,6 +61,18 @@ CASES = [
     _stages("from-unknown", "FROM scratch\nCOPY --from=9 /a /b\n", refused="9"),
     _stages("from-itself", "FROM @base AS one\nCOPY --from=one /etc /b\n", refused="one"),
     _stages(
+        "from-glob-dangling",
+        "FROM @base AS one\nRUN mkdir /in && ln -s /no/where /in/l && touch /in/f\n"
+        "FROM @base\nCOPY --from=one /in/* /x/\n",
+        refused='"in/l", which /in/* takes in, is a symlink to "/no/where"',
+    ),
+    _stages(
+        "from-glob-dangling-below",
+        "FROM @base AS one\nRUN mkdir -p /in/d && ln -s ../no /in/d/l\n"
+        "FROM @base\nCOPY --from=one /i*/d /x/\n",
+        refused='"in/d/l", which /i*/d takes in',
+    ),
+    _stages(
         "from-removed",
         "FROM @base AS one\nRUN rm /var/full/one\nFROM scratch\nCOPY --from=one /var/full /f\n",
     ),
