@@ -203,8 +203,8 @@ def _missing(source: Source, path: str) -> ContextError:
     node = source.tree.get(path)
     if has_wildcard(wanted) and node is not None and node.entry.kind == "symlink":
         return ContextError(
-            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}", and that is not in '
-            f"{source.where}",
+            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}", and that is not '
+            f"in {source.where}",
             hint="Point it at something that is there, or leave it out.",
         )
     near = difflib.get_close_matches(wanted, list(source.tree), n=1)
