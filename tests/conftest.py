@@ -36,6 +36,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, keep in one process those of one group, of Docker, or of one file.
+
+    Groups come first: they are the longest.
+    """
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group or item.path.stem))
+    items.sort(key=lambda item: groups[item] is None)
+
+
+def _group(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("docker"):
+        return "docker"
+    mark = item.get_closest_marker("xdist_group")
+    return mark.args[0] if mark else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Point the store at a folder in the checkout, shared by a whole run so that a base is made once."""
     os.environ.setdefault("DOCKERLAB_HOME", str(ROOT / ".lab" / "test"))

@@ -233,6 +233,7 @@ def ours(base: BlobLayer, tmp_path_factory: pytest.TempPathFactory) -> list[byte
     return tars
 
 
+@pytest.mark.docker
 @needs_namespaces
 @pytest.mark.parametrize("number", range(len(COMMANDS)), ids=COMMANDS)
 def test_same_layer_as_buildkit(number: int, ours: list[bytes], theirs: list[bytes]) -> None:
