@@ -51,7 +51,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
     hidden = dict([NO_DOCKER]) if embedded else {}
     on_docker = {"DOCKERLAB_ENGINE": "docker"}
     return {
-        "engine": Section("An engine is ready", 200, (READY,)),
+        "engine": Section("An engine is ready", 400, (READY,)),
         "lint": Section(
             "Lint and types",
             120,
@@ -67,7 +67,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         "solutions": Section("Solutions, cell by cell", 200, ((*NBVAL, *by_file, "solutions"),), hidden),
         "notebooks": Section(
             "Lessons and solutions, cell by cell",
-            600,
+            1500,
             ((*NBVAL, *by_file, "notebooks", "solutions"),),
             hidden,
         ),

@@ -53,13 +53,16 @@ def run(section: Section, log: Path, environment: Mapping[str, str], *, live: bo
                 command, cwd=ROOT, env=settings, stdout=written, stderr=subprocess.STDOUT
             )
             try:
-                if not ended(process, deadline, read if live else None):
+                in_time = ended(process, deadline, read if live else None)
+                if not in_time:
                     process.send_signal(signal.SIGINT)
                     written.write(f"\nStopped at the limit of this section, {section.limit} s.\n".encode())
                     written.flush()
             finally:
                 reap(process)
-            passed = passed and process.returncode == 0
+            passed = passed and in_time and process.returncode == 0
+            if not in_time:
+                break
         if live:
             show(read)
     return Outcome(section.title, passed, time.monotonic() - began)
