@@ -46,8 +46,8 @@ class Section:
 
 def sections(*, embedded: bool) -> Mapping[str, Section]:
     """Return all sections by name; on the embedded engine several tests, or notebooks, run at a time."""
-    grouped = ("-n", AT_ONCE, "--dist", "loadgroup", "--no-loadscope-reorder") if embedded else ()
-    by_file = ("-n", AT_ONCE, "--dist", "loadfile") if embedded else ()
+    side_by_side = ("-n", AT_ONCE, "--dist", "worksteal") if embedded else ()
+    by_file = ("-n", AT_ONCE, "--dist", "loadfile", "--no-loadscope-reorder") if embedded else ()
     hidden = dict([NO_DOCKER]) if embedded else {}
     on_docker = {"DOCKERLAB_ENGINE": "docker"}
     return {
@@ -62,7 +62,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "tests": Section(
-            "Unit tests, exercises, lessons in a browser", 1000, ((*PYTEST, *grouped, "-m", "not long"),)
+            "Unit tests, exercises, lessons in a browser", 1000, ((*PYTEST, *by_file, "-m", "not long"),)
         ),
         "solutions": Section("Solutions, cell by cell", 200, ((*NBVAL, *by_file, "solutions"),), hidden),
         "notebooks": Section(
@@ -74,7 +74,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         "long": Section(
             "Long tests: right and wrong answers to every exercise",
             1000,
-            ((*PYTEST, *grouped, "-m", "long and not docker"),),
+            ((*PYTEST, *side_by_side, "-m", "long and not docker"),),
         ),
         "conformance": Section(
             "Long tests beside Docker: the embedded builder and BuildKit",

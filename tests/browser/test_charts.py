@@ -6,15 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from dockerlab import charts
 from tools.browser import DRAWN, run_all, screenshot, set_theme
 
 if TYPE_CHECKING:
     from tools.browser import Lab
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 HERE = Path(__file__).parent
 NARROW = 760  # CSS pixels of the window: what is left of a laptop's with the file browser open

@@ -12,8 +12,6 @@ from nbval.plugin import IPyNbFile, coalesce_streams, get_sanitize_patterns
 from tools.browser import Lab, Visit, visit
 from tools.course import ROOT, read_course
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 SANITIZED = ROOT / "tests" / "nbval.cfg"
 PNG = b"\x89PNG\r\n\x1a\n"
 LESSONS = [lesson.notebook for lesson in read_course().lessons if (ROOT / lesson.notebook).exists()]

@@ -15,8 +15,6 @@ from tools.browser import Lab, Theme
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 WAIT = 60_000  # milliseconds
 OPEN = "name => window.jupyterapp.shell.currentWidget?.context?.path === name"
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from tools.browser import Lab
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 FOCUSED = "() => document.activeElement.closest('.dockerlab-list') ? 'list' : document.activeElement.tagName"
 OUTLINE = "() => getComputedStyle(document.activeElement).outlineStyle"
 WAIT = 60_000  # milliseconds for what takes some hundred, on a machine that has much else to do

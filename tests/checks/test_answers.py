@@ -48,19 +48,8 @@ ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
 }
 
 
-# Answers to one exercise share its starter.
-RIGHTS, WRONGS = (
-    [
-        pytest.param(exercise, name, marks=pytest.mark.xdist_group(exercise))
-        for exercise, answers in ANSWERS.items()
-        for name in answers[kind]
-    ]
-    for kind in (0, 1)
-)
-
-
 @pytest.mark.long
-@pytest.mark.parametrize(("exercise", "name"), RIGHTS)
+@pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][0]])
 def test_a_right_answer_passes(exercise: str, name: str) -> None:
     """Whatever does what the exercise asks passes all its rules, however it is written."""
     report = judged(exercise, ANSWERS[exercise][0][name])
@@ -68,7 +57,7 @@ def test_a_right_answer_passes(exercise: str, name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("exercise", "name"), WRONGS)
+@pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][1]])
 def test_a_wrong_answer_fails_the_rules_it_breaks(exercise: str, name: str) -> None:
     """What only looks right fails, and it fails the rules it breaks and no other."""
     answer, broken = ANSWERS[exercise][1][name]
