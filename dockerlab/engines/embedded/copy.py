@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.sources import Source, excluded, matches
 from dockerlab.engines.embedded.unpack import members
@@ -17,7 +18,7 @@ class Options:
     """The flags of one COPY or ADD."""
 
     owner: tuple[int, int] | None = None  # None: as in the source
-    mode: int | None = None
+    mode: Chmod | None = None
     exclude: tuple[str, ...] = ()
     parents: bool = False
 
@@ -95,7 +96,7 @@ def _put(
     if options.owner is not None:
         entry = replace(entry, uid=options.owner[0], gid=options.owner[1])
     if options.mode is not None and entry.kind != "symlink":
-        entry = replace(entry, mode=options.mode)
+        entry = replace(entry, mode=options.mode.of(entry.mode, folder=entry.kind == "dir"))
     draft.put(entry, Renamed(node.origin, node.entry))
     if entry.kind == "file":
         copied[id(node)] = target
@@ -115,7 +116,8 @@ class Renamed:
 
 def _make(draft: Draft, path: str, options: Options) -> None:
     try:
-        draft.make_folders(path, owner=options.owner)
+        mode = options.mode.new_folder if options.mode is not None else 0o755
+        draft.make_folders(path, owner=options.owner, mode=mode)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
 
@@ -137,8 +139,10 @@ def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Op
     if found is None:
         return False
     target = draft.tree.resolve(dest)
-    _make(draft, target, options)
+    _make(draft, target, replace(options, mode=None))
     for member, content in found:
+        if options.owner is not None:
+            member = replace(member, uid=options.owner[0], gid=options.owner[1])
         path = draft.tree.resolve(join(target, member.path), follow_last=False)
         if target and path != target and not path.startswith(f"{target}/"):
             raise BuildError(

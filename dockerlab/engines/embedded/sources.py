@@ -21,7 +21,7 @@ class Source:
     tree: Tree
     path: str  # as written, variables expanded
     where: str  # for messages: "the build context", "stage build"
-    unpack: bool = False  # a tar archive is unpacked: ADD of a local file
+    unpack: bool = False  # a tar archive is unpacked: ADD of a local file, or of a URL with --unpack
 
     @property
     def name(self) -> str:
@@ -36,17 +36,10 @@ def matches(source: Source) -> list[tuple[str, str]]:
         return [(source.name, _followed(source, path.replace("\\", "")))]
     fixed, pattern = _split_wildcards(path)
     base = _followed(source, fixed)
-    found = [
+    return [
         (match.rpartition("/")[2], _followed(source, match))
         for match in _matching(source.tree, base, "", pattern)
     ]
-    for _, match in found:
-        # BuildKit's checksum of a wildcard follows every symlink below a match, and fails where it cannot.
-        for inner in source.tree.walk(match):
-            node = source.tree.get(inner)
-            if node is not None and node.entry.kind == "symlink":
-                _followed(source, inner)
-    return found
 
 
 def _followed(source: Source, path: str) -> str:
@@ -80,10 +73,7 @@ def checksums(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> li
             node = source.tree.get(path)
             if node is None or excluded(path, match, exclude):
                 continue
-            text = _seen(node, digest)
-            if wild and node.entry.kind == "symlink":
-                text += f" to {_pointed_at(source.tree, path, digest)}"
-            found.append(Checksum(path, path[cut:].strip("/"), text))
+            found.append(Checksum(path, path[cut:].strip("/"), _seen(node, digest)))
     return found
 
 
@@ -92,13 +82,6 @@ def _seen(node: Node, digest: Digest) -> str:
     text = digest(node.origin, entry) if entry.kind == "file" else entry.link
     owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
     return f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
-
-
-def _pointed_at(tree: Tree, link: str, digest: Digest) -> str:
-    """Return what is where a symlink leads: below a wildcard BuildKit counts that, too."""
-    top = tree.resolve(link)
-    nodes = ((path, tree.get(path)) for path in [top, *tree.walk(top)])
-    return ", ".join(f"{path[len(top) :]} {_seen(node, digest)}" for path, node in nodes if node is not None)
 
 
 class Digest:
