@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.context import File
 from tests.conformance.case import Case, Fifo, Folder, Hard, Item, Link, Sparse
 
@@ -226,7 +224,7 @@ NAMES = [
     Case("copy-names-unicode", "FROM @base\nCOPY d/ü* d/#hash d/-dash /x/\n", ODD),
 ]
 
-MODES: Mapping[str, Item] = {
+MODES: dict[str, Item] = {
     "644": "a\n",
     "000": File("0\n", 0),
     "4755": File("s\n", 0o4755),
