@@ -5,8 +5,10 @@ Source: the Dockerfile reference: "Predefined ARGs", "Automatic platform ARGs", 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines.embedded import epoch
 from dockerlab.errors import UnsupportedError
 
@@ -39,11 +41,24 @@ REFUSED: Mapping[str, str] = {
 }
 
 
-def check(build_args: Mapping[str, str]) -> None:
-    """Raise UnsupportedError for an argument that asks for what the builder does not do."""
+def check(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> None:
+    """Raise UnsupportedError for what asks of a build what the builder does not do.
+
+    That is one of the arguments above, or a `# syntax=` that names another image than Docker's own, whose
+    language is spoken here.
+    """
+    hint = "Build it with Docker (--engine docker), or leave it out."
     for name, why in REFUSED.items():
         if build_args.get(name, "").lower() not in ("", "0", "f", "false"):
-            raise UnsupportedError(
-                f"--build-arg {name}={build_args[name]}: the embedded builder {why}",
-                hint="Build it with Docker (--engine docker), or leave the argument out.",
-            )
+            what = f"--build-arg {name}={build_args[name]}: the embedded builder {why}"
+            raise UnsupportedError(what, hint=hint)
+    syntax = dockerfile.syntax
+    if syntax is not None and not re.fullmatch(
+        r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?", syntax
+    ):
+        lines = enumerate(dockerfile.text.splitlines(), 1)
+        raise UnsupportedError(
+            f"# syntax={syntax}: the embedded builder {REFUSED['BUILDKIT_SYNTAX']}",
+            line=next(number for number, line in lines if syntax in line),
+            hint=hint,
+        )

@@ -92,7 +92,7 @@ class _Builder:
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
         dockerfile = self.request.dockerfile
-        buildargs.check(self.request.build_args)
+        buildargs.check(dockerfile, self.request.build_args)
         final = target(dockerfile, self.request.target)
         if self.request.target is not None and final.name != self.request.target.lower():
             raise DockerfileError(
