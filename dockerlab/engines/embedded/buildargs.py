@@ -40,6 +40,8 @@ REFUSED: Mapping[str, str] = {
     "BUILDKIT_SYNTAX": "reads Dockerfiles itself and runs no syntax image",
 }
 
+_OWN_SYNTAX = r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?"
+
 
 def check(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> None:
     """Raise UnsupportedError for what asks of a build what the builder does not do.
