@@ -157,6 +157,15 @@ KNOWN: Mapping[str, Difference] = {
         why="they came with later versions of the Dockerfile syntax",
         words="ours builds it, BuildKit refuses: .*(unknown flag|unexpected key)|: (size|content) ",
     ),
+    "json-text": Difference(
+        what='Text after a JSON form: `CMD ["a"] b`, `RUN ["a"] && b`',
+        buildkit=AS_HERE,
+        old="ignores the text",
+        dockers=OLD,
+        ours="makes it the shell form, brackets and all",
+        why="it is what BuildKit does now",
+        words="^BuildKit builds it, ours refuses: |^(config|layer|history row)",
+    ),
     "chmod": Difference(
         what="`--chmod` of something that is no octal number: `--chmod=$MODE`, `--chmod=u+x`",
         buildkit=AS_HERE,
