@@ -19,6 +19,8 @@ from .daemon import Docker
 from .differences import KNOWN
 from .recording import Recording
 
+pytestmark = [pytest.mark.long, pytest.mark.docker]
+
 CACHED = "second build: cached: "
 PAIRS = [(case, sandbox) for case in CASES for sandbox in case.sandboxes]
 

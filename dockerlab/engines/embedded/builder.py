@@ -321,8 +321,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        known = declared | {*buildargs.DONE, *buildargs.WITHOUT_EFFECT}
-        unused = sorted(set(self.request.build_args) - known)
+        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
+        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

@@ -55,11 +55,12 @@ class Draft:
         *,
         owner: tuple[int, int] | None,
         mode: int = 0o755,
+        inherit: bool = True,
         mtime: int | None = None,
     ) -> None:
         """Make `path` and every missing parent; what exists stays as it is.
 
-        As mkdir(2), below a folder with the set-group-ID bit they get that bit and its group.
+        As mkdir(2), below a folder with the set-group-ID bit they get its group, and the bit with `inherit`.
         """
         parts = path.split("/") if path else []
         for depth in range(1, len(parts) + 1):
@@ -70,7 +71,9 @@ class Draft:
                 inherits = above is not None and bool(above.mode & 0o2000)
                 uid, gid = owner or (0, above.gid if above is not None and inherits else 0)
                 when = self.now if mtime is None else mtime
-                self.put(Entry(here, "dir", mode | (0o2000 * inherits), uid, gid, when), NOTHING)
+                self.put(
+                    Entry(here, "dir", mode | (0o2000 * (inherits and inherit)), uid, gid, when), NOTHING
+                )
             elif entry.kind != "dir":
                 raise NotADirectoryError(f"/{here} is a {entry.kind}, not a folder")
 

@@ -14,6 +14,7 @@ from dockerlab.engines.embedded import buildargs, durable
 from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
+from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH, HOSTNAME
@@ -207,16 +208,11 @@ def command(
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
     `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there.
-    Proxy settings come from the build arguments, declared or not, else from our own environment.
     """
     user = run_user(state.tree, run.user)
     env = dict(run.env)
     env.setdefault("HOME", user.home)
-    for name in buildargs.PROXY:
-        for variant in (name, name.lower()):
-            value = build_args.get(variant, os.environ.get(variant))
-            if value is not None:
-                env.setdefault(variant, value)
+    env = proxied(env, build_args)
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.
