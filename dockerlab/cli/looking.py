@@ -12,6 +12,7 @@ from typing import Any
 from dockerlab.analysis import budget as budgets
 from dockerlab.analysis import changes
 from dockerlab.analysis.advice import advise as look_for_advice
+from dockerlab.analysis.audit import KINDS
 from dockerlab.analysis.history import image_of, name_of
 from dockerlab.analysis.ledger import blame, headline
 from dockerlab.analysis.ledger import ledger as account
@@ -35,21 +36,19 @@ def ledger(args: Namespace) -> int:
     if args.json:
         print(json.dumps(book.to_dict(claims=args.files), indent=2))
         return 0
+    sums = ("content", *(kind for kind in KINDS if kind != "twice" or book.all.twice), "overhead", "tar")
     table = Table(
         headline(book) + ".",
-        ("where", "instruction", "content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        ("where", "instruction", *sums),
         tuple(
             (
                 one.row.where,
                 one.row.text,
-                *map(
-                    human_bytes,
-                    (one.content, one.live, one.overwritten, one.deleted, one.again, one.overhead, one.tar),
-                ),
+                *(human_bytes(getattr(one, name)) for name in sums),
             )
             for one in book.rows
         ),
-        right=("content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        right=sums,
         code=("instruction",),
         note=f"Live is {human_share(book.all.live, book.total)} of {human_bytes(book.total)} unpacked.",
     )
