@@ -66,12 +66,6 @@ CASES = [
         refused='"in/l", which /in/* takes in, is a symlink to "/no/where"',
     ),
     _stages(
-        "from-glob-dangling-below",
-        "FROM @base AS one\nRUN mkdir -p /in/d && ln -s ../no /in/d/l\n"
-        "FROM @base\nCOPY --from=one /i*/d /x/\n",
-        refused='"in/d/l", which /i*/d takes in',
-    ),
-    _stages(
         "from-removed",
         "FROM @base AS one\nRUN rm /var/full/one\nFROM scratch\nCOPY --from=one /var/full /f\n",
     ),
