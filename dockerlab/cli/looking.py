@@ -20,6 +20,7 @@ from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.subjects import Subject, find
 from dockerlab.errors import BudgetError, ContextError, ImageError
 from dockerlab.filesystem import Tree
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
 from dockerlab.widgets.findings import advice_table
 from dockerlab.widgets.table import Table
@@ -54,12 +55,12 @@ def ledger(args: Namespace) -> int:
     lines = [table.text(width=130)]
     flows = book.flows()
     lines += [
-        f"{blame(flow)} ({count(flow.files, 'file')}, largest /{flow.largest})"
+        f"{blame(flow)} ({count(flow.files, 'file')}, largest /{printable(flow.largest)})"
         for flow in flows[:_MOST_FLOWS]
     ]
     if args.files:
         wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
-        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{one.path}" for one in wasted]
+        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{printable(one.path)}" for one in wasted]
     _page(args, "\n".join(lines))
     return 0
 
@@ -157,12 +158,12 @@ def _content(tree: changes.Changes) -> str:
 
 def _item_line(item: changes.Item, *, depth: int = 0, whole: bool = True, sign: bool = True) -> str:
     mark = {"added": "+", "changed": "~", "removed": "-", None: " "}[item.change] if sign else " "
-    name = f"/{item.path}" if whole else f"{'  ' * depth}{item.name}"
+    name = f"/{printable(item.path)}" if whole else f"{'  ' * depth}{printable(item.name)}"
     slash = "/" if item.is_dir else ""
     gone = f"{human_bytes(-item.removed):>9}" if item.removed else " " * 9
     sizes = f"{human_bytes(item.stored):>8}{f' {gone}' if sign else ''}"
     paths = f"  ({item.paths:,} paths)" if item.is_dir and item.paths > 1 else ""
-    note = f"  {item.note}" if item.note else ""
+    note = f"  {printable(item.note)}" if item.note else ""
     return f"{sizes}  {mark} {name}{slash}{paths}{note}"
 
 

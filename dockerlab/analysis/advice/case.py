@@ -112,15 +112,14 @@ def needed(dockerfile: Dockerfile) -> tuple[Stage, ...]:
                 for part in mount.split(",")
                 if part.startswith("from=")
             ]
-        others = (dockerfile.stage(name) for name in names if name)
-        todo += [other for other in others if other is not None and other.index < stage.index]
+        others = (dockerfile.stage(name, above=stage) for name in names if name)
+        todo += [other for other in others if other is not None]
     return tuple(stage for stage in dockerfile.stages if stage.index in found)
 
 
 def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
     """Return the stage that `stage` continues by FROM, or None."""
-    other = dockerfile.stage(stage.base)
-    return other if other is not None and other.index < stage.index else None
+    return dockerfile.stage(stage.base, above=stage)
 
 
 def _chain(dockerfile: Dockerfile, stage: Stage) -> Iterator[Stage]:
