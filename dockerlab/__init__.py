@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
-    from dockerlab.imagefile import read_archive as read_archive
-    from dockerlab.imagefile import read_layout as read_layout
     from dockerlab.notebook import advise as advise
     from dockerlab.notebook import build as build
     from dockerlab.notebook import built as built
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook import predict as predict
     from dockerlab.notebook import run as run
     from dockerlab.notebook import status as status
+    from dockerlab.stored import read_archive as read_archive
 
 __version__ = "0.1.0"
 
@@ -59,8 +58,7 @@ _HOMES = {
     "playground": "dockerlab.notebook",
     "predict": "dockerlab.notebook",
     "progress": "dockerlab.checks.card",
-    "read_archive": "dockerlab.imagefile",
-    "read_layout": "dockerlab.imagefile",
+    "read_archive": "dockerlab.stored",
     "run": "dockerlab.notebook",
     "status": "dockerlab.notebook",
     "what_if": "dockerlab.caching",
@@ -86,7 +84,6 @@ __all__ = [  # a test holds it equal to _HOMES
     "predict",
     "progress",
     "read_archive",
-    "read_layout",
     "run",
     "status",
     "what_if",

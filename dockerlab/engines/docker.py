@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import subprocess
 import tempfile
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from dockerlab import oci
+from dockerlab.archive import write_archive
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
-from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
+from dockerlab.engines.docker_images import ImageCache, home, packed_without_layers
 from dockerlab.engines.docker_run import run_container
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import Image
@@ -301,7 +303,9 @@ class DockerEngine:
         known = self._api.inspect_image(identity)
         if not (known.get("RootFS") or {}).get("Layers"):
             # Docker with overlay2 refuses to save these: "empty export - not implemented".
-            return iter([archive_without_layers(known, self._api.history(identity))])
+            out = io.BytesIO()
+            write_archive([packed_without_layers(known, self._api.history(identity))], out)
+            return iter([out.getvalue()])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
     def _command(self, arguments: Sequence[str]) -> None:
