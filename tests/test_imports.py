@@ -18,7 +18,8 @@ PACKAGE = Path(dockerlab.__file__).parent
 LOW = {"errors", "filesystem", "garbage", "oci", "platform", "reference", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 STORED = {"tarindex", "streams", "keptindex", "layer", "image", "archive", "stored", "stored_files"}
-READING = LOW | PARSING | STORED | {"context", "disk", "ignorefile"}
+MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
+READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
@@ -33,9 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": {"errors"} | PARSING,
     "flags": {"errors"} | PARSING,
     "expansion": {"errors"},
-    "ignorefile": {"errors", "filesystem", "expansion"},
+    "patterns": {"expansion", "go_regexp"},
+    "go_regexp": set(),
+    "ignorefile": {"errors", "patterns"},
     "disk": {"errors", "filesystem"},
-    "context": {"errors", "filesystem", "disk", "ignorefile"},
+    "context": {"errors", "filesystem", "disk", "ignorefile", "patterns"},
     "tarindex": {"errors", "filesystem", "garbage"},
     "streams": {"errors", "tarindex"},
     "keptindex": {"filesystem", "tarindex"},

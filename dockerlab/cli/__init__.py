@@ -16,8 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from dockerlab.cli.parser import make_parser
-from dockerlab.errors import DockerlabError
-from dockerlab.options import OptionError
+from dockerlab.errors import DockerlabError, OptionError
 
 DONE, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
 

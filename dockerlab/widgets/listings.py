@@ -50,6 +50,7 @@ def history_table(subject: Build | Image, *, full: bool = False, made_by: str | 
         ),
         right=("line", "size"),
         code=("instruction",),
+        data=found,
     )
 
 
@@ -77,6 +78,7 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
         ),
         right=("layers", "unpacked"),
         code=("reference",),
+        data=tuple(kept),
     )
 
 

@@ -17,9 +17,9 @@ from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_fi
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
-from dockerlab.engines.embedded.sources import Digest
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
+from dockerlab.engines.sources import Digest
 from dockerlab.errors import BuildError, DockerfileError, RunError
 from dockerlab.image import Layer
 
