@@ -64,17 +64,16 @@ def descriptor_of(manifest: bytes, config: bytes, *, annotations: Mapping[str, s
     }
 
 
-def packed(config: Mapping[str, Any], layers: Sequence[Layer], *, names: Iterable[str] = ()) -> Packed:
-    """Return an image of a config and its layers."""
-    raw = oci.encoded(config)
-    return Packed(raw, manifest_of(raw, layers, annotations={}), layers, tuple(names))
+def packed(config: bytes, layers: Sequence[Layer], names: Iterable[str]) -> Packed:
+    """Return an image of a config and its layers, with a manifest that says no more."""
+    return Packed(config, manifest_of(config, layers, annotations={}), layers, tuple(names))
 
 
 def renamed(image: Image, reference: str, *, labels: Mapping[str, str]) -> Packed:
     """Return an image under another name and that alone, with more labels; its layers stay what they are."""
     inner = image.config.get("config") or {}
     labelled = {**inner, "Labels": {**(inner.get("Labels") or {}), **labels}}
-    return packed({**image.config, "config": labelled}, image.layers, names=[reference])
+    return packed(oci.encoded({**image.config, "config": labelled}), image.layers, [reference])
 
 
 def write_archive(images: Iterable[Packed], out: BinaryIO) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 
 import zstandard
 
+from dockerlab.oci import CONFIG, INDEX, LAYER, MANIFEST
 from dockerlab.platform import here
+from dockerlab.streams import detect_compression
 from tests.stacks import layer_tar
 
 LAYERS = (
@@ -111,7 +113,7 @@ def before_25(configuration: bytes | None = None) -> Files:
     }
 
 
-def blob(files: Files, data: bytes, media: str = "x", **more: Any) -> dict[str, Any]:
+def blob(files: Files, data: bytes, media: str, **more: Any) -> dict[str, Any]:
     """Put a blob into a layout's files; return its descriptor."""
     files[f"blobs/sha256/{sha(data)[7:]}"] = data
     return {"mediaType": media, "digest": sha(data), "size": len(data), **more}
@@ -121,10 +123,16 @@ def manifest(files: Files, configuration: bytes, layers: Sequence[bytes], **more
     """Put a manifest into a layout's files; return its descriptor."""
     body = {
         "schemaVersion": 2,
-        "config": blob(files, configuration),
-        "layers": [blob(files, layer) for layer in layers],
+        "mediaType": MANIFEST,
+        "config": blob(files, configuration, CONFIG),
+        "layers": [blob(files, layer, _media(layer)) for layer in layers],
     }
-    return blob(files, json.dumps(body).encode(), **more)
+    return blob(files, json.dumps(body).encode(), MANIFEST, **more)
+
+
+def _media(layer: bytes) -> str:
+    compression = detect_compression(layer)
+    return f"{LAYER}+{compression}" if compression in ("gzip", "zstd") else LAYER
 
 
 def layout(*listed: dict[str, Any], files: Files, rows: Sequence[Mapping[str, Any]] = ()) -> Files:
@@ -138,13 +146,14 @@ def layout(*listed: dict[str, Any], files: Files, rows: Sequence[Mapping[str, An
 
 def index(files: Files, *listed: dict[str, Any], **more: Any) -> dict[str, Any]:
     """Put an index into a layout's files; return its descriptor."""
-    return blob(files, json.dumps({"schemaVersion": 2, "manifests": list(listed)}).encode(), **more)
+    data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": list(listed)}).encode()
+    return blob(files, data, INDEX, **more)
 
 
 NAMED = {"io.containerd.image.name": f"docker.io/library/{NAME}", "org.opencontainers.image.ref.name": "1"}
 PLATFORM = {"architecture": here().architecture, "os": "linux"}
 OTHER = {"architecture": "s390x", "os": "linux"}
-ABSENT = {"mediaType": "x", "digest": f"sha256:{'ab' * 32}", "size": 500}
+ABSENT = {"mediaType": MANIFEST, "digest": f"sha256:{'ab' * 32}", "size": 500}
 ATTESTATION = {
     "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
     "platform": {"architecture": "unknown", "os": "unknown"},
@@ -237,7 +246,7 @@ TARS: dict[str, Callable[[], Files]] = {
     "containerd store, the attestation not there": lambda: containerd(attested=False),
     "OCI": oci,
     "OCI, two platforms in nested indexes": platforms,
-    **{f"layers {name}": lambda pack=pack: oci(pack) for name, pack in LAYER_FORMS.items()},  # type: ignore[misc]
+    **{f"layers {name}": lambda pack=pack: since_25(pack) for name, pack in LAYER_FORMS.items()},  # type: ignore[misc]
     **{
         f"history {name}": lambda rows=rows: before_25(config(history=rows))  # type: ignore[misc]
         for name, rows in HISTORIES.items()

@@ -18,6 +18,7 @@ from dockerlab.cli import main
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.errors import ImageError, ImageNotFoundError
 from dockerlab.image import validate
+from dockerlab.oci import MANIFEST
 from dockerlab.stored import Stored, read_archive
 from tests.archives import (
     ABSENT,
@@ -336,7 +337,7 @@ def test_blobs_by_sha512_are_checked_too(tmp_path: Path) -> None:
     assert isinstance(data, bytes)
     digest = hashlib.sha512(data).hexdigest()
     files[f"blobs/sha512/{digest}"] = data
-    listed = {"mediaType": "x", "digest": f"sha512:{digest}", "size": len(data)}
+    listed = {"mediaType": MANIFEST, "digest": f"sha512:{digest}", "size": len(data)}
     assert read_archive(packed(layout(listed, files=files), tmp_path / "x.tar")).id == sha(config())
     files[f"blobs/sha512/{digest}"] = data + b" "
     with pytest.raises(ImageError, match="has the digest"):

@@ -205,7 +205,7 @@ def packed_without_layers(known: Mapping[str, Any], history: Sequence[Mapping[st
         "rootfs": {"type": "layers", "diff_ids": []},
         "history": rows,
     }
-    return packed(config, (), names=known.get("RepoTags") or ())
+    return packed(oci.encoded(config), (), known.get("RepoTags") or ())
 
 
 @contextlib.contextmanager
