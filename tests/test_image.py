@@ -59,7 +59,7 @@ class Layout:
         rows = [
             {"created_by": "COPY one", "created": "2026-01-01T00:00:00Z"},
             {"created_by": "ENV X=1", "empty_layer": True, "comment": "buildkit.dockerfile.v0"},
-            {"created_by": "RUN rm"},
+            {"created_by": "RUN rm", "created": None, "comment": None},
         ]
         config = {
             "architecture": "amd64",
@@ -130,6 +130,7 @@ def test_a_layout_and_an_archive_read_alike(tmp_path: Path, layout: Layout, kind
         ("RUN rm", False),
     ]
     assert [row.layer for row in image.history] == [image.layers[0], None, image.layers[1]]
+    assert [row.comment for row in image.history] == ["", "buildkit.dockerfile.v0", ""]
     assert sorted(image.tree()) == ["big", "etc", "etc/b", "etc/c"]
     assert image.tree().read("etc/c") == b"three"
     assert image.size_unpacked == 3 + 3 + 5000 + 5

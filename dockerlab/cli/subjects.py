@@ -41,7 +41,8 @@ def find(where: str, args: Namespace) -> Subject:
     image = image_at(where, args.reference)
     if image is not None:
         return _read(image, written)
-    if path.is_dir() and ((path / "Dockerfile").is_file() or written is not None):
+    named = any((path / name).is_file() for name in ("Dockerfile", "dockerfile"))
+    if path.is_dir() and (named or written is not None):
         return _built(path, written or path / "Dockerfile", args)
     if path.is_file():
         return _built(path.absolute().parent, path, args)

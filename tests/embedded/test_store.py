@@ -503,6 +503,7 @@ def docker(*arguments: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.docker
 def test_docker_loads_runs_and_saves_it_back(store: Store, tmp_path: Path) -> None:
     """An image we saved loads into a real Docker, runs, and comes back with the same id and layers."""
     name = f"dockerlab-test/busybox:{os.getpid()}"

@@ -321,8 +321,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        known = declared | {*PROXY_ARGS, *(name.lower() for name in PROXY_ARGS), epoch.NAME}
-        unused = sorted(set(self.request.build_args) - known)
+        given = [name for name in self.request.build_args if name.upper() not in PROXY_ARGS]
+        unused = sorted(set(given) - declared - {epoch.NAME})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

@@ -161,9 +161,11 @@ def _arg(state: State, one: Instruction, given: Given) -> None:
     for word in one.args:
         name, equals, default = word.partition("=")
         name = state.expand(name, one.line)
-        written = state.expand(default, one.line) if equals else None
-        value = written if equals else given.global_args.get(name)
-        value = given.build_args.get(name, value)
+        # The default of an ARG that is given is not looked at: ${NAME:?message} in it is no error.
+        written = given.build_args.get(name) if equals else None
+        if equals and written is None:
+            written = state.expand(default, one.line)
+        value = written if equals else given.build_args.get(name, given.global_args.get(name))
         state.declared.append(name)
         before = state.args.pop(name, None)
         state.args[name] = before if value is None else value

@@ -11,9 +11,10 @@ from typing import Any
 
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.instructions import PROXY_ARGS, State, unsupported
+from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
+from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
@@ -197,16 +198,11 @@ def command(
 
     `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there;
     one with a from= never does, as in BuildKit.
-    Proxy settings come from the build arguments, declared or not, else from our own environment.
     """
     user = run_user(state.tree, run.user)
     env = dict(run.env)
     env.setdefault("HOME", user.home)
-    for name in PROXY_ARGS:
-        for variant in (name, name.lower()):
-            value = build_args.get(variant, os.environ.get(variant))
-            if value is not None:
-                env.setdefault(variant, value)
+    env = proxied(env, build_args)
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.
