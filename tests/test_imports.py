@@ -28,7 +28,7 @@ LOW = {
     "units",
 }
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
-STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
+STORED = {"tarindex", "streams", "keptindex", "layer", "image", "archive", "stored", "stored_files"}
 MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
 READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -57,8 +57,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keptindex": {"filesystem", "tarindex"},
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
-    "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
+    "archive": {"image", "layer", "oci", "platform", "reference"},
+    "stored_files": {"errors", "oci", "tarindex", "streams"},
+    "stored": {"errors", "image", "layer", "oci", "platform", "reference", "stored_files", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},
