@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,6 +13,7 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.errors import EngineError
 from dockerlab.image import Image
+from dockerlab.printable import escape
 from dockerlab.units import count, human_bytes, human_seconds
 
 Builder = Literal["buildkit", "legacy", "embedded"]

@@ -1,6 +1,6 @@
 """The Docker daemons that the tests of this folder are run on, each with its kind of image store.
 
-`tools/modern_docker` starts them and prints these variables.
+`tools/modern_docker.sh` starts them and prints these variables.
 """
 
 from __future__ import annotations
@@ -33,3 +33,9 @@ def busybox() -> Path:
     if found is None:
         pytest.skip("needs a statically linked busybox")
     return found
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Tell whether all there is to run was asked for."""
+    return bool(request.config.getoption("--stores") == "whole")

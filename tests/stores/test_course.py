@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tools.suite import NBVAL
+from tests.stores.conftest import STORES
+from tools.sections import NBVAL
+
+pytestmark = [pytest.mark.long, pytest.mark.docker]
 
 TAG = "dockerlab/test-store:1"
 DOCKERFILE = """FROM scratch
@@ -100,21 +103,20 @@ def test_a_store_that_was_never_used(daemon: dict[str, str], tmp_path: Path, bus
     assert docker == _answers(alone, context)
 
 
-def test_the_engine(daemon: dict[str, str]) -> None:
+def _on(daemon: dict[str, str], *command: str) -> None:
+    done = subprocess.run(
+        command, env=daemon, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_the_engine(daemon: dict[str, str], whole: bool) -> None:
     """The suite of the Docker engine passes on the daemon."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", "tests/engines"]
-    done = subprocess.run(
-        command, env=daemon, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
+    if not whole and daemon["DOCKER_HOST"] != daemon.get(STORES["containerd"]):
+        pytest.skip("the installed Docker has this store: with --stores=whole")
+    _on(daemon, sys.executable, "-m", "pytest", "-q", "-rs", "tests/engines")
 
 
-def test_lessons(daemon: dict[str, str], request: pytest.FixtureRequest) -> None:
-    """The first lesson passes on the daemon, cell by cell; with --lessons=all every lesson and solution."""
-    whole = request.config.getoption("--lessons") == "all"
-    chosen = ["notebooks", "solutions"] if whole else ["notebooks/01-what-is-a-layer.ipynb"]
-    command = [sys.executable, "-m", "pytest", *NBVAL, *chosen]
-    done = subprocess.run(
-        command, env=daemon, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode()
+def test_lessons(daemon: dict[str, str], whole: bool) -> None:
+    """The first lesson passes on the daemon, cell by cell; with --stores=whole every lesson and solution."""
+    _on(daemon, *NBVAL, *(["notebooks", "solutions"] if whole else ["notebooks/01-what-is-a-layer.ipynb"]))
