@@ -64,8 +64,9 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
                 found = [install for install in _installs(case, one, workdir) if install.fetches]
                 for install in (install for install in found if not _done(install, done)):
                     inside = _installs_project(case, one, install.manager)
-                    copy = next((copy for copy in copies if not _reads(copy, install, workdir)), None)
-                    if copy is not None and not inside:
+                    above = [copy for copy in copies if not _reads(copy, install, workdir)]
+                    if above and not inside:
+                        copy = next((copy for copy in above if copy.whole), above[0])
                         yield _copy_before_install(case, copy.one, one, install)
                         break
                 done = done | {(install.manager.name, not install.packages) for install in found}
