@@ -28,7 +28,17 @@ LOW = {
     "units",
 }
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
-STORED = {"tarindex", "streams", "keptindex", "layer", "image", "archive", "stored", "stored_files"}
+STORED = {
+    "tarindex",
+    "streams",
+    "keptindex",
+    "layer",
+    "image",
+    "archive",
+    "stored",
+    "stored_files",
+    "stored_v1",
+}
 MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
 READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -59,7 +69,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "image": {"errors", "filesystem", "layer"},
     "archive": {"image", "layer", "oci", "platform", "reference"},
     "stored_files": {"errors", "oci", "tarindex", "streams"},
-    "stored": {"errors", "image", "layer", "oci", "platform", "reference", "stored_files", "streams"},
+    "stored": {
+        "errors",
+        "image",
+        "layer",
+        "oci",
+        "platform",
+        "reference",
+        "stored_files",
+        "stored_v1",
+        "streams",
+    },
+    "stored_v1": {"errors", "stored_files", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},
