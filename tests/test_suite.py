@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -106,3 +108,31 @@ def test_a_lane_runs_all_of_its_sections(capfd: pytest.CaptureFixture[str]) -> N
     out = capfd.readouterr().out
     assert "== bad\nwhy why why" in out
     assert "slowest: none" in out
+
+
+def test_what_shares_docker_stays_in_one_process() -> None:
+    """Side by side, the tests of a file have one process, and files with a test on Docker have the same."""
+    files = ("tests/test_expansion.py", "tests/test_ignorefile.py", "tests/test_units.py")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-v",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "2",
+        "--dist",
+        "loadfile",
+    ]
+    done = subprocess.run(
+        [*command, "--no-loadscope-reorder", "-m", "not docker", *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ran = set(re.findall(r"^\[(gw\d)\].* PASSED (\S+?)::", done.stdout, re.MULTILINE))
+    process = {file: worker for worker, file in ran}
+    assert len(ran) == len(process) == len(files)
+    assert process[files[0]] == process[files[1]] != process[files[2]]
