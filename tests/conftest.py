@@ -26,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--generated", metavar="N", type=int, default=30, help="Dockerfiles to draw for the conformance suite"
     )
     parser.addoption(
+        "--oracle",
+        choices=("modern", "installed"),
+        default="modern",
+        help="which Docker's BuildKit is compared with: that of tools/modern_docker.sh, or the installed one",
+    )
+    parser.addoption(
         "--record",
         metavar="DIR",
         type=Path,

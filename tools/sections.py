@@ -17,7 +17,7 @@ NBVAL = (
     *(PYTHON, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"),
     *("--nbval-sanitize-with=tests/nbval.cfg", "--color=no", "--durations=15"),
     # A kernel that is shut down leaves sockets for the garbage collector: not a lesson's fault.
-    *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "--quiet"),
+    *("-W", "default", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "tests.cells", "--quiet"),
 )
 READY = (PYTHON, "-m", "tools.ready")
 # No Docker is in sight of the notebooks on the embedded engine, as on Binder; what a lesson asks of Docker is

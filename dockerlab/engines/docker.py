@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import subprocess
 import tempfile
@@ -10,17 +11,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
+from dockerlab import oci
+from dockerlab.archive import packed, write_archive
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
-from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
+from dockerlab.engines.docker_images import ImageCache, home, packed_without_layers
 from dockerlab.engines.docker_run import run_container
-from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
-from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
+from dockerlab.errors import DockerlabError, EngineError, ImageNotFoundError
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, Reference, Wanted
+from dockerlab.stored import Stored
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -127,18 +132,19 @@ class DockerEngine:
                 hint="Build with --engine embedded, or copy the result of a stage: lesson 09 shows how.",
             )
         started = time.perf_counter()
+        tag = Reference.parse(tag or DEFAULT_TAG).familiar
         with _talking():
-            known = self._bases.inspect(tag or DEFAULT_TAG)
+            known = self._bases.inspect(tag)
             if known is not None and not self._ours(known):
                 raise EngineError(
-                    f"{tag or DEFAULT_TAG} is an image of your own, and building would take its name away.",
+                    f"{tag} is an image of your own, and building would take its name away.",
                     hint="Choose another tag, or none.",
                 )
             return self._builds.build(
                 Asked(
                     parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
                     context,
-                    tag or DEFAULT_TAG,
+                    tag,
                     target,
                     dict(build_args or {}),
                     dict(secrets or {}),
@@ -152,17 +158,18 @@ class DockerEngine:
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, BuildKit's before the legacy builder's."""
-        last = self._builds.last
+        last, reference = self._builds.last, Reference.parse(reference).familiar
         return last.get(reference, "buildkit") or last.get(reference, "legacy")
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
+        wanted = Wanted.parse(reference)
         with _talking():
             known = self._inspect(reference)
-            named = None if reference.startswith("sha256:") else reference
-            tags = known.get("RepoTags") or ()
-            if named is not None and not any(same_reference(named, tag) for tag in tags):
-                named = tags[0] if tags else None  # an ID prefix
+            tags = [str(tag) for tag in known.get("RepoTags") or ()]
+            named = next((tag for tag in tags if wanted.names(tag)), None)
+            if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
+                named = tags[0] if tags else None
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
@@ -188,7 +195,7 @@ class DockerEngine:
         labels = (known.get("Config") or {}).get("Labels") or {}
         layers = (known.get("RootFS") or {}).get("Layers") or ()
         return ImageSummary(
-            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(STAND_IN)
+            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(oci.STAND_IN)
         )
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
@@ -211,17 +218,33 @@ class DockerEngine:
             part.replace(path)
 
     def load(self, path: Path) -> list[str]:
-        """Load what `docker save` wrote into Docker; return the references (IDs for images without one)."""
+        """Load an archive or an OCI layout into Docker; return the references (IDs for images without one).
+
+        What this Docker does not take as it is, is written anew for it.
+        """
+        from docker.errors import APIError
+        from requests.exceptions import JSONDecodeError  # the answer to an archive of before Docker 1.10
+
+        with _talking():
+            if path.is_file():
+                with path.open("rb") as archive, contextlib.suppress(EngineError, APIError, JSONDecodeError):
+                    if found := self._loaded(archive, path):
+                        return found
+            stored = Stored.open(path)
+            images = [packed(one.config, stored.read(one, None).layers, one.names) for one in stored.images]
+            with tempfile.TemporaryFile() as out:
+                write_archive(images, cast(BinaryIO, out))
+                out.seek(0)
+                return self._loaded(cast(BinaryIO, out), path)
+
+    def _loaded(self, archive: BinaryIO, path: Path) -> list[str]:
         found: list[str] = []
-        if not path.is_file():
-            raise ImageError(f"There is no file {path}.", hint="Give the file that `docker save -o` wrote.")
-        with _talking(), path.open("rb") as archive:
-            for message in self._api.load_image(archive):
-                if "error" in message:
-                    raise EngineError(f"Docker did not take {path}: {message['error']}")
-                for line in str(message.get("stream", "")).splitlines():
-                    if line.startswith("Loaded image"):
-                        found.append(line.partition(": ")[2].strip())
+        for message in self._api.load_image(archive):
+            if "error" in message:
+                raise EngineError(f"Docker did not take {path}: {message['error']}")
+            for line in str(message.get("stream", "")).splitlines():
+                if line.startswith("Loaded image"):
+                    found.append(line.partition(": ")[2].strip())
         return found
 
     def remove(self, reference: str) -> None:
@@ -281,7 +304,7 @@ class DockerEngine:
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
         named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
-        if named and (LABEL in labels or STAND_IN in labels):
+        if named and (LABEL in labels or oci.STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
 
@@ -297,7 +320,9 @@ class DockerEngine:
         known = self._api.inspect_image(identity)
         if not (known.get("RootFS") or {}).get("Layers"):
             # Docker with overlay2 refuses to save these: "empty export - not implemented".
-            return iter([archive_without_layers(known, self._api.history(identity))])
+            out = io.BytesIO()
+            write_archive([packed_without_layers(known, self._api.history(identity))], out)
+            return iter([out.getvalue()])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
     def _command(self, arguments: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from nbformat import NotebookNode, from_dict
 from nbval.plugin import IPyNbFile, coalesce_streams, get_sanitize_patterns
 
+from tests.cells import COMPARED, faults
 from tools.browser import Lab, Visit, visit
 from tools.course import ROOT, read_course
 
@@ -27,19 +28,22 @@ def assert_clean(seen: Visit) -> None:
 
 def is_claim(cell: NotebookNode) -> bool:
     """Say whether a cell's output is compared."""
-    return "nbval-check-output" in cell["metadata"].get("tags", ())
+    return COMPARED in cell["metadata"].get("tags", ())
 
 
 def disagreements(session: pytest.Session, notebook: Path, seen: Visit) -> list[str]:
-    """Compare the outputs with the committed ones as nbval does: of the cells tagged for it, sanitized."""
+    """Compare the outputs with the committed ones as nbval does, and look for what it would pass over."""
     committed = IPyNbFile.from_parent(session, path=ROOT / notebook)
     committed.sanitize_patterns.update(get_sanitize_patterns(SANITIZED.read_text(encoding="utf-8")))
-    claims = [cell for cell in committed.collect() if is_claim(cell.cell)]
-    return [
-        "\n".join([f"cell {cell.cell_num}", cell.cell.source, *cell.comparison_traceback])
-        for cell in claims
-        if not cell.compare_outputs(outputs_of(seen, cell.cell_num), coalesce_streams(cell.cell.outputs))
-    ]
+    found = []
+    for cell in committed.collect():
+        outputs = outputs_of(seen, cell.cell_num)
+        told = list(faults(cell.cell, outputs, committed.sanitize_patterns))
+        if is_claim(cell.cell) and not cell.compare_outputs(outputs, coalesce_streams(cell.cell.outputs)):
+            told += cell.comparison_traceback
+        if told:
+            found.append("\n".join([f"cell {cell.cell_num}", cell.cell.source, *told]))
+    return found
 
 
 def outputs_of(seen: Visit, number: int) -> list[NotebookNode]:
@@ -56,9 +60,7 @@ def test_another_result_is_told(notebook: Path, request: pytest.FixtureRequest) 
     shown = tuple(cell["outputs"] for cell in cells)
     seen = Visit(notebook.as_posix(), len(cells), shown, (), (), (), 0, 0, ())
     assert disagreements(request.session, notebook, seen) == []
-    claim = next(
-        at for at, cell in enumerate(cells) if "nbval-check-output" in cell["metadata"].get("tags", ())
-    )
+    claim = next(at for at, cell in enumerate(cells) if COMPARED in cell["metadata"].get("tags", ()))
     shown[claim].append(nbformat.v4.new_output("stream", name="stdout", text="otherwise"))
     (told,) = disagreements(request.session, notebook, seen)
     assert told.startswith(f"cell {claim}\n{cells[claim]['source']}")

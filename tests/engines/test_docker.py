@@ -20,7 +20,7 @@ from dockerlab.errors import (
     RunError,
 )
 from dockerlab.image import EMPTY_LAYER, validate
-from dockerlab.imagefile import read_archive
+from dockerlab.stored import read_archive
 from tests.engines.conftest import BASE, docker
 
 pytestmark = pytest.mark.docker

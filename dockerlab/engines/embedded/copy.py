@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.draft import Draft
-from dockerlab.engines.embedded.sources import Source, excluded, matches
 from dockerlab.engines.embedded.unpack import members
+from dockerlab.engines.sources import Match, Source, kept, matches
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree, join
 
 
 @dataclass(frozen=True)
 class Options:
-    """The flags of one COPY or ADD."""
+    """The flags of one COPY or ADD that say how files arrive."""
 
     owner: tuple[int, int] | None = None  # None: as in the source
-    mode: int | None = None
-    exclude: tuple[str, ...] = ()
-    parents: bool = False
+    mode: Chmod | None = None
 
 
 def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
@@ -27,17 +27,17 @@ def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
 
     Raises ContextError when a source without wildcards is not there.
     """
-    for name, match in matches(source):
-        if options.parents:
-            _with_parents(draft, source, match, dest, options)
-        else:
-            _copy_one(draft, source, match, name, dest, options)
+    for match in matches(source):
+        _copy_one(draft, source, match, dest, options)
 
 
-def _copy_one(draft: Draft, source: Source, match: str, name: str, dest: str, options: Options) -> None:
+def _copy_one(draft: Draft, source: Source, match: Match, dest: str, options: Options) -> None:
     tree = source.tree
-    top = tree.get(match)
+    top = tree.get(match.path)
     folder = top is None or top.entry.kind == "dir"
+    below = kept(source, match)
+    if not below:
+        return
     if (
         source.unpack
         and not folder
@@ -49,39 +49,26 @@ def _copy_one(draft: Draft, source: Source, match: str, name: str, dest: str, op
     target = draft.tree.resolve(dest)
     there = draft.get(target)
     if not folder and (into or draft.tree.is_dir(target)):
-        target = join(target, name.rpartition("/")[2])
+        target = join(target, match.name)
     _make(draft, target if folder and there is None else target.rpartition("/")[0], options)
     copied: dict[int, str] = {}
     if not folder:
-        _put(draft, tree, match, target, options, copied, root=match)
+        _put(draft, tree, match.path, target, options, copied)
         return
     if there is not None and there.kind != "dir":
         raise BuildError(
             f"cannot copy a folder over /{target}, which is a {there.kind}",
             hint="Copy to another path, or remove that file first.",
         )
-    _copy_folder(draft, tree, match, target, options, copied, root=match)
+    for path in filter(None, below):
+        _put(draft, tree, join(match.path, path), join(target, path), options, copied)
     if target:
         draft.set_mtime(target, top.entry.mtime if top is not None else draft.now)
 
 
-def _copy_folder(
-    draft: Draft, tree: Tree, source: str, target: str, options: Options, copied: dict[int, str], *, root: str
-) -> None:
-    for name in tree.children(source):
-        path = join(source, name)
-        if excluded(path, root, options.exclude):
-            continue
-        _put(draft, tree, path, join(target, name), options, copied, root=root)
-        if tree.is_dir(path):
-            _copy_folder(draft, tree, path, join(target, name), options, copied, root=root)
-
-
-def _put(
-    draft: Draft, tree: Tree, path: str, target: str, options: Options, copied: dict[int, str], *, root: str
-) -> None:
+def _put(draft: Draft, tree: Tree, path: str, target: str, options: Options, copied: dict[int, str]) -> None:
     node = tree.get(path)
-    assert node is not None, f"{path} is not in {root}"
+    assert node is not None, f"{path} is not there"
     old = draft.get(target)
     if old is not None and (old.kind == "dir") != (node.entry.kind == "dir"):
         raise BuildError(
@@ -95,7 +82,7 @@ def _put(
     if options.owner is not None:
         entry = replace(entry, uid=options.owner[0], gid=options.owner[1])
     if options.mode is not None and entry.kind != "symlink":
-        entry = replace(entry, mode=options.mode)
+        entry = replace(entry, mode=options.mode.of(entry.mode, folder=entry.kind == "dir"))
     draft.put(entry, Renamed(node.origin, node.entry))
     if entry.kind == "file":
         copied[id(node)] = target
@@ -113,51 +100,51 @@ class Renamed:
         return self.origin.open(self.entry)
 
 
-def _make(draft: Draft, path: str, options: Options) -> None:
+def _make(draft: Draft, path: str, options: Options, *, inherit: bool = True) -> None:
+    mode = options.mode.new_folder if options.mode is not None else 0o755
     try:
-        draft.make_folders(path, owner=options.owner)
+        draft.make_folders(path, owner=options.owner, mode=mode, inherit=inherit)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
 
 
-def _with_parents(draft: Draft, source: Source, match: str, dest: str, options: Options) -> None:
-    parts = source.path.split("/./")
-    pivot = len([part for part in parts[0].split("/") if part not in ("", ".")]) if len(parts) > 1 else 0
-    kept = match.split("/")[pivot:]
-    folder = dest.rstrip("/") + "/" + "/".join(kept[:-1])
-    node = source.tree.get(match)
-    if node is not None and node.entry.kind == "dir":
-        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/{kept[-1]}", options)
-    else:
-        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/", options)
-
-
-def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:
-    found = members(origin, entry)
-    if found is None:
+def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: Options) -> bool:
+    unpacked = members(origin, archive)
+    if unpacked is None:
         return False
+    found, content = unpacked
     target = draft.tree.resolve(dest)
-    _make(draft, target, options)
-    for member, content in found:
-        path = draft.tree.resolve(join(target, member.path), follow_last=False)
-        if target and path != target and not path.startswith(f"{target}/"):
-            raise BuildError(
-                f"{entry.path} has a member {member.path}, which a symlink leads out of /{target}",
-                hint="Make the archive again without that symlink.",
-            )
+    _make(draft, target, replace(options, mode=None))
+    for unowned in found:
+        uid, gid = options.owner or (unowned.uid, unowned.gid)
+        member = replace(unowned, uid=uid, gid=gid)
+        path = _within(draft, target, member.path, archive)
         old = draft.get(path)
         if old is not None and not (old.kind == "dir" and member.kind == "dir"):
             draft.remove(path)
-        parent = path.rpartition("/")[0]
-        _make(draft, parent, Options(owner=(0, 0)))
-        if member.kind == "hardlink":
-            other = draft.tree.resolve(join(target, member.link), follow_last=False)
-            if draft.get(other) is None:
-                raise BuildError(
-                    f"{entry.path} has a hard link {member.path} to {member.link}, which is not there",
-                    hint="Make the archive again, with that file before the link.",
-                )
-            draft.link(path, other, like=member)
+        _make(draft, path.rpartition("/")[0], Options(), inherit=False)
+        if member.kind != "hardlink":
+            draft.put(replace(member, path=path), content)
             continue
-        draft.put(replace(member, path=path), content)
+        other = draft.get(_within(draft, target, member.link, archive))
+        if other is None or other.kind == "dir":
+            raise BuildError(
+                f"{archive.path} has a hard link {member.path} to {member.link}, which is no file there",
+                hint="Make the archive again, with that file before the link.",
+            )
+        like = replace(member, mode=other.mode) if other.kind == "symlink" else member
+        draft.link(path, other.path, like=like)
     return True
+
+
+def _within(draft: Draft, target: str, name: str, archive: Entry) -> str:
+    """Return where a member's name leads; symlinks are followed as if `target` were the root."""
+    try:
+        return draft.tree.resolve(name, follow_last=False, root=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise BuildError(
+            f"{archive.path} has a member {name}, which a symlink leads out of /{target}",
+            hint="Make the archive again without that symlink.",
+        ) from error

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
+from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
+from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.copy import Options
 from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft, Text
@@ -23,13 +25,14 @@ from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.run import Room, run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.plan import earlier
+from dockerlab.engines.sources import Checksum, Digest, Source, checksums
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Layer
+from dockerlab.patterns import Patterns
 
 
 class LayerSteps:
@@ -70,15 +73,20 @@ class LayerSteps:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
         user = str(state.config.get("User") or "")
         inputs = {"instruction": "WORKDIR", "folder": path, "user": user, "parent": state.key}
+        date = epoch.read(self.request.build_args)
+        if date is not None:
+            inputs["date"] = str(date)
 
         def execute() -> Layer:
             draft = Draft(state.tree, now=self.now)
+            folder = state.tree.resolve(path)
+            there = draft.get(folder) is not None
             try:
-                draft.make_folders(
-                    state.tree.resolve(path), owner=file_owner(state.tree, user) if user else None
-                )
+                draft.make_folders(folder, owner=file_owner(state.tree, user) if user else None)
             except NotADirectoryError as error:
                 raise BuildError(str(error), hint="Choose another folder.") from error
+            if date is not None and not there:
+                draft.set_mtime(folder, date)
             return written(draft, self.store)
 
         return LayerStep(inputs, execute, f"WORKDIR {path}")
@@ -87,12 +95,13 @@ class LayerSteps:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
         to = state.expand(one.args[-1], one.line)
         dest = _destination(state.workdir, to)
-        sources, shown = self._sources(state, stage, one, one.args[:-1])
+        exclude = [state.expand(value, one.line) for value in one.flag_values("exclude")]
+        sources, shown = self._sources(state, stage, one, exclude)
         chown = state.expand(one.flag("chown") or "", one.line)
         chmod = state.expand(one.flag("chmod") or "", one.line)
         link = one.enabled("link")
-        exclude = tuple(state.expand(value, one.line) for value in one.flag_values("exclude"))
-        found = [checksums(source, self.digest, exclude) for source in sources]
+        unpack = [] if one.flag("unpack") is None else [f"unpack={one.enabled('unpack')}".lower()]
+        found = [checksums(source, self.digest) for source in sources]
         for source, files in zip(sources, found, strict=True):
             if source.tree is self.context_tree:
                 self._count_context(files)
@@ -102,8 +111,8 @@ class LayerSteps:
             "destination": dest,
             "owner": chown,
             "mode": chmod,
-            "flags": [name for name in ("link", "parents") if one.enabled(name)],
-            "exclude": list(exclude),
+            "flags": [name for name in ("link", "parents") if one.enabled(name)] + unpack,
+            "exclude": exclude,
             "files": {file.path: file.text for files in found for file in files},
             "parent": "" if link else state.key,
         }
@@ -112,9 +121,7 @@ class LayerSteps:
             draft = Draft(Tree() if link else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, chown) if chown else None,
-                _mode(chmod, one.line) if chmod else None,
-                exclude=exclude,
-                parents=one.enabled("parents"),
+                read_chmod(chmod, one.line) if chmod else None,
             )
             for source in sources:
                 copy_source(draft, source, dest, options)
@@ -132,10 +139,14 @@ class LayerSteps:
         return LayerStep(inputs, execute, created_by, identity=identity, chain=key)
 
     def _sources(
-        self, state: State, stage: Stage, one: Instruction, words: Sequence[str]
+        self, state: State, stage: Stage, one: Instruction, exclude: Sequence[str]
     ) -> tuple[list[Source], list[str]]:
         sources, shown = [], []
-        for raw in words:
+        try:
+            left_out = Patterns.of(exclude)
+        except ValueError as error:
+            raise DockerfileError(f"--exclude is no pattern: {error}", line=one.line) from error
+        for raw in one.args[:-1]:
             doc = one.heredoc(raw)
             word = state.expand(raw, one.line)
             if doc is not None:
@@ -149,7 +160,7 @@ class LayerSteps:
             elif one.keyword == "ADD" and is_url(word):
                 fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
                 tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
-                sources.append(Source(tree, fetched.entry.path, word))
+                sources.append(Source(tree, fetched.entry.path, word, unpack=one.enabled("unpack")))
                 shown.append(word)
             elif one.flag("checksum") is not None:
                 raise DockerfileError(
@@ -157,7 +168,17 @@ class LayerSteps:
                 )
             else:
                 tree, where = self._tree_of(stage)(one.flag("from"))
-                sources.append(Source(tree, word, where, unpack=one.keyword == "ADD"))
+                unpack = one.keyword == "ADD" if one.flag("unpack") is None else one.enabled("unpack")
+                sources.append(
+                    Source(
+                        tree,
+                        word,
+                        where,
+                        unpack=unpack,
+                        parents=one.enabled("parents"),
+                        exclude=left_out,
+                    )
+                )
                 shown.append(word)
         return sources, shown
 
@@ -207,16 +228,6 @@ def _absolute(workdir: str, path: str) -> str:
 def _destination(workdir: str, word: str) -> str:
     path = _absolute(workdir, word or ".")
     return f"{path.rstrip('/')}/" if word in ("", ".") or word.endswith(("/", "/.")) else path
-
-
-def _mode(text: str, line: int) -> int:
-    try:
-        value = int(text, 8)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 0o7777:
-        raise DockerfileError(f'--chmod is "{text}"', line=line, hint="Write an octal number such as 755.")
-    return value
 
 
 def _one_file(name: str, content: bytes, now: int) -> Tree:
