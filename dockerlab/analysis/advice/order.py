@@ -24,6 +24,7 @@ LEGACY_LAYERS = 125
 MANY_LAYERS = 100
 
 MOST_SCRIPT = 200_000  # bytes: a longer script is not read
+_SHELL_SCRIPT = re.compile(rb"(?!\x7fELF)(?!#!)|#!.*\b(ba|da|a|k|z)?sh\b")
 
 
 _Done = frozenset[tuple[str, bool]]  # managers that installed above, and whether from a list of the project
@@ -105,11 +106,7 @@ def _script(case: Case, run: Instruction, path: str) -> str:
         by = claim.stored_by
         if f"/{claim.path}" == path and case.copied_from_context(by) and (by.line or 0) < run.line:
             data = case.read(claim) if claim.bytes <= MOST_SCRIPT else b""
-            return (
-                data.decode("utf-8", "replace")
-                if not data.startswith((b"#!/usr/bin/env p", b"\x7fELF"))
-                else ""
-            )
+            return data.decode("utf-8", "replace") if _SHELL_SCRIPT.match(data) else ""
     return ""
 
 
