@@ -68,7 +68,7 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
                     above = [copy for copy in copies if not _reads(copy, install, workdir)]
                     if above and not inside:
                         copy = next((copy for copy in above if copy.whole), above[0])
-                        yield _copy_before_install(case, copy.one, one, install)
+                        yield _copy_before_install(case, copy, one, install, workdir)
                         break
                 done = done | {(install.manager.name, not install.packages) for install in found}
         after[stage.index] = (copies, done, workdir)
@@ -174,12 +174,15 @@ def _reads(copy: _Copy, install: Install, workdir: str) -> bool:
     )
 
 
-def _copy_before_install(case: Case, copy: Instruction, run: Instruction, install: Install) -> Finding:
-    manager = install.manager
+def _copy_before_install(
+    case: Case, above: _Copy, run: Instruction, install: Install, workdir: str
+) -> Finding:
+    copy, manager = above.one, install.manager
     seconds = case.seconds_of(run.line)
     cost = "" if seconds is None else f", {human_seconds(seconds)}"
     if manager.first and not install.packages:
-        first = f"`COPY {' '.join(install.files)} ...`" if install.files else manager.first
+        files = [posixpath.join("/", workdir, path) for path in install.files]
+        first = " ".join(f"`{posixpath.relpath(path, above.dest)}`" for path in files) or manager.first
         change = (
             f"Before the install copy only what it reads ({first}), give it a RUN of its own, and move line "
             f"{copy.line} below that."
