@@ -126,7 +126,7 @@ def compare(a: Subject, b: Subject, *, engine: str | Engine | None = None) -> Pi
 
 
 def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
-    """Draw what became of every byte: live, overwritten or deleted later, stored again; and by which line."""
+    """Draw what became of every byte: live, there twice, overwritten, deleted, stored again; by whom."""
     from dockerlab import charts
     from dockerlab.analysis.ledger import ledger as account
 
