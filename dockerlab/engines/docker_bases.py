@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,13 +18,14 @@ from dockerlab.archive import renamed, write_archive
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Note, OnEvent
 from dockerlab.errors import EngineError
-from dockerlab.reference import Reference, parsed, same_reference, stand_in_name
+from dockerlab.reference import OWN_PREFIX, Reference, parsed, same_reference, stand_in_name
 from dockerlab.stored import read_archive
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed
 
 LABEL = "dev.dockerlab"
+KEPT = f"{OWN_PREFIX}kept"  # repository of the names that builds have before their own, and of what is held
 PULL_SILENCE = 20.0  # seconds without a word from the registry, after which a pull is given up
 
 _unpullable: dict[str, str] = {}  # full reference -> why; tried once per process
@@ -81,6 +83,18 @@ class Bases:
             if error.is_client_error():  # a reference that is none: let the build say so
                 return None
             raise
+
+    def tag(self, identity: str, reference: str) -> None:
+        """Give an image a name, which moves to it."""
+        name = Reference.parse(reference)
+        self._api().tag(identity, f"{name.registry}/{name.repository}", tag=name.tag)
+
+    def untag(self, reference: str) -> None:
+        """Take a name away, and with its last one the image; where there is no such name nothing happens."""
+        from docker.errors import NotFound
+
+        with suppress(NotFound):
+            self._api().remove_image(reference)
 
     def _pulled(self, reference: str, on_event: OnEvent) -> bool:
         from docker.errors import APIError, DockerException

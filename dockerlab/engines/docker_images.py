@@ -77,13 +77,24 @@ class ImageCache:
         labels = (config.get("config") or {}).get("Labels") or {}
         return Image(
             reference=reference,
-            id=record.config,
+            id=identity,
             config=config,
             layers=layers,
             history=history_rows(config, layers),
             base_layers=record.base_layers,
             stand_in=record.stand_in or labels.get(oci.STAND_IN),
         )
+
+    def manifest(self, identity: str) -> str:
+        """Return the digest of an image's manifest: with it the folder is an OCI layout that others read."""
+        image = self.read(identity, None)
+        record = self.record(identity)
+        assert record is not None
+        made = packed(self._blob(record.config).read_bytes(), image.layers, ()).manifest
+        with _writing(self.root):
+            write_whole(self._blob(oci.digest_of(made)), made)
+            write_whole(self.root / "oci-layout", oci.LAYOUT)
+        return oci.digest_of(made)
 
     def holds(self, identity: str) -> bool:
         """Tell whether all of an image is here, so that reading it asks nothing of Docker."""

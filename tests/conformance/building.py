@@ -128,12 +128,19 @@ def _builds(text: str, folder: Path, case: Case) -> bool:
 class Oracle:
     """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask.
 
-    `fresh` loads new bases and returns their names.
+    `fresh` loads new bases and returns their names. `unread`: give it what our own parser refuses, too.
     """
 
     def __init__(
-        self, cases: Sequence[Case], names: Names, folder: Path, *, fresh: Callable[[], Names]
+        self,
+        cases: Sequence[Case],
+        names: Names,
+        folder: Path,
+        *,
+        fresh: Callable[[], Names],
+        unread: bool,
     ) -> None:
+        self._give_unread = unread
         self._names = names
         self._folder = folder
         self._fresh = fresh
@@ -180,7 +187,7 @@ class Oracle:
             self._local.engine = DockerEngine(root=self._folder / "taken")
         outcome = build(self._local.engine, case, names, folder)
         # The engine reads a Dockerfile before it hands it on: what it refuses, BuildKit must refuse too.
-        unread = _unread(case, names) if outcome.error is not None else None
+        unread = _unread(case, names) if outcome.error is not None and self._give_unread else None
         if unread is not None and _builds(unread, folder / f"{case.name}-{len(outcome.builds) + 1}", case):
             return Outcome(outcome.builds)
         return outcome

@@ -7,6 +7,7 @@
     mounts/                  folders of RUN --mount=type=cache
     work/                    the sandboxes' own
     exports/                 archives made for Docker
+    kept/                    which images Builds of living processes hold
     downloads/               what is being pulled, to go on from after a break; packages for stand-ins
     tmp/                     files being written; each is locked by its writer
 
@@ -27,6 +28,7 @@ from dockerlab.engines import ImageSummary
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root
 from dockerlab.engines.embedded.buildcache import BuildCache
+from dockerlab.engines.kept import Kept
 from dockerlab.errors import DockerlabError, ImageError, ImageNotFoundError
 from dockerlab.image import Image, Layer, history_rows
 from dockerlab.reference import Reference, Wanted
@@ -43,6 +45,7 @@ class Store(BuildCache):
 
     def __init__(self, root: Path | None = None) -> None:
         super().__init__(root)
+        self.kept = Kept(self.root / "kept")
         if not (self.root / "index.json").exists():
             with self.changing() as index:
                 self.write_index(index)
@@ -80,7 +83,7 @@ class Store(BuildCache):
         repo_digest: str | None = None,
         compressed_sizes: Sequence[int] | None = None,
     ) -> Image:
-        """Store an image of layers that are here; `reference` moves to it.
+        """Store an image of layers that are here; `reference` moves to it, what had it is nameless then.
 
         `rootfs` in the config is set from `layers`. Bytes are kept as they are, so the id stays what it was
         elsewhere. `compressed_sizes` (bytes) are what a registry said of the layers.
@@ -112,9 +115,8 @@ class Store(BuildCache):
             self._put_blob(manifest)
             descriptor = descriptor_of(manifest, config, annotations=about)
             with self.changing() as index:
-                others = [item for item in index["manifests"] if not _same_place(item, descriptor)]
                 if descriptor not in index["manifests"]:
-                    self.write_index({**index, "manifests": [*others, descriptor]})
+                    self.write_index({**index, "manifests": _with(descriptor, index["manifests"])})
         return self.image_of(descriptor)
 
     def image(self, reference: str) -> Image:
@@ -194,8 +196,7 @@ class Store(BuildCache):
             old = self._find(reference, index["manifests"])
             notes = {**_notes(old), oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             item = {**old, "annotations": notes}
-            others = [other for other in index["manifests"] if not _same_place(other, item)]
-            self.write_index({**index, "manifests": [*others, item]})
+            self.write_index({**index, "manifests": _with(item, index["manifests"])})
         return self.image_of(item)
 
     def remove(self, reference: str) -> None:
@@ -261,10 +262,19 @@ def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
     )
 
 
-def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two descriptors hold one name; nameless ones are one when they are the same manifest."""
-    names = _notes(one).get(oci.REF_NAME), _notes(other).get(oci.REF_NAME)
-    return names[0] == names[1] and (names[0] is not None or one["digest"] == other["digest"])
+def _with(new: dict[str, Any], manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the descriptors with one more, which takes its name over; nameless ones only where needed."""
+    taken = _notes(new).get(oci.REF_NAME)
+    found = [_nameless(item) if _notes(item).get(oci.REF_NAME) == taken else item for item in manifests]
+    named = [item for item in [*found, new] if oci.REF_NAME in _notes(item)]
+    nameless = {item["digest"]: item for item in [*found, new] if oci.REF_NAME not in _notes(item)}
+    for item in named:
+        nameless.pop(item["digest"], None)
+    return [*nameless.values(), *named]
+
+
+def _nameless(descriptor: dict[str, Any]) -> dict[str, Any]:
+    return {**descriptor, "annotations": {IMAGE_ID: _notes(descriptor)[IMAGE_ID]}}
 
 
 def _notes(item: Mapping[str, Any]) -> dict[str, str]:
