@@ -11,12 +11,11 @@ from typing import Any
 
 from dockerlab.dockerfile import Instruction, Stage, parse_trigger
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
-from dockerlab.engines.embedded import epoch
+from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
 from dockerlab.engines.embedded.instructions import (
     METADATA,
-    PROXY_ARGS,
     Given,
     State,
     unsupported,
@@ -58,8 +57,7 @@ def build(
 
     Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or StoreError, with the line.
     """
-    with store.building():
-        return _Builder(request, store, bases, sandbox, on_event).build(engine)
+    return _Builder(request, store, bases, sandbox, on_event).build(engine)
 
 
 class _Builder:
@@ -93,6 +91,7 @@ class _Builder:
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
         dockerfile = self.request.dockerfile
+        buildargs.check(dockerfile, self.request.build_args)
         final = target(dockerfile, self.request.target)
         if self.request.target is not None and final.name != self.request.target.lower():
             raise DockerfileError(
@@ -321,8 +320,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        given = [name for name in self.request.build_args if name.upper() not in PROXY_ARGS]
-        unused = sorted(set(given) - declared - {epoch.NAME})
+        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
+        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.dockerfile import Instruction
-from dockerlab.engines.embedded import durable
+from dockerlab.engines.embedded import buildargs, durable
 from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
 from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH, HOSTNAME
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.sources import Digest
@@ -66,6 +66,7 @@ class Run:
     network: bool
     script: str | None  # content of a heredoc that starts with #!
     script_path: str = ""
+    hostname: str = ""
 
     def inputs(self, parent: str, bound: Bound) -> dict[str, Any]:
         """Return the named inputs of the step, for people. `bound` holds the files of each bind mount.
@@ -80,6 +81,7 @@ class Run:
             "user": self.user,
             "working folder": self.cwd,
             "network": self.network,
+            **({"host name": self.hostname} if self.hostname else {}),
             "mounts": {mount.target or mount.id: mount.shown for mount in self.mounts},
             "bound files": {one.path: one.text for files in bound.values() for one in files},
             "parent": parent,
@@ -114,7 +116,7 @@ class Room:
 
 def run_step(one: Instruction, state: State, request: Request, room: Room) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-    run = read(one, state)
+    run = read(one, state, request.build_args)
     bound = bound_files(run.mounts, room.tree_of, room.digest)
     log: list[str] = []
 
@@ -147,18 +149,26 @@ def run_step(one: Instruction, state: State, request: Request, room: Room) -> La
     return LayerStep(inputs, execute, run.shown, log, identity=identity)
 
 
-def read(one: Instruction, state: State) -> Run:
+def read(one: Instruction, state: State, build_args: Mapping[str, str]) -> Run:
     """Return what a RUN instruction asks for."""
     argv, script, script_path = _argv(one, state)
     network = one.flag("network") or "default"
-    if network not in ("default", "none", "host"):
-        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
-    if one.flag("security") is not None:
-        raise unsupported(one, f"RUN --security={one.flag('security')}")
-    specs = tuple(read_mount(value, one, state) for value in one.flag_values("mount"))
+    if network == "host":
+        raise DockerfileError(
+            "--network=host is not allowed: BuildKit wants --allow network.host for it",
+            line=one.line,
+            hint="Leave it out: a RUN reaches the network without it.",
+        )
+    if network not in ("default", "none"):
+        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default or none.")
+    for name in ("security", "device"):
+        if one.flag(name) is not None:
+            raise unsupported(one, f"RUN --{name}={one.flag(name)}")
+    namespace = build_args.get(buildargs.CACHE_NAMESPACE, "")
+    specs = tuple(read_mount(value, one, state, namespace) for value in one.flag_values("mount"))
     env = state.variables
     env.setdefault("PATH", DEFAULT_PATH)
-    declared = [f"{name}={state.variables.get(name, '')}" for name in state.declared]
+    declared = [f"{name}={env.get(name, value)}" for name, value in state.declared.items()]
     shown = " ".join([*([f"|{len(declared)}", *declared] if declared else []), *argv])
     return Run(
         argv,
@@ -170,6 +180,7 @@ def read(one: Instruction, state: State) -> Run:
         network != "none",
         script,
         script_path,
+        build_args.get(buildargs.HOSTNAME, ""),
     )
 
 
@@ -196,8 +207,7 @@ def command(
 ) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
-    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there;
-    one with a from= never does, as in BuildKit.
+    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there.
     """
     user = run_user(state.tree, run.user)
     env = dict(run.env)
@@ -220,7 +230,7 @@ def command(
                 if secret is None:
                     continue
                 if spec.variable:
-                    env[spec.variable] = secret.decode()
+                    env[spec.variable] = secret.decode("utf-8", "replace")  # as in BuildKit
                 if not spec.target:
                     continue
             mounts.append(prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
@@ -238,6 +248,7 @@ def command(
             user.groups,
             tuple(mounts),
             network=run.network,
+            hostname=run.hostname or HOSTNAME,
         )
 
 
