@@ -186,9 +186,8 @@ def _missing(source: Source, path: str) -> ContextError:
     node = source.tree.get(path)
     if has_wildcard(wanted) and node is not None and node.entry.kind == "symlink":
         return ContextError(
-            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}", and that is not '
-            f"in {source.where}",
-            hint="Point it at something that is there, or leave it out.",
+            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}"',
+            hint=f"That is not in {source.where}: point it at something that is, or leave it out.",
         )
     near = difflib.get_close_matches(wanted, list(source.tree), n=1)
     hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."

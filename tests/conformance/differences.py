@@ -160,7 +160,7 @@ KNOWN: Mapping[str, Difference] = {
     ),
     "latin-text": Difference(
         what="Bytes that are not UTF-8 in an instruction",
-        buildkit="built, but for a RUN: the bytes of a heredoc as they are, replaced where they go into the config",
+        buildkit="built, but for a RUN; in the config they are replaced",
         ours="refused with the line",
         why="an image's config is JSON, which has no such bytes",
         dockers=NEW,

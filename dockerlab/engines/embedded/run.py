@@ -230,7 +230,7 @@ def command(
                 if secret is None:
                     continue
                 if spec.variable:
-                    env[spec.variable] = secret.decode()
+                    env[spec.variable] = secret.decode("utf-8", "replace")  # as in BuildKit
                 if not spec.target:
                     continue
             mounts.append(prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))

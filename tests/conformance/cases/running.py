@@ -415,6 +415,11 @@ MOUNTS = [
         differs="newer",
     ),
     _run(
+        "secret-env-bytes",
+        "RUN --mount=type=secret,id=s,env=S echo $S > /tmp/f",
+        secrets={"s": b"caf\xe9"},
+    ),
+    _run(
         "secret-leaves-nothing",
         "RUN --mount=type=secret,id=s true",
         "RUN ls /run > /tmp/f; true",
