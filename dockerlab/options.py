@@ -11,7 +11,11 @@ from dockerlab.errors import ContextError, DockerlabError
 
 
 class OptionError(DockerlabError):
-    """An option is not spelled as Docker spells it."""
+    """An option is not spelled as Docker spells it; `usage` says how it is, where that is known."""
+
+    def __init__(self, message: str, *, hint: str = "", usage: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage
 
 
 def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from dockerlab import engines
-from dockerlab.cli.commands import writer
+from dockerlab.cli.build import writer
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from dockerlab import engines
 from dockerlab.analysis.cache import DERIVED, Why
 from dockerlab.analysis.cache import why as explain
 from dockerlab.caching import last_build
+from dockerlab.cli.answer import Answer, Shape
 from dockerlab.context import Context
 from dockerlab.engines import Build, LastBuild
 from dockerlab.inputs import default_tag, read_dockerfile
@@ -19,16 +18,15 @@ from dockerlab.widgets.explanations import why_table
 from dockerlab.widgets.progress import PlainLog
 
 
-def why(args: Namespace) -> int:
+def why(args: Namespace) -> Answer:
     """Explain the last build of a tag, or build a folder and explain that."""
     folder = Path(args.target)
     build = _build(args, folder) if folder.is_dir() else last_build(args.target, args.engine)
     found = explain(build)
-    print(json.dumps(shape(found), indent=2) if args.json else why_table(found).text(width=160))
-    return 0
+    return Answer(lambda: shape(found), lambda: why_table(found).text(width=160))
 
 
-def shape(found: Why) -> dict[str, Any]:
+def shape(found: Why) -> Shape:
     """`why`: `steps` in the order they were built; `changes` are the inputs of a miss that differ."""
     return {
         "name": found.name,

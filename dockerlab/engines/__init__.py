@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile
 from dockerlab.errors import EngineError
-from dockerlab.image import Image
+
+if TYPE_CHECKING:
+    from dockerlab.context import Context
+    from dockerlab.dockerfile import Dockerfile
+    from dockerlab.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
 

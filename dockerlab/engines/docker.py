@@ -36,22 +36,33 @@ def probe(docker: str = "docker") -> tuple[str | None, str]:
     """
     if shutil.which(docker) is None:
         return None, "There is no docker command here."
-    version = _ask([docker, "version", "--format", "{{.Server.Version}}"])
+    # Both at once: either takes longer than a cached build here.
+    asked = [
+        _ask([docker, "version", "--format", "{{.Server.Version}}"]),
+        _ask([docker, "buildx", "version"]),
+    ]
+    version, buildx = (_answer(one) for one in asked)
     if version is None:
         return None, "No Docker daemon answers."
-    if _ask([docker, "buildx", "version"]) is None:
+    if buildx is None:
         return None, "Docker answers, but its buildx plugin is not installed."
     return version, ""
 
 
-def _ask(command: Sequence[str]) -> str | None:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+def _ask(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def _answer(asked: subprocess.Popen[str]) -> str | None:
+    with asked:
+        try:
+            said = asked.communicate(timeout=ANSWER)[0]
+        except subprocess.TimeoutExpired:
+            asked.kill()
+            return None
+        return said.strip() or None if asked.returncode == 0 else None
 
 
 class DockerEngine:

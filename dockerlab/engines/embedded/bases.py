@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.embedded import standins
 from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
@@ -48,6 +47,8 @@ class Bases:
         except RegistryError as error:
             not_pulled = error
             self._store.put_step(_silent_key(name), {"asked": time.time()})
+        from dockerlab.engines.embedded import standins
+
         try:
             image = self.stand_in(name, on_event=on_event, why=not_pulled.message)
         except RegistryError as error:
@@ -70,6 +71,8 @@ class Bases:
         `why` is told with the first progress event. Raises RegistryError when packages cannot be had, and
         BuildError when they cannot be set up.
         """
+        from dockerlab.engines.embedded import standins
+
         name = Reference.parse(reference).familiar
         recipe = standins.recipe(name)
         if recipe is None:
@@ -99,6 +102,8 @@ class Bases:
         return 0 <= time.time() - float(asked) < _ASK_AGAIN
 
     def _kept(self, name: str) -> Image | None:
+        from dockerlab.engines.embedded import standins
+
         try:
             return self._store.image(standins.stand_in_name(name))
         except ImageNotFoundError:
@@ -109,6 +114,8 @@ class Bases:
 
         In the archive it has a name of ours (`standins.stand_in_name`), never the real one.
         """
+        from dockerlab.engines.embedded import standins
+
         image = self.stand_in(reference, on_event=on_event)
         if image is None:
             return None

@@ -26,7 +26,6 @@ from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.layersteps import LayerSteps, new_workdir, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.squash import net_change, squashed_history
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.last_builds import read_record, record
 from dockerlab.engines.plan import (
@@ -149,6 +148,8 @@ class _Builder:
         )
 
     def _squashed(self, state: State, image: str) -> State:
+        from dockerlab.engines.embedded.squash import net_change, squashed_history
+
         below = state.layers[: state.base_layers]
         draft = net_change(below, state.layers[state.base_layers :])
         rows = squashed_history(

@@ -7,7 +7,6 @@ from typing import BinaryIO
 
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.sources import Source, excluded, matches
-from dockerlab.engines.embedded.unpack import members
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree, join
 
@@ -133,6 +132,8 @@ def _with_parents(draft: Draft, source: Source, match: str, dest: str, options: 
 
 
 def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:
+    from dockerlab.engines.embedded.unpack import members
+
     found = members(origin, entry)
     if found is None:
         return False

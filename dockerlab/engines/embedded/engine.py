@@ -6,22 +6,21 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
-from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.builder import build
-from dockerlab.engines.embedded.instructions import DEFAULT_PATH
-from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
-from dockerlab.engines.embedded.users import run_user
-from dockerlab.engines.last_builds import read_record
 from dockerlab.errors import BuildError, EngineError
 from dockerlab.image import Image
+
+if TYPE_CHECKING:
+    from dockerlab.context import Context
+    from dockerlab.dockerfile import Dockerfile
+
+# What only some calls need is imported in them: a command is to start quickly.
 
 
 class EmbeddedEngine:
@@ -41,7 +40,7 @@ class EmbeddedEngine:
     def describe(self) -> str:
         """Return the engine's name with the sandbox it runs commands in."""
         try:
-            return f"embedded ({self.sandbox.name})"
+            return f"embedded ({sandboxes.name(self.store.work)})"
         except EngineError:
             return "embedded (no sandbox: RUN cannot be built)"
 
@@ -60,6 +59,12 @@ class EmbeddedEngine:
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; see `dockerlab.engines.Engine.build`."""
+        from dockerlab.context import Context
+        from dockerlab.dockerfile import parse
+        from dockerlab.engines.embedded import epoch
+        from dockerlab.engines.embedded.builder import build
+        from dockerlab.engines.embedded.request import Request
+
         if builder not in (None, "embedded"):
             raise EngineError(
                 f'the "{builder}" builder is part of Docker',
@@ -85,11 +90,15 @@ class EmbeddedEngine:
         )
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
+        from dockerlab.engines.embedded import epoch
+
         # A stand-in is as old as its packages, whatever date a build of yours is given.
         return self.build(dockerfile, tag=tag, build_args={epoch.NAME: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
+        from dockerlab.engines.last_builds import read_record
+
         return read_record(reference, self.store.last_build(reference))
 
     def image(self, reference: str) -> Image:
@@ -102,6 +111,9 @@ class EmbeddedEngine:
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
+        from dockerlab.engines.embedded.instructions import DEFAULT_PATH
+        from dockerlab.engines.embedded.users import run_user
+
         image = self.store.image(reference)
         config = image.config.get("config") or {}
         words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]

@@ -9,19 +9,16 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.copy import Options
-from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.mounts import TreeOf
 from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.request import Request
-from dockerlab.engines.embedded.run import Room, run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
@@ -30,6 +27,9 @@ from dockerlab.engines.plan import earlier
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Layer
+
+if TYPE_CHECKING:
+    from dockerlab.engines.embedded.mounts import TreeOf
 
 
 class LayerSteps:
@@ -61,6 +61,8 @@ class LayerSteps:
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """RUN command; see run.py."""
+        from dockerlab.engines.embedded.run import Room, run_step
+
         room = Room(
             self.store, self.sandbox, self._tree_of(stage), self.digest, self._starts_empty, self.on_line
         )
@@ -109,6 +111,9 @@ class LayerSteps:
         }
 
         def execute() -> Layer:
+            from dockerlab.engines.embedded.copy import Options
+            from dockerlab.engines.embedded.copy import copy as copy_source
+
             draft = Draft(Tree() if link else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, chown) if chown else None,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.embedded.debian import mirrors
 from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
@@ -73,6 +72,7 @@ def make_minbase(
 ) -> Image:
     """Make a Debian base. Raises RegistryError when the host knows no Debian mirror."""
     from dockerlab.engines.embedded import minbase
+    from dockerlab.engines.embedded.debian import mirrors
 
     found = mirrors()
     if found is None:
