@@ -17,10 +17,11 @@ from dockerlab.engines import Build, Builder, Engine, LastBuild
 from dockerlab.errors import EngineError, ImageNotFoundError
 from dockerlab.image import OWN_PREFIX
 from dockerlab.inputs import ContextLike, as_context, find_engine, read_dockerfile
-from dockerlab.widgets.explanations import BuilderComparison, Explanation, WhatIf, why_table
+from dockerlab.widgets.explanations import BuilderComparison, WhatIf, why_table
+from dockerlab.widgets.table import Table
 
 
-def why(x: Build | str, *, engine: str | Engine | None = None) -> Explanation:
+def why(x: Build | str, *, engine: str | Engine | None = None) -> Table:
     """Say of each step of a build whether it came from the cache, and why not.
 
     A string is the tag of the last build under it. On Docker the reasons are worked out by the lab from

@@ -10,8 +10,16 @@ DockerlabError
 ├── ImageError               an archive, layout or layer is not what it should be
 │   └── ImageNotFoundError   no image of that name
 ├── RegistryError            a registry could not be reached, refused, or lied
-└── StoreError               the image store cannot be read or written
-    └── StoreFullError       no space left
+├── StoreError               the image store cannot be read or written
+│   └── StoreFullError       no space left
+├── OptionError              an option is not spelled as Docker spells it
+├── BudgetError              a budget says something that is no limit
+├── ProgressError            a learner's progress file cannot be read or written
+│   └── ProgressVersionError it is of another version (has .version)
+└── GradeError               there is nothing to grade, or the result cannot be written
+
+KeyboardInterrupt
+└── BuildInterrupted         a build was stopped by Ctrl-C or the kernel's stop button
 """
 
 from __future__ import annotations
@@ -101,3 +109,38 @@ class StoreError(DockerlabError):
 
 class StoreFullError(StoreError):
     """No space is left where the image store lives."""
+
+
+class OptionError(DockerlabError):
+    """An option is not spelled as Docker spells it; `usage` says how it is, where that is known."""
+
+    def __init__(self, message: str, *, hint: str = "", usage: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage
+
+
+class BudgetError(DockerlabError):
+    """A budget says something that is no limit."""
+
+
+class ProgressError(DockerlabError):
+    """The progress file cannot be read or written; what was measured is not touched by that."""
+
+
+class ProgressVersionError(ProgressError):
+    """The progress file is of another version than this package knows; `version` is what it says."""
+
+    def __init__(self, message: str, *, version: object, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.version = version
+
+
+class GradeError(DockerlabError):
+    """There is nothing to grade, or the result cannot be written."""
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was stopped by Ctrl-C or the kernel's stop button; its message says what was kept."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]

@@ -15,10 +15,10 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 
 from dockerlab import notebook
 from dockerlab.context import Context
-from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.errors import ContextError, DockerlabError, OptionError
 from dockerlab.inputs import ContextLike
 from dockerlab.offline import base_is_away
-from dockerlab.options import OptionError, add_build_options, key_values, read_secrets
+from dockerlab.options import add_build_options, key_values, read_secrets
 from dockerlab.widgets.display import show, show_bundle
 
 USAGE = "%%dockerfile NAME [--context FOLDER_OR_VARIABLE] [--tag TAG] [--build-arg KEY=VALUE] ..."

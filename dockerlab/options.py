@@ -7,15 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from dockerlab.errors import ContextError, DockerlabError
-
-
-class OptionError(DockerlabError):
-    """An option is not spelled as Docker spells it; `usage` says how it is, where that is known."""
-
-    def __init__(self, message: str, *, hint: str = "", usage: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.usage = usage
+from dockerlab.errors import ContextError, OptionError
 
 
 def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from dockerlab.analysis.ledger import Ledger
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import BudgetError
 from dockerlab.units import human_bytes
 
 if sys.version_info >= (3, 11):
@@ -23,10 +23,6 @@ _UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 
 Key = Literal["max-size", "max-waste", "max-layers", "min-efficiency"]
-
-
-class BudgetError(DockerlabError):
-    """A budget says something that is no limit."""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None 
             for one in (table or top)[:_TABLE_ROWS]
         ),
         right=("files", "unpacked", "share"),
+        data=image_of(subject).layers[row.layer - 1].entries,
         spec=spec([_treemap(tiles, root)], frame),
     )
 
@@ -124,6 +125,7 @@ def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
         columns=("image", "layers shared", "bytes shared", "layers its own", "bytes its own"),
         rows=tuple(table),
         right=("layers shared", "bytes shared", "layers its own", "bytes its own"),
+        data=tuple(tuple(stack.values()) for stack in stacks),
         spec=spec(rows.traces(), frame),
     )
 

@@ -49,7 +49,7 @@ class Picture:
     """A chart, the finding in it as a sentence, and its numbers as a table.
 
     Notebooks show the chart where plotly can be drawn, and else the sentence and the table. `spec` is the
-    plotly figure as plain lists and dicts; the same input gives the same JSON.
+    plotly figure as plain lists and dicts; the same input gives the same JSON. `data` is what was drawn.
     """
 
     title: str
@@ -58,6 +58,7 @@ class Picture:
     rows: tuple[tuple[str, ...], ...]
     spec: Mapping[str, Any] = field(repr=False)
     right: Collection[str] = ()  # the columns that hold numbers
+    data: Any = field(default=None, repr=False)
 
     @property
     def figure(self) -> go.Figure:

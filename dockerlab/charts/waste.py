@@ -71,6 +71,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
         ),
         rows=tuple(_table_row(account) for account in book.rows),
         right=("layer", *(WORDS[kind] for kind in KINDS), "tar headers", "whole tar"),
+        data=book,
         spec=spec(rows.traces(), frame),
     )
 

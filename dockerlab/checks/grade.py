@@ -19,19 +19,13 @@ from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
     VERSION,
     Progress,
-    ProgressError,
-    ProgressVersionError,
     Record,
     read_progress,
 )
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import GradeError, ProgressError, ProgressVersionError
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB
-
-
-class GradeError(DockerlabError):
-    """There is nothing to grade, or the result cannot be written."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from dockerlab.cli.answer import Answer, error_shape, say
 from dockerlab.cli.parser import make_parser
-from dockerlab.errors import DockerlabError
-from dockerlab.options import OptionError
+from dockerlab.errors import DockerlabError, OptionError
 
 if TYPE_CHECKING:
     from argparse import Namespace

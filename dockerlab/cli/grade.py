@@ -13,7 +13,6 @@ from dockerlab.checks.grade import (
     ATTEMPTED,
     OPEN,
     PASSED,
-    GradeError,
     Grades,
     Remark,
     grade,
@@ -25,6 +24,7 @@ from dockerlab.checks.grade_csv import csv_text
 from dockerlab.checks.learner_names import printable
 from dockerlab.checks.progress import Record, write_whole
 from dockerlab.cli.answer import Answer
+from dockerlab.errors import GradeError
 from dockerlab.units import count
 from dockerlab.widgets.table import Table
 

@@ -15,7 +15,7 @@ from dockerlab.analysis.ledger import ledger as account
 from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.subjects import find
-from dockerlab.errors import ContextError, ImageError
+from dockerlab.errors import BudgetError, ContextError, ImageError
 from dockerlab.filesystem import Tree
 from dockerlab.units import count, human_bytes, human_share
 from dockerlab.widgets.findings import advice_table
@@ -189,7 +189,7 @@ def _budget(args: Namespace) -> budgets.Budget:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise budgets.BudgetError(
+        raise BudgetError(
             f"The budget {path} cannot be read: {error}.", hint="Give a TOML file, as budget.toml."
         ) from None
     return limits.over(budgets.read_budget(text, source=str(path)))

@@ -49,6 +49,7 @@ def history_table(subject: Build | Image, *, full: bool = False, made_by: str | 
         ),
         right=("line", "size"),
         code=("instruction",),
+        data=found,
     )
 
 
@@ -76,6 +77,7 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
         ),
         right=("layers", "unpacked"),
         code=("reference",),
+        data=tuple(kept),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -19,7 +19,7 @@ class Table:
     `right` names the columns that hold numbers, `code` those that hold code, `paths` those whose long words
     may break (after a slash, if that is enough), `prose` those in which `words in backticks` are code; all
     only change how the table looks.
-    `note` is a sentence below the rows, or "".
+    `note` is a sentence below the rows, or "". `data` is what the rows were written from.
     """
 
     caption: str
@@ -30,6 +30,7 @@ class Table:
     note: str = ""
     paths: Collection[str] = ()
     prose: Collection[str] = ()
+    data: Any = field(default=None, kw_only=True)
 
     def newest_first(self) -> Table:
         """Return the same table with its rows the other way round."""

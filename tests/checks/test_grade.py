@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.checks.grade import GradeError, grade, last_time, measured, state
+from dockerlab.checks.grade import grade, last_time, measured, state
 from dockerlab.checks.grade_csv import csv_text, harmless
 from dockerlab.checks.manifest import hints
 from dockerlab.checks.progress import Progress, Record, write_progress
+from dockerlab.errors import GradeError
 from tests.checks.classroom import hand_in, messy, record
 
 
