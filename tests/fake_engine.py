@@ -21,6 +21,7 @@ from dockerlab.engines import (
     Started,
     Step,
 )
+from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import ImageNotFoundError, RunError
 from dockerlab.image import Image
 from tests.stacks import layer_tar, stack
@@ -57,6 +58,7 @@ class FakeEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Pretend to build."""
@@ -71,6 +73,7 @@ class FakeEngine:
                 "no_cache": no_cache,
                 "squash": squash,
                 "builder": builder,
+                "options": options,
             }
         )
         tell = on_event or (lambda event: None)

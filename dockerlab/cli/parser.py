@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from dockerlab import __version__
 from dockerlab.cli import looking_parser as looking
 from dockerlab.errors import OptionError
-from dockerlab.options import add_build_options, add_engine_option
+from dockerlab.options import add_engine_option
 
 EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 3 over budget (`advise`),
 130 interrupted; `run` ends with the exit code of its command"""
@@ -75,18 +75,9 @@ def _doctor(parser: ArgumentParser) -> None:
 
 
 def _build(parser: ArgumentParser) -> None:
-    parser.add_argument("context", metavar="CONTEXT", type=Path, help="the folder that COPY and ADD read")
-    parser.add_argument(
-        "-f",
-        "--file",
-        metavar="FILE",
-        help="the Dockerfile (default: CONTEXT/Dockerfile; - reads standard input)",
-    )
-    add_build_options(parser, engine=False)
-    parser.add_argument(
-        "--progress", choices=("plain", "json"), default="plain", help="how to write events (stderr)"
-    )
-    parser.add_argument("-q", "--quiet", action="store_true", help="write no events; print only the image id")
+    from dockerlab.cli.build_options import add_options
+
+    add_options(parser)
 
 
 def _history(parser: ArgumentParser) -> None:

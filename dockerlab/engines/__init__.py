@@ -15,6 +15,7 @@ from dockerlab.units import count, human_bytes, human_seconds
 if TYPE_CHECKING:
     from dockerlab.context import Context
     from dockerlab.dockerfile import Dockerfile
+    from dockerlab.engines.options import BuildOptions
     from dockerlab.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
@@ -182,6 +183,7 @@ class Engine(Protocol):
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; without `tag` the engine picks a name. `on_event` is called as things happen.

@@ -19,6 +19,7 @@ from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
 from dockerlab.engines.docker_run import run_container
+from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
 
@@ -119,6 +120,7 @@ class DockerEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image with BuildKit, or with `builder="legacy"`; see `dockerlab.engines.Engine.build`.
@@ -137,14 +139,21 @@ class DockerEngine:
                 " only where the daemon's experimental features are on.",
                 hint="Build with --engine embedded, or copy the result of a stage: lesson 09 shows how.",
             )
+        options = options or BuildOptions()
+        if builder == "legacy" and options != BuildOptions():
+            raise EngineError(
+                "The legacy builder is here to be compared with, and takes few options.",
+                hint="Leave --builder out, or the options that it does not list.",
+            )
         started = time.perf_counter()
         with _talking():
-            known = self._bases.inspect(tag or DEFAULT_TAG)
-            if known is not None and not self._ours(known):
-                raise EngineError(
-                    f"{tag or DEFAULT_TAG} is an image of your own, and building would take its name away.",
-                    hint="Choose another tag, or none.",
-                )
+            for name in (tag or DEFAULT_TAG, *options.tags):
+                known = self._bases.inspect(name)
+                if known is not None and not self._ours(known):
+                    raise EngineError(
+                        f"{name} is an image of your own, and building would take its name away.",
+                        hint="Choose another tag, or none.",
+                    )
             return self._builds.build(
                 Asked(
                     parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
@@ -155,6 +164,7 @@ class DockerEngine:
                     dict(secrets or {}),
                     no_cache,
                     builder == "legacy",
+                    options,
                     on_event or _ignore,
                 ),
                 engine=self._described(builder or "buildkit"),

@@ -20,6 +20,7 @@ from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
 from dockerlab.engines.last_builds import LastBuilds
+from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.plan import (
     base_stage,
     chain,
@@ -51,7 +52,12 @@ class Asked:
     secrets: Mapping[str, bytes]
     no_cache: bool
     legacy: bool
+    options: BuildOptions
     on_event: Callable[[Event], None]
+
+    def uncached(self, stage: str) -> bool:
+        """Tell whether a stage of that name is built without the cache."""
+        return self.no_cache or self.options.filtered(stage)
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ class Builds:
             stand_in=image.stand_in,
         )
         build = replace(build, steps=self._explained(job, build))
-        self.last.put(asked.tag, build)
+        for name in (asked.tag, *asked.options.tags):
+            self.last.put(name, build)
         return build
 
     def _explained(self, job: Job, build: Build) -> tuple[Step, ...]:
@@ -126,17 +133,21 @@ class Builds:
             plan_steps(job.stages),
             build.steps,
             derive(job.stages, given),
-            Reasons(self.last.get(asked.tag, build.builder), no_cache=asked.no_cache),
+            Reasons(self.last.get(asked.tag, build.builder), uncached=asked.uncached),
             {stage_name(one): stage_name(below) for one, below in continued.items() if below is not None},
         )
 
     def _job(self, asked: Asked) -> Job:
+        asked.options.check_platform(self._machine)
         final = target(asked.dockerfile, asked.target)
         args = global_args(asked.dockerfile, asked.build_args, asked.target, machine=self._machine)
         everything = asked.dockerfile.stages
         wanted = range(final.index + 1) if asked.legacy else sorted(needed(asked.dockerfile, final, args))
         stages = tuple(everything[index] for index in wanted)
-        served = self._bases.ready(images(asked.dockerfile, stages, args), asked.on_event)
+        wanted_images = images(asked.dockerfile, stages, args)
+        for name in asked.options.contexts:
+            wanted_images.pop(name, None)
+        served = self._bases.ready(wanted_images, asked.on_event)
         return Job(asked, args, final, stages, served)
 
     def _id(self, reference: str) -> str:
@@ -161,6 +172,7 @@ class Builds:
             job.asked.secrets,
             job.asked.no_cache,
             job.served,
+            job.asked.options,
         )
         ended = run_buildx(self._docker, request, matcher.feed)
         if ended.code:

@@ -26,11 +26,16 @@ class Bases:
         self._sandbox = sandbox
         self._build = build
 
-    def get(self, reference: str, *, on_event: OnEvent | None = None) -> Image:
+    def get(self, reference: str, *, fresh: bool = False, on_event: OnEvent | None = None) -> Image:
         """Return the image: the store's, else a registry's, else a stand-in (Image.stand_in is set then).
 
+        `fresh` asks the registry alone, whatever the store has: `docker build --pull`.
         Raises RegistryError, which says what was tried and what to do.
         """
+        if fresh:
+            from dockerlab.engines.embedded.pull import pull
+
+            return pull(reference, self._store, on_event=on_event)
         try:
             return self._store.image(reference)
         except ImageNotFoundError:

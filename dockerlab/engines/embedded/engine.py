@@ -19,6 +19,7 @@ from dockerlab.image import Image
 if TYPE_CHECKING:
     from dockerlab.context import Context
     from dockerlab.dockerfile import Dockerfile
+    from dockerlab.engines.options import BuildOptions
 
 # What only some calls need is imported in them: a command is to start quickly.
 
@@ -56,6 +57,7 @@ class EmbeddedEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; see `dockerlab.engines.Engine.build`."""
@@ -64,11 +66,20 @@ class EmbeddedEngine:
         from dockerlab.engines.embedded import epoch
         from dockerlab.engines.embedded.builder import build
         from dockerlab.engines.embedded.request import Request
+        from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions
+        from dockerlab.engines.plan import architecture
 
         if builder not in (None, "embedded"):
             raise EngineError(
                 f'the "{builder}" builder is part of Docker',
                 hint="Use --engine docker where Docker is installed.",
+            )
+        options = options or BuildOptions()
+        options.check_platform(architecture())
+        for flag in options.buildkit:
+            raise EngineError(
+                f"The embedded engine does not do --{flag}: {BUILDKIT_ONLY[flag]}.",
+                hint="Leave it out, or build with --engine docker where Docker is installed.",
             )
         request = Request(
             parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
@@ -79,6 +90,7 @@ class EmbeddedEngine:
             dict(secrets or {}),
             no_cache,
             squash,
+            options,
         )
         return build(
             request,

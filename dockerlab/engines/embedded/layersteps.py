@@ -9,8 +9,10 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded.bases import Bases
@@ -23,10 +25,11 @@ from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.options import image_context
 from dockerlab.engines.plan import earlier
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
-from dockerlab.image import Layer
+from dockerlab.image import Image, Layer
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.mounts import TreeOf
@@ -57,6 +60,7 @@ class LayerSteps:
         self.digest = Digest()
         self.own_mounts: set[str] = set()  # cache mounts that hold nothing of earlier builds
         self.context_tree: Tree | None = None
+        self.named: dict[str, Context | Image] = {}  # the --build-context that were used
         self.context_files: dict[str, int] = {}  # path -> bytes
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
@@ -172,12 +176,29 @@ class LayerSteps:
                 if self.context_tree is None:
                     self.context_tree = self.request.context.tree()
                 return self.context_tree, "the build context"
+            bound = self.named_context(origin)
+            if bound is not None:
+                return bound.tree(), f"the build context {origin}"
             below = earlier(self.request.dockerfile, stage, origin, by_index=True)
             if below is not None:
                 return self.states[below.index].tree, f"stage {origin}"
-            return self.bases.get(origin, on_event=self.on_event).tree(), f"image {origin}"
+            return self.base(origin).tree(), f"image {origin}"
 
         return tree_of
+
+    def base(self, reference: str) -> Image:
+        """Return an image that FROM or --from names."""
+        return self.bases.get(reference, fresh=self.request.options.pull, on_event=self.on_event)
+
+    def named_context(self, name: str) -> Context | Image | None:
+        """Return what --build-context binds a name to, or None."""
+        where = self.request.options.contexts.get(name)
+        if where is None:
+            return None
+        if name not in self.named:
+            image = image_context(where)
+            self.named[name] = Context.folder(Path(where)) if image is None else self.base(image)
+        return self.named[name]
 
     def _starts_empty(self, mount: str) -> bool:
         """Without the cache a cache mount is empty for the build's first RUN that has it, as in BuildKit."""

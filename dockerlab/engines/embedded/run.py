@@ -112,7 +112,7 @@ class Room:
 
 def run_step(one: Instruction, state: State, request: Request, room: Room) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-    run = read(one, state)
+    run = read(one, state, network=request.options.network)
     bound = bound_files(run.mounts, room.tree_of, room.digest)
     log: list[str] = []
 
@@ -145,10 +145,10 @@ def run_step(one: Instruction, state: State, request: Request, room: Room) -> La
     return LayerStep(inputs, execute, run.shown, log, identity=identity)
 
 
-def read(one: Instruction, state: State) -> Run:
-    """Return what a RUN instruction asks for."""
+def read(one: Instruction, state: State, *, network: str) -> Run:
+    """Return what a RUN instruction asks for; `network` is for one that does not say."""
     argv, script, script_path = _argv(one, state)
-    network = one.flag("network") or "default"
+    network = one.flag("network") or network
     if network not in ("default", "none", "host"):
         raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
     if one.flag("security") is not None:
