@@ -91,10 +91,20 @@ def home(path: Path) -> str:
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield (module, names, line) for every import in a file, in functions and for type checkers too."""
+def imports(path: Path, *, everywhere: bool = True) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield (module, names, line) for every import in a file, in functions and for type checkers too.
+
+    Not `everywhere`: without those that a question for sys.platform guards.
+    """
     package = (PACKAGE.name, *path.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = {
+        inner
+        for node in ast.walk(tree)
+        if not everywhere and isinstance(node, ast.If) and "sys.platform" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in (node for node in ast.walk(tree) if node not in guarded):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, (), node.lineno
@@ -128,7 +138,7 @@ def test_only_the_embedded_engine_is_linux_only(path: Path) -> None:
     """Outside engines/embedded no module needs what only Linux has, nor loads that engine at its top."""
     if "embedded" in path.relative_to(PACKAGE).parts:
         return
-    for module, _, line in imports(path):
+    for module, _, line in imports(path, everywhere=False):
         assert module.split(".")[0] not in LINUX_ONLY, f"{path.name}:{line} imports {module}"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module:

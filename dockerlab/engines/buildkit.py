@@ -38,10 +38,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Ended:
-    """How buildx ended: its exit code, the image's ID, and the lines it printed that were no events."""
+    """How buildx ended: its exit code, and the lines it printed that were no events."""
 
     code: int
-    identity: str
     text: tuple[str, ...]
 
 
@@ -54,8 +53,7 @@ def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]]
             folder.mkdir()
         else:
             folder = held.enter_context(request.context.materialised())
-        identity = work / "id"
-        command = [docker, *_arguments(request, work, identity), str(folder)]
+        command = [docker, *_arguments(request, work), str(folder)]
         lines = held.enter_context(_running(command))
         objects = Objects()
         with ended_by(lines.terminate):
@@ -65,7 +63,7 @@ def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]]
                     feed(message)
             objects.end()
             code = lines.wait()
-        return Ended(code, identity.read_text().strip() if identity.exists() else "", tuple(objects.other))
+        return Ended(code, tuple(objects.other))
 
 
 class _Lines:
@@ -113,7 +111,7 @@ def _running(command: Sequence[str]) -> Iterator[_Lines]:
             process.stderr.close()
 
 
-def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
+def _arguments(request: Request, work: Path) -> list[str]:
     place = work / "dockerfile"
     place.mkdir()
     (place / "Dockerfile").write_text(request.text, "utf-8", "surrogateescape", newline="")
@@ -124,7 +122,7 @@ def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
         if node is not None and node.entry.kind == "file":
             with node.origin.open(node.entry) as content:
                 (place / "Dockerfile.dockerignore").write_bytes(content.read())
-    found = ["buildx", "build", "--progress=rawjson", "--load", "--iidfile", str(identity)]
+    found = ["buildx", "build", "--progress=rawjson", "--load"]
     found += ["--file", str(place / "Dockerfile"), "--tag", request.tag, "--label", request.label]
     if request.target is not None:
         found += ["--target", request.target]
@@ -143,8 +141,6 @@ def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
 
 
 def _flags(options: BuildOptions) -> Iterator[str]:
-    for tag in options.tags:
-        yield f"--tag={tag}"
     for name, value in options.labels.items():
         yield f"--label={name}={value}"
     for name, where in options.contexts.items():

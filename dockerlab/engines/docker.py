@@ -15,10 +15,11 @@ from typing import Any, cast
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
-from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
+from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
 from dockerlab.engines.docker_run import run_container
+from dockerlab.engines.kept import key
 from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
 from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
@@ -187,7 +188,7 @@ class DockerEngine:
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
-        """List the lab's own images, stand-ins included, the newest first.
+        """List the lab's own images that have a name, stand-ins included, the newest first.
 
         An image that was never read is not saved out of Docker for its size alone.
         """
@@ -196,6 +197,7 @@ class DockerEngine:
                 self._summary(str(one["Id"]), tag)
                 for one in self._own_images()
                 for tag in one.get("RepoTags") or ()
+                if not _is_kept(tag)
             ]
         return sorted((one for one in found if one is not None), key=lambda one: one.created, reverse=True)
 
@@ -218,8 +220,8 @@ class DockerEngine:
         Raises BuildError when the command is not over after `timeout` seconds.
         """
         with _talking():
-            self._inspect(reference)
-        return run_container(self._docker, reference, argv, timeout=timeout)
+            identity = str(self._inspect(reference)["Id"])
+        return run_container(self._docker, identity, argv, timeout=timeout)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""
@@ -246,34 +248,42 @@ class DockerEngine:
         return found
 
     def remove(self, reference: str) -> None:
-        """Remove an image of the lab's own; anyone else's is refused with EngineError."""
+        """Remove a name of the lab's own images, by ID all; anyone else's is refused with EngineError."""
         with _talking():
-            if not self._ours(self._inspect(reference)):
+            known = self._inspect(reference)
+            if not self._ours(known):
                 raise EngineError(
                     f"{reference} was not built by dockerlab, so it is left alone.",
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
-            self._api.remove_image(reference)
+            names = known.get("RepoTags") or ()
+            by_name = any(same_reference(reference, name) for name in names)
+            for name in [reference] if by_name or not names else names:
+                self._api.remove_image(name)
 
     def prune(self) -> int:
         """Remove our images that lost their name, and what is kept of images Docker no longer has.
 
-        Returns the bytes freed, in Docker's image store and in the lab's folder. Docker's build cache is
-        shared with everything else that is built here, so it is left alone.
+        What a Build holds in a process that lives stays. Returns the bytes freed, in Docker's image store and
+        in the lab's folder. Docker's build cache is shared with everything else that is built here, so it is
+        left alone.
         """
+        kept = self._builds.kept
         with _talking():
             before = int(self._api.df().get("LayersSize") or 0)
-            for one in self._own_images():
-                if not one.get("RepoTags"):
-                    self._remove_if_unused(str(one["Id"]))
+            with kept.changing():
+                held = kept.held()
+                for one in self._own_images():
+                    for name in _no_longer_needed(one, held):
+                        self._remove_if_unused(name)
             freed = max(0, before - int(self._api.df().get("LayersSize") or 0))
             return freed + self.cache.prune({str(one["Id"]) for one in self._api.images(all=True)})
 
-    def _remove_if_unused(self, identity: str) -> None:
+    def _remove_if_unused(self, reference: str) -> None:
         from docker.errors import APIError
 
         try:
-            self._api.remove_image(identity)
+            self._api.remove_image(reference)
         except APIError as error:
             if error.status_code != 409:  # a container, or an image built on it, still needs it
                 raise
@@ -345,6 +355,20 @@ def _talking() -> Iterator[None]:
         raise EngineError(
             f"Docker does not answer: {error}", hint="See whether it runs with `docker version`."
         ) from error
+
+
+def _is_kept(name: str) -> bool:
+    """Tell whether a name is one that only keeps an image for those who hold it."""
+    return name.startswith(f"{KEPT}:")
+
+
+def _no_longer_needed(known: Mapping[str, Any], held: set[str]) -> list[str]:
+    """Return the names that kept an image nobody holds now, or the ID of one that lost its name."""
+    names = known.get("RepoTags") or ()
+    if key(known["Id"]) in held:
+        return []
+    kept = [str(name) for name in names if _is_kept(name) and name.partition(":")[2] not in held]
+    return kept if names else [str(known["Id"])]
 
 
 def _ignore(event: Event) -> None:

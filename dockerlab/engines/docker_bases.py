@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,6 +26,7 @@ Api = Any  # docker.APIClient, which is not typed
 
 LABEL = "dev.dockerlab"
 STAND_INS = "dockerlab/stand-in"
+KEPT = "dockerlab/kept"  # repository of the names that builds have before their own, and of what is held
 PULL_SILENCE = 20.0  # seconds without a word from the registry, after which a pull is given up
 
 _unpullable: dict[str, str] = {}  # full reference -> why; tried once per process
@@ -78,6 +80,20 @@ class Bases:
             if error.is_client_error():  # a reference that is none: let the build say so
                 return None
             raise
+
+    def tag(self, identity: str, reference: str) -> None:
+        """Give an image a name, which moves to it."""
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        self._api().tag(identity, repository, tag=tag)
+
+    def untag(self, reference: str) -> None:
+        """Take a name away, and with its last one the image; where there is no such name nothing happens."""
+        from docker.errors import ImageNotFound
+
+        with suppress(ImageNotFound):
+            self._api().remove_image(reference)
 
     def _pulled(self, reference: str, on_event: OnEvent) -> bool:
         from docker.errors import APIError, DockerException

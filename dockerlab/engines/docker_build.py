@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -16,9 +17,10 @@ from dockerlab.engines import legacy as legacy_builder
 from dockerlab.engines.buildkit import Request, run_buildx
 from dockerlab.engines.buildkit_steps import Matcher, StageFacts
 from dockerlab.engines.derived_inputs import Given, derive
-from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
+from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
+from dockerlab.engines.kept import Kept, key
 from dockerlab.engines.last_builds import LastBuilds
 from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.plan import (
@@ -78,9 +80,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Made:
-    """What a builder hands back: the image's ID, its steps once the layers are known, context bytes."""
+    """What a builder hands back: the steps once the layers are known, context bytes."""
 
-    identity: str
     steps: Callable[[Mapping[int, str]], tuple[Step, ...]]
     numbers: Mapping[int, int]  # id(Instruction) -> Step.number
     context_bytes: int
@@ -94,14 +95,18 @@ class Builds:
         self._api = api
         self._bases = bases
         self._cache = cache
+        self.kept = Kept(cache.root / "kept")
         self.last = LastBuilds(cache.root / "builds")
 
     def build(self, asked: Asked, *, engine: str, started: float) -> Build:
         """Build, and read the image; `started` is when the caller began, by time.perf_counter()."""
         job = self._job(asked)
-        made = self._legacy(job) if asked.legacy else self._buildkit(job)
-        took = time.perf_counter() - started
-        image, diff_ids = self._finished(job, made)
+        with self._own_name() as name:
+            made = self._legacy(job, name) if asked.legacy else self._buildkit(job, name)
+            took = time.perf_counter() - started
+            image, diff_ids = self._finished(job, made, str((self._bases.inspect(name) or {})["Id"]))
+            for tag in (asked.tag, *asked.options.tags):
+                self._give_name(image, tag)
         build = Build(
             name=asked.tag.rpartition("/")[2].partition(":")[0],
             image=image,
@@ -118,6 +123,31 @@ class Builds:
         for name in (asked.tag, *asked.options.tags):
             self.last.put(name, build)
         return build
+
+    @contextlib.contextmanager
+    def _own_name(self) -> Iterator[str]:
+        """Give a name that no other build has: what has it afterwards is what was built, in every store.
+
+        What BuildKit reports as the image's ID is one of a config, which the containerd image store does not
+        know. The name is taken away again, and the image with it where the build came to no good end.
+        """
+        mark = secrets.token_hex(8)
+        with self.kept.changing():
+            release = self.kept.hold(mark)
+        try:
+            yield f"{KEPT}:{mark}"
+        finally:
+            self._bases.untag(f"{KEPT}:{mark}")
+            release()
+
+    def _give_name(self, image: Image, tag: str) -> None:
+        """Move the name to the image; a held one that had it gets a name of ours: no store drops it."""
+        with self.kept.changing():
+            self.kept.hold_image(image)
+            before = self._bases.inspect(tag)
+            if before is not None and before["Id"] != image.id and key(before["Id"]) in self.kept.held():
+                self._bases.tag(before["Id"], f"{KEPT}:{key(before['Id'])}")
+            self._bases.tag(image.id, tag)
 
     def _explained(self, job: Job, build: Build) -> tuple[Step, ...]:
         """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""
@@ -150,14 +180,11 @@ class Builds:
         served = self._bases.ready(wanted_images, asked.on_event)
         return Job(asked, args, final, stages, served)
 
-    def _id(self, reference: str) -> str:
-        return str((self._bases.inspect(reference) or {})["Id"])
-
     @cached_property
     def _machine(self) -> str:
         return str(self._api().version().get("Arch") or "")
 
-    def _buildkit(self, job: Job) -> Made:
+    def _buildkit(self, job: Job, name: str) -> Made:
         stages = job.stages
         planned = plan_steps(stages)
         facts = {stage.index: self._facts(job, stage) for stage in stages}
@@ -165,7 +192,7 @@ class Builds:
         request = Request(
             job.asked.dockerfile.text,
             job.asked.context,
-            job.asked.tag,
+            name,
             f"{LABEL}=1",
             job.asked.target,
             job.asked.build_args,
@@ -192,13 +219,12 @@ class Builds:
             line = job.asked.dockerfile.stages[index].from_.line
             job.asked.on_event(Note(f"BuildKit's report on the stage at line {line} does not fit its lines."))
         return Made(
-            ended.identity or self._id(job.asked.tag),
             matcher.steps,
             {id(plan.instruction): plan.number for plan in planned},
             matcher.graph.context_bytes,
         )
 
-    def _legacy(self, job: Job) -> Made:
+    def _legacy(self, job: Job, name: str) -> Made:
         if job.asked.secrets:
             raise EngineError("the legacy builder has no secrets", hint='Leave out builder="legacy".')
         planned = plan_steps(job.stages)
@@ -215,7 +241,7 @@ class Builds:
                 custom_context=True,
                 dockerfile=legacy_builder.DOCKERFILE,
                 decode=True,
-                tag=job.asked.tag,
+                tag=name,
                 buildargs=dict(job.asked.build_args),
                 nocache=job.asked.no_cache,
                 target=job.asked.target or "",
@@ -223,14 +249,14 @@ class Builds:
                 forcerm=True,
             )
             try:
-                identity, error = legacy_builder.messages(stream, progress)
+                error = legacy_builder.messages(stream, progress)
             finally:
                 stream.close()  # on Ctrl-C this is what makes the daemon stop
         if error:
             at = progress.at.instruction if progress.at else None
             raise build_error(error, job.asked.dockerfile, at=at, log=progress.log)
         numbers = {id(plan.instruction): plan.number for plan in planned}
-        return Made(identity or self._id(job.asked.tag), progress.steps, numbers, sent.size)
+        return Made(progress.steps, numbers, sent.size)
 
     def _facts(self, job: Job, stage: Stage) -> StageFacts:
         below = base_stage(job.asked.dockerfile, stage, job.args)
@@ -247,9 +273,9 @@ class Builds:
         known = self._bases.inspect(job.served.get(base, base)) if base != "scratch" else None
         return [parse_trigger(text) for text in ((known or {}).get("Config") or {}).get("OnBuild") or ()]
 
-    def _finished(self, job: Job, made: Made) -> tuple[Image, dict[int, str]]:
+    def _finished(self, job: Job, made: Made, identity: str) -> tuple[Image, dict[int, str]]:
         """Return the image, read and marked as ours, and the layer of each step that made one."""
-        image = self._cache.read(made.identity, job.asked.tag)
+        image = self._cache.read(identity, job.asked.tag)
         instructions: list[Instruction] = []
         for stage in chain(job.asked.dockerfile, job.final, job.args):
             instructions += [*self._triggers(job, stage), *stage.instructions]
@@ -268,10 +294,10 @@ class Builds:
         if job.base is None:
             count = 0
         stand_in = job.base if job.base in job.served else None
-        self._cache.mark_built(made.identity, base_layers=count, stand_in=stand_in)
+        self._cache.mark_built(identity, base_layers=count, stand_in=stand_in)
         diff_ids = {
             made.numbers[id(one)]: row.layer.diff_id
             for one, row in zip(instructions, own or (), strict=False)
             if row is not None and row.layer is not None and id(one) in made.numbers
         }
-        return self._cache.read(made.identity, job.asked.tag), diff_ids
+        return self._cache.read(identity, job.asked.tag), diff_ids

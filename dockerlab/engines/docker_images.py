@@ -79,7 +79,7 @@ class ImageCache:
         labels = (config.get("config") or {}).get("Labels") or {}
         return Image(
             reference=reference,
-            id=record.config,
+            id=identity,
             config=config,
             layers=layers,
             history=history_rows(config, layers),

@@ -57,8 +57,7 @@ def build(
 
     Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or StoreError, with the line.
     """
-    with store.building():
-        return _Builder(request, store, bases, sandbox, on_event).build(engine)
+    return _Builder(request, store, bases, sandbox, on_event).build(engine)
 
 
 class _Builder:

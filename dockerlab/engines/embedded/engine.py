@@ -92,14 +92,18 @@ class EmbeddedEngine:
             squash,
             options,
         )
-        return build(
-            request,
-            self.store,
-            self.bases,
-            lambda: self.sandbox,
-            engine=self.describe,
-            on_event=on_event or _ignore,
-        )
+        with self.store.building():
+            built = build(
+                request,
+                self.store,
+                self.bases,
+                lambda: self.sandbox,
+                engine=self.describe,
+                on_event=on_event or _ignore,
+            )
+            with self.store.kept.changing():
+                self.store.kept.hold_image(built.image)
+        return built
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
         from dockerlab.engines.embedded import epoch
@@ -130,7 +134,7 @@ class EmbeddedEngine:
         config = image.config.get("config") or {}
         words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]
         if not words:
-            raise BuildError(f"{reference} has no command", hint="Say which one: run(image, ['ls', '/']).")
+            raise BuildError("the image has no command", hint="Say which one: run(image, ['ls', '/']).")
         user = run_user(image.tree(), str(config.get("User") or ""))
         env = dict(pair.split("=", 1) for pair in config.get("Env") or [])
         command = Command(

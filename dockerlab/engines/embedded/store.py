@@ -7,6 +7,7 @@
     mounts/                  folders of RUN --mount=type=cache
     work/                    the sandboxes' own
     exports/                 archives made for Docker
+    kept/                    which images Builds of living processes hold
     downloads/               what is being pulled, to go on from after a break; packages for stand-ins
     tmp/                     files being written; each is locked by its writer
 
@@ -27,6 +28,7 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root, encoded
 from dockerlab.engines.embedded.buildcache import BuildCache
 from dockerlab.engines.embedded.reference import Reference
+from dockerlab.engines.kept import Kept
 from dockerlab.errors import DockerlabError, ImageError, ImageNotFoundError
 from dockerlab.image import BASE_LAYERS, STAND_IN, Image, Layer, history_rows
 
@@ -49,6 +51,7 @@ class Store(BuildCache):
 
     def __init__(self, root: Path | None = None) -> None:
         super().__init__(root)
+        self.kept = Kept(self.root / "kept")
         if not (self.root / "index.json").exists():
             with self.changing() as index:
                 self.write_index(index)
@@ -86,7 +89,7 @@ class Store(BuildCache):
         repo_digest: str | None = None,
         compressed_sizes: Sequence[int] | None = None,
     ) -> Image:
-        """Store an image of layers that are here; `reference` moves to it.
+        """Store an image of layers that are here; `reference` moves to it, what had it is nameless then.
 
         `rootfs` in the config is set from `layers`. Bytes are kept as they are, so the id stays what it was
         elsewhere. `compressed_sizes` (bytes) are what a registry said of the layers.
@@ -134,9 +137,8 @@ class Store(BuildCache):
             if {"architecture", "os"} <= platform.keys():
                 descriptor["platform"] = platform
             with self.changing() as index:
-                others = [item for item in index["manifests"] if not _same_place(item, descriptor)]
                 if descriptor not in index["manifests"]:
-                    self.write_index({**index, "manifests": [*others, descriptor]})
+                    self.write_index({**index, "manifests": _with(descriptor, index["manifests"])})
         return self.image_of(descriptor)
 
     def image(self, reference: str) -> Image:
@@ -218,8 +220,7 @@ class Store(BuildCache):
             old = self._find(reference, index["manifests"])
             notes = {**_notes(old), REF_NAME: name.familiar, CONTAINERD_NAME: name.full}
             item = {**old, "annotations": notes}
-            others = [other for other in index["manifests"] if not _same_place(other, item)]
-            self.write_index({**index, "manifests": [*others, item]})
+            self.write_index({**index, "manifests": _with(item, index["manifests"])})
         return self.image_of(item)
 
     def remove(self, reference: str) -> None:
@@ -278,10 +279,19 @@ def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
     )
 
 
-def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two descriptors hold one name; nameless ones are one when they are the same manifest."""
-    names = _notes(one).get(REF_NAME), _notes(other).get(REF_NAME)
-    return names[0] == names[1] and (names[0] is not None or one["digest"] == other["digest"])
+def _with(new: dict[str, Any], manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the descriptors with one more, which takes its name over; nameless ones only where needed."""
+    taken = _notes(new).get(REF_NAME)
+    found = [_nameless(item) if _notes(item).get(REF_NAME) == taken else item for item in manifests]
+    named = [item for item in [*found, new] if REF_NAME in _notes(item)]
+    nameless = {item["digest"]: item for item in [*found, new] if REF_NAME not in _notes(item)}
+    for item in named:
+        nameless.pop(item["digest"], None)
+    return [*nameless.values(), *named]
+
+
+def _nameless(descriptor: dict[str, Any]) -> dict[str, Any]:
+    return {**descriptor, "annotations": {IMAGE_ID: _notes(descriptor)[IMAGE_ID]}}
 
 
 def _notes(item: Mapping[str, Any]) -> dict[str, str]:
