@@ -102,7 +102,7 @@ def test_build_takes_docker_s_flags(engine: FakeEngine, project: Path, tmp_path:
     ]
     assert main(line) == 0
     seen = engine.seen[0]
-    assert {key: seen[key] for key in seen if key != "context"} == {
+    assert {key: seen[key] for key in seen if key not in ("context", "options")} == {
         "tag": "a:1",
         "target": "s",
         "build_args": {"K": "V=W"},

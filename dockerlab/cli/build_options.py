@@ -145,6 +145,8 @@ def _pairs(flag: str, values: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _contexts(values: Sequence[str]) -> Iterator[tuple[str, str]]:
     for name, where in _pairs("--build-context", values):
+        if not where:
+            raise OptionError(f"--build-context is NAME=FOLDER, not {name!r}.")
         if image_context(where) is None:
             if "://" in where or where.startswith("git@"):
                 raise OptionError(

@@ -146,9 +146,10 @@ def run_step(one: Instruction, state: State, request: Request, room: Room) -> La
 
 
 def read(one: Instruction, state: State, *, network: str) -> Run:
-    """Return what a RUN instruction asks for; `network` is for one that does not say."""
+    """Return what a RUN instruction asks for; `network` is for one that has the default."""
     argv, script, script_path = _argv(one, state)
-    network = one.flag("network") or network
+    asked = one.flag("network") or "default"
+    network = network if asked == "default" else asked
     if network not in ("default", "none", "host"):
         raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
     if one.flag("security") is not None:
