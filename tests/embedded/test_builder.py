@@ -223,7 +223,11 @@ def test_steps_are_announced_in_order(engine: EmbeddedEngine) -> None:
         ("FROM scratch\nCOPY ap.py /\n", errors.ContextError, ["line 2", 'Did you mean "app.py"']),
         ("FROM scratch\nEXPOSE eighty\n", errors.DockerfileError, ["line 2", "eighty"]),
         ("FROM scratch\nCOPY --chmod=rw app.py /\n", errors.DockerfileError, ["line 2", "--chmod"]),
-        ("FROM scratch\nADD https://example.org/x.git /x\n", errors.UnsupportedError, ["line 2", "git"]),
+        (
+            "FROM scratch\nADD git://127.0.0.1:9/x.git /x\n",
+            errors.BuildError,
+            ["line 2", "git ls-remote failed"],
+        ),
         ("FROM scratch\nRUN --mount=type=ssh true\n", errors.UnsupportedError, ["line 2", "ssh"]),
     ],
 )

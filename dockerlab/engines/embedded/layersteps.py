@@ -17,9 +17,10 @@ from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.draft import Draft, Text
-from dockerlab.engines.embedded.instructions import State, unsupported
+from dockerlab.engines.embedded.instructions import State
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.remote import download, is_git, is_url
+from dockerlab.engines.embedded.remote import download, is_url
+from dockerlab.engines.embedded.repository import is_git, repository_tree
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
@@ -154,7 +155,15 @@ class LayerSteps:
                 )
                 shown.append(f"<<{doc.name}")
             elif one.keyword == "ADD" and is_git(word):
-                raise unsupported(one, "ADD from a git repository")
+                tree = repository_tree(
+                    word,
+                    keep_git_dir=one.enabled("keep-git-dir"),
+                    checksum=one.flag("checksum"),
+                    kept=self.store.root / "downloads",
+                    on_event=self.on_event,
+                )
+                sources.append(Source(tree, "", word))
+                shown.append(word)
             elif one.keyword == "ADD" and is_url(word):
                 fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
                 tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
