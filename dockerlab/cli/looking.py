@@ -28,7 +28,7 @@ _MOST_FLOWS = 20
 def ledger(args: Namespace) -> Answer:
     """Say what became of every byte of an image, layer by layer, and by which line."""
     found = find(args.image, args)
-    book = account(found.what, engine=found.engine)
+    book = account(found.with_lines(), engine=found.engine)
     return Answer(
         lambda: book.to_dict(claims=args.files),
         lambda: _ledger_text(book, files=args.files),

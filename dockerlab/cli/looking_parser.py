@@ -79,6 +79,7 @@ def why(parser: ArgumentParser) -> None:
         default=".",
         help="the tag of a build that was made, or a folder to build now (default: this one)",
     )
+    _dockerfile(parser)
     parser.add_argument(
         "-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name"
     )

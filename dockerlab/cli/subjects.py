@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from dockerlab import engines
+from dockerlab.analysis.history import name_of
+from dockerlab.analysis.made_from import made_from
 from dockerlab.cli.build import writer
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
@@ -29,6 +31,12 @@ class Subject:
     dockerfile: Dockerfile | None
     engine: str | None
     find_image: Callable[[str], Image | None]
+
+    def with_lines(self) -> Image | Build:
+        """Return the image, with the lines of its Dockerfile where that is known."""
+        if self.dockerfile is None or isinstance(self.what, Build):
+            return self.what
+        return made_from(self.what, self.dockerfile, name_of(self.what))
 
 
 def find(where: str, args: Namespace) -> Subject:

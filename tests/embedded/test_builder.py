@@ -8,7 +8,7 @@ import pytest
 
 from dockerlab import errors
 from dockerlab.context import Context, File
-from dockerlab.engines import Build, Event, Finished, Started
+from dockerlab.engines import Build, Event, Finished, Note, Started
 from dockerlab.engines.embedded import EmbeddedEngine
 
 EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -214,6 +214,14 @@ def test_steps_are_announced_in_order(engine: EmbeddedEngine) -> None:
         if isinstance(event, Started | Finished)
     ]
     assert seen == [(1, 3), (1, 3), (2, 3), (2, 3), (3, 3), (3, 3)]
+
+
+def test_a_check_directive_is_not_ignored_in_silence(engine: EmbeddedEngine) -> None:
+    """`# check=` asks BuildKit's own checks for something: the build says that none are run, and goes on."""
+    events: list[Event] = []
+    engine.build("# check=error=true\nFROM scratch\n", on_event=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert notes == ["# check=error=true is for BuildKit's checks: none are run here."]
 
 
 @pytest.mark.parametrize(

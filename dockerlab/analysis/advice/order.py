@@ -6,9 +6,10 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from dockerlab.analysis.advice.case import Case, below, commands, needed
+from dockerlab.analysis.advice.case import Case, commands, needed
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
+from dockerlab.analysis.made_from import below
 from dockerlab.dockerfile import Instruction
 from dockerlab.units import human_seconds
 

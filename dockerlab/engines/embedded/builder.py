@@ -109,6 +109,8 @@ class _Builder:
         for other in options.tags:
             self.store.tag(image.id, other)
         self._note_unused_args()
+        if dockerfile.check is not None:
+            self.on_event(Note(f"# check={dockerfile.check} is for BuildKit's checks: none are run here."))
         build = Build(
             name=self.request.tag or "",
             image=image,
