@@ -6,6 +6,7 @@ DockerlabError
 ├── ContextError             a build context folder, file or .dockerignore is wrong or missing
 ├── BuildError               a step failed (names the line)
 │   └── RunError             a RUN ended with a non-zero exit code (has .exit_code and .log)
+├── RunTimeoutError          a command in an image took longer than it was given
 ├── EngineError              no engine, or the chosen one cannot be used here
 ├── ImageError               an archive, layout or layer is not what it should be
 │   └── ImageNotFoundError   no image of that name
@@ -85,6 +86,14 @@ class RunError(BuildError):
         tail = "".join(f"\n    {text}" for text in self.log[-10:])
         where = f"Dockerfile line {self.line}: " if self.line is not None else ""
         return f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else "")
+
+
+class RunTimeoutError(DockerlabError):
+    """A command in an image was still running when its time was over; it was ended."""
+
+    def __init__(self, seconds: float) -> None:
+        hint = "Give it longer: timeout=SECONDS, or --timeout SECONDS."
+        super().__init__(f"The command was still running after {seconds:g} seconds.", hint=hint)
 
 
 class EngineError(DockerlabError):

@@ -22,7 +22,7 @@ from dockerlab.engines import (
     Step,
 )
 from dockerlab.engines.options import BuildOptions
-from dockerlab.errors import ImageNotFoundError, RunError
+from dockerlab.errors import ImageNotFoundError, RunError, RunTimeoutError
 from dockerlab.image import Image
 from tests.stacks import layer_tar, stack
 
@@ -137,7 +137,7 @@ class FakeEngine:
         """Pretend to run."""
         self.image(reference)
         if argv and "hang" in argv[-1]:
-            raise TimeoutError
+            raise RunTimeoutError(timeout)
         return Ran(3 if argv and "exit 3" in argv[-1] else 0, f"ran {list(argv or ())}\n")
 
     def save(self, references: Sequence[str], path: Path) -> None:

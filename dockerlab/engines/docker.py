@@ -21,7 +21,7 @@ from dockerlab.engines.docker_images import ImageCache, archive_without_layers, 
 from dockerlab.engines.docker_run import run_container
 from dockerlab.engines.kept import key
 from dockerlab.engines.options import BuildOptions
-from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
+from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
 from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
@@ -217,7 +217,7 @@ class DockerEngine:
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in a new container, which is removed again.
 
-        Raises BuildError when the command is not over after `timeout` seconds.
+        Raises RunTimeoutError when the command is not over after `timeout` seconds.
         """
         with _talking():
             identity = str(self._inspect(reference)["Id"])
@@ -228,10 +228,15 @@ class DockerEngine:
         with _talking():
             for reference in references:
                 self._inspect(reference)
-        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".dockerlab-") as folder:
-            part = Path(folder) / "image.tar"
-            self._command(["save", "--output", str(part), *references])
-            part.replace(path)
+        try:
+            with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".dockerlab-") as folder:
+                part = Path(folder) / "image.tar"
+                self._command(["save", "--output", str(part), *references])
+                part.replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror or error}.", hint="Give a folder that is there."
+            ) from error
 
     def load(self, path: Path) -> list[str]:
         """Load what `docker save` wrote into Docker; return the references (IDs for images without one)."""
@@ -241,7 +246,10 @@ class DockerEngine:
         with _talking(), path.open("rb") as archive:
             for message in self._api.load_image(archive):
                 if "error" in message:
-                    raise EngineError(f"Docker did not take {path}: {message['error']}")
+                    raise ImageError(
+                        f"Docker did not take {path}: {message['error']}",
+                        hint="Give the file that `docker save -o` wrote.",
+                    )
                 for line in str(message.get("stream", "")).splitlines():
                     if line.startswith("Loaded image"):
                         found.append(line.partition(": ")[2].strip())
@@ -350,7 +358,10 @@ def _talking() -> Iterator[None]:
     except DockerlabError:
         raise
     except APIError as error:
-        raise EngineError(f"Docker refused: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        if "invalid reference format" in said:
+            raise ImageError(said, hint="A name is in lower case, as app:1 or ghcr.io/org/app:1.") from error
+        raise EngineError(f"Docker refused: {said}") from error
     except (DockerException, RequestException) as error:
         raise EngineError(
             f"Docker does not answer: {error}", hint="See whether it runs with `docker version`."

@@ -13,7 +13,7 @@ from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
-from dockerlab.errors import BuildError, EngineError
+from dockerlab.errors import BuildError, EngineError, RunTimeoutError
 from dockerlab.image import Image
 
 if TYPE_CHECKING:
@@ -146,9 +146,17 @@ class EmbeddedEngine:
             user.groups,
         )
         output = bytearray()
-        with self.store.building():
-            code = self.sandbox.run(image.layers, command, output=output.extend, layer=None, timeout=timeout)
-        return Ran(code, output.decode("utf-8", "replace"))
+        try:
+            with self.store.building():
+                code = self.sandbox.run(
+                    image.layers, command, output=output.extend, layer=None, timeout=timeout
+                )
+        except TimeoutError as error:
+            raise RunTimeoutError(timeout) from error
+        printed = output.decode("utf-8", "replace")
+        if code == 1 and printed.startswith(f'exec: "{words[0]}": '):  # what a RUN ends with, as in BuildKit
+            code = 126 if printed.endswith("permission denied\n") else 127  # and a container, as in Docker
+        return Ran(code, printed)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes."""
