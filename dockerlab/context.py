@@ -29,7 +29,8 @@ from dockerlab.disk import (
 )
 from dockerlab.errors import ContextError
 from dockerlab.filesystem import MAX_SYMLINKS, Entry, Node, Tree, join
-from dockerlab.ignorefile import IgnoreFile, parse_ignore_file
+from dockerlab.ignorefile import parse_ignore_file
+from dockerlab.patterns import Patterns
 
 FIXED_MTIME = (
     1_704_067_200  # seconds: 2024-01-01, for what has no file of its own, so that layers are repeatable
@@ -86,15 +87,15 @@ class Context:
 
     def all_files(self) -> Tree:
         """Return everything, before .dockerignore."""
-        return self._tree(IgnoreFile())
+        return self._tree(Patterns())
 
-    def ignore_file(self) -> IgnoreFile:
+    def ignore_file(self) -> Patterns:
         """Return the patterns in force; raises ContextError naming file and line of a bad one."""
         for name in (f"{self.dockerfile}.dockerignore", ".dockerignore"):
             content = self._read_if_there(name)
             if content is not None:
                 return parse_ignore_file(content.decode("utf-8", "surrogateescape"), name=name)
-        return IgnoreFile()
+        return Patterns()
 
     def open(self, entry: Entry) -> BinaryIO:
         """Return a stream over the content of a listed file; raises ContextError if its size has changed."""
@@ -238,7 +239,7 @@ class Context:
             tree.apply(entries, self)
         return tree
 
-    def _tree(self, ignore: IgnoreFile) -> Tree:
+    def _tree(self, ignore: Patterns) -> Tree:
         nodes: dict[str, Node] = {}
         self._walk("", None, ignore, [], nodes, {})
         return Tree(nodes)
@@ -247,7 +248,7 @@ class Context:
         self,
         folder: str,
         matched: tuple[bool, ...] | None,
-        ignore: IgnoreFile,
+        ignore: Patterns,
         waiting: list[Entry],
         nodes: dict[str, Node],
         linked: dict[tuple[int, int], Node],

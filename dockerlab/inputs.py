@@ -10,7 +10,8 @@ from dockerlab import engines
 from dockerlab.context import Context, File
 from dockerlab.engines import Engine
 from dockerlab.errors import ContextError
-from dockerlab.image import OWN_PREFIX, STAND_IN_PREFIX, Image, same_reference
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX, same_reference
 
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
 

@@ -18,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", metavar="N", type=int, default=4, help="how often tests/embedded/test_survival.py kills"
     )
+    parser.addoption(
+        "--lessons",
+        choices=["first", "all"],
+        default="first",
+        help="the lessons tests/stores runs on each Docker",
+    )
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
     parser.addoption(
         "--generated", metavar="N", type=int, default=30, help="Dockerfiles to draw for the conformance suite"

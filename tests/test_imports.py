@@ -15,14 +15,18 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "garbage", "stopping", "units"}
+LOW = {"errors", "filesystem", "garbage", "oci", "platform", "reference", "stopping", "units"}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
-READING = LOW | PARSING | STORED | {"context", "disk", "ignorefile"}
+MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
+READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "filesystem": {"errors"},
     "garbage": set(),
+    "oci": set(),
+    "platform": set(),
+    "reference": {"errors"},
     "stopping": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
@@ -30,16 +34,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "arguments": {"errors"} | PARSING,
     "flags": {"errors"} | PARSING,
     "expansion": {"errors"},
-    "ignorefile": {"errors", "filesystem", "expansion"},
+    "patterns": {"expansion", "go_regexp"},
+    "go_regexp": set(),
+    "ignorefile": {"errors", "patterns"},
     "disk": {"errors", "filesystem"},
-    "context": {"errors", "filesystem", "disk", "ignorefile"},
+    "context": {"errors", "filesystem", "disk", "ignorefile", "patterns"},
     "tarindex": {"errors", "filesystem", "garbage"},
     "streams": {"errors", "tarindex"},
     "keptindex": {"filesystem", "tarindex"},
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
     "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "streams"},
+    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},

@@ -32,7 +32,7 @@ class Request:
     build_args: Mapping[str, str]
     secrets: Mapping[str, bytes]
     no_cache: bool
-    bound: Mapping[str, str]  # reference -> local image that serves it
+    bound: Mapping[str, str]  # reference -> the build context that serves it
     options: BuildOptions
 
 
@@ -42,6 +42,26 @@ class Ended:
 
     code: int
     text: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The builder that buildx has selected ($BUILDX_BUILDER, `docker buildx use`), and its kind."""
+
+    name: str
+    driver: str  # "docker" is the daemon's own BuildKit; "docker-container", "remote", "kubernetes" others
+
+
+def selected(docker: str) -> Instance | None:
+    """Ask buildx which builder it would use; None when it does not say."""
+    command = [docker, "buildx", "inspect"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line and line[0] != " ")
+    if "Driver" not in said:
+        return None
+    # The name of the node and its endpoint follow below "Nodes:": the first "Name" is the builder's.
+    name = done.stdout.partition("Name:")[2].splitlines()[0].strip()
+    return Instance(name, said["Driver"].strip())
 
 
 def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]], None]) -> Ended:
@@ -133,8 +153,8 @@ def _arguments(request: Request, work: Path) -> list[str]:
         path.touch(mode=0o600)
         path.write_bytes(secret)
         found += ["--secret", f"id={name},src={path}"]
-    for reference, image in request.bound.items():
-        found += ["--build-context", f"{reference}=docker-image://{image}"]
+    for reference, context in request.bound.items():
+        found += ["--build-context", f"{reference}={context}"]
     if request.no_cache:
         found.append("--no-cache")
     return found + list(_flags(request.options))

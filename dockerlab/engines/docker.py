@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from dockerlab import oci
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
@@ -22,7 +23,8 @@ from dockerlab.engines.docker_run import run_container
 from dockerlab.engines.kept import key
 from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
-from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, Reference, Wanted
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -95,7 +97,8 @@ class DockerEngine:
     def _client(self, timeout: float) -> Api:
         import docker
 
-        return docker.from_env(timeout=int(timeout)).api
+        # As the docker command does: contexts, and for ssh:// the ssh program with its own settings.
+        return docker.from_env(timeout=int(timeout), use_ssh_client=True).api
 
     @cached_property
     def _version(self) -> str:
@@ -147,8 +150,9 @@ class DockerEngine:
                 hint="Leave --builder out, or the options that it does not list.",
             )
         started = time.perf_counter()
+        tag = Reference.parse(tag or DEFAULT_TAG).familiar
         with _talking():
-            for name in (tag or DEFAULT_TAG, *options.tags):
+            for name in (tag, *options.tags):
                 known = self._bases.inspect(name)
                 if known is not None and not self._ours(known):
                     raise EngineError(
@@ -159,7 +163,7 @@ class DockerEngine:
                 Asked(
                     parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
                     context,
-                    tag or DEFAULT_TAG,
+                    tag,
                     target,
                     dict(build_args or {}),
                     dict(secrets or {}),
@@ -174,17 +178,18 @@ class DockerEngine:
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, BuildKit's before the legacy builder's."""
-        last = self._builds.last
+        last, reference = self._builds.last, Reference.parse(reference).familiar
         return last.get(reference, "buildkit") or last.get(reference, "legacy")
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
+        wanted = Wanted.parse(reference)
         with _talking():
             known = self._inspect(reference)
-            named = None if reference.startswith("sha256:") else reference
-            tags = known.get("RepoTags") or ()
-            if named is not None and not any(same_reference(named, tag) for tag in tags):
-                named = tags[0] if tags else None  # an ID prefix
+            tags = [str(tag) for tag in known.get("RepoTags") or () if not _is_kept(tag)]
+            named = next((tag for tag in tags if wanted.names(tag)), None)
+            if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
+                named = tags[0] if tags else None
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
@@ -211,7 +216,7 @@ class DockerEngine:
         labels = (known.get("Config") or {}).get("Labels") or {}
         layers = (known.get("RootFS") or {}).get("Layers") or ()
         return ImageSummary(
-            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(STAND_IN)
+            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(oci.STAND_IN)
         )
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
@@ -264,9 +269,8 @@ class DockerEngine:
                     f"{reference} was not built by dockerlab, so it is left alone.",
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
-            names = known.get("RepoTags") or ()
-            by_name = any(same_reference(reference, name) for name in names)
-            for name in [reference] if by_name or not names else names:
+            names = known.get("RepoTags") or [reference]
+            for name in [name for name in names if Wanted.parse(reference).names(name)] or names:
                 self._api.remove_image(name)
 
     def prune(self) -> int:
@@ -320,7 +324,7 @@ class DockerEngine:
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
         named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
-        if named and (LABEL in labels or STAND_IN in labels):
+        if named and (LABEL in labels or oci.STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
 
@@ -363,9 +367,10 @@ def _talking() -> Iterator[None]:
             raise ImageError(said, hint="A name is in lower case, as app:1 or ghcr.io/org/app:1.") from error
         raise EngineError(f"Docker refused: {said}") from error
     except (DockerException, RequestException) as error:
-        raise EngineError(
-            f"Docker does not answer: {error}", hint="See whether it runs with `docker version`."
-        ) from error
+        hint = "See whether it runs with `docker version`."
+        if "paramiko" in str(error):
+            hint = "Install what a daemon behind ssh:// needs: pip install 'dockerlab[ssh]'."
+        raise EngineError(f"Docker does not answer: {error}", hint=hint) from error
 
 
 def _is_kept(name: str) -> bool:

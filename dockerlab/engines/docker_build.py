@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, parse_trigger
 from dockerlab.engines import Build, Event, Note, Step
 from dockerlab.engines import legacy as legacy_builder
-from dockerlab.engines.buildkit import Request, run_buildx
+from dockerlab.engines.buildkit import Request, run_buildx, selected
 from dockerlab.engines.buildkit_steps import Matcher, StageFacts
 from dockerlab.engines.derived_inputs import Given, derive
 from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, rewritten
@@ -71,6 +71,7 @@ class Job:
     final: Stage
     stages: tuple[Stage, ...]  # those that will be built, in order
     served: Mapping[str, str]  # reference -> stand-in
+    bound: Mapping[str, str]  # reference -> the build context that BuildKit is to take it from
 
     @property
     def base(self) -> str | None:
@@ -174,11 +175,31 @@ class Builds:
         everything = asked.dockerfile.stages
         wanted = range(final.index + 1) if asked.legacy else sorted(needed(asked.dockerfile, final, args))
         stages = tuple(everything[index] for index in wanted)
-        wanted_images = images(asked.dockerfile, stages, args)
+        named = images(asked.dockerfile, stages, args)
         for name in asked.options.contexts:
-            wanted_images.pop(name, None)
-        served = self._bases.ready(wanted_images, asked.on_event)
-        return Job(asked, args, final, stages, served)
+            named.pop(name, None)
+        served = self._bases.ready(named, asked.on_event)
+        bound = {} if asked.legacy else self._bound(named, served)
+        return Job(asked, args, final, stages, served, bound)
+
+    def _bound(self, named: Iterable[str], served: Mapping[str, str]) -> dict[str, str]:
+        """Say where BuildKit finds stand-ins, and a builder not the daemon's own all images of the daemon.
+
+        Such a builder sees no image store but its own: it is sent what it needs as an OCI layout.
+        """
+        if self._is_own_builder:
+            return {reference: f"docker-image://{name}" for reference, name in served.items()}
+        held = {reference: self._bases.inspect(served.get(reference, reference)) for reference in named}
+        return {
+            reference: f"oci-layout://{self._cache.root}@{self._cache.manifest(str(known['Id']))}"
+            for reference, known in held.items()
+            if known is not None
+        }
+
+    @cached_property
+    def _is_own_builder(self) -> bool:
+        found = selected(self._docker)
+        return found is None or found.driver == "docker"
 
     @cached_property
     def _machine(self) -> str:
@@ -198,7 +219,7 @@ class Builds:
             job.asked.build_args,
             job.asked.secrets,
             job.asked.no_cache,
-            job.served,
+            job.bound,
             job.asked.options,
         )
         ended = run_buildx(self._docker, request, matcher.feed)
@@ -261,7 +282,7 @@ class Builds:
     def _facts(self, job: Job, stage: Stage) -> StageFacts:
         below = base_stage(job.asked.dockerfile, stage, job.args)
         base = expanded(stage.base, job.args, stage.from_.line)
-        numbered = below is None and base != "scratch" and base not in job.served
+        numbered = below is None and base != "scratch" and base not in job.bound
         return StageFacts(numbered, tuple(one.keyword for one in self._triggers(job, stage)))
 
     def _triggers(self, job: Job, stage: Stage) -> list[Instruction]:

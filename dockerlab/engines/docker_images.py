@@ -23,8 +23,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from dockerlab import oci
 from dockerlab.errors import ImageError, StoreError, StoreFullError
-from dockerlab.image import STAND_IN, BlobLayer, Image, history_rows
+from dockerlab.image import BlobLayer, Image, history_rows
 from dockerlab.keptindex import write_whole
 from dockerlab.streams import decompress, detect_compression
 
@@ -84,8 +85,31 @@ class ImageCache:
             layers=layers,
             history=history_rows(config, layers),
             base_layers=record.base_layers,
-            stand_in=record.stand_in or labels.get(STAND_IN),
+            stand_in=record.stand_in or labels.get(oci.STAND_IN),
         )
+
+    def manifest(self, identity: str) -> str:
+        """Return the digest of an image's manifest: with it the folder is an OCI layout that others read."""
+        image = self.read(identity, None)
+        record = self.record(identity)
+        assert record is not None
+        config = self._blob(record.config).stat().st_size
+        raw = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": oci.MANIFEST,
+                "config": {"mediaType": oci.CONFIG, "digest": record.config, "size": config},
+                "layers": [
+                    {"mediaType": oci.LAYER, "digest": layer.diff_id, "size": layer.size_tar}
+                    for layer in image.layers
+                ],
+            }
+        ).encode()
+        digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        with _writing(self.root):
+            write_whole(self._blob(digest), raw)
+            write_whole(self.root / "oci-layout", oci.LAYOUT)
+        return digest
 
     def holds(self, identity: str) -> bool:
         """Tell whether all of an image is here, so that reading it asks nothing of Docker."""

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import platform as host
 from collections.abc import Iterable, Iterator, Mapping
 
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
-
-ARCHITECTURES = {
-    "x86_64": "amd64",
-    "amd64": "amd64",
-    "aarch64": "arm64",
-    "arm64": "arm64",
-    "armv7l": "arm",
-    "ppc64le": "ppc64le",
-    "s390x": "s390x",
-}
-
-
-def architecture() -> str:
-    """Return this machine's architecture by its OCI name."""
-    machine = host.machine().lower()
-    return ARCHITECTURES.get(machine, machine)
+from dockerlab.platform import here
 
 
 def global_args(
@@ -36,7 +20,7 @@ def global_args(
 
     `machine` is the architecture that builds, when it is not this one (a remote daemon).
     """
-    machine = machine or architecture()
+    machine = machine or here().architecture
     found: dict[str, str | None] = {}
     for kind in ("TARGET", "BUILD"):
         found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}

@@ -93,7 +93,7 @@ def test_every_recipe_has_its_dockerfile() -> None:
     used = set()
     for reference in standins.references():
         recipe = standins.recipe(reference)
-        assert standins.stand_in_name(reference).startswith("dockerlab/stand-in:")
+        assert standins.kept_as(reference).startswith("dockerlab/stand-in:")
         if isinstance(recipe, standins.Derived):
             used.add(recipe.file)
     assert used == {path.name for path in folder.iterdir()}

@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.store import Store, default_root
 from dockerlab.errors import ImageError, ImageNotFoundError, StoreError, StoreFullError
 from dockerlab.image import Image, Layer
@@ -362,36 +361,6 @@ def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert default_root() == Path("/data/dockerlab")
     monkeypatch.setenv("DOCKERLAB_HOME", "~/lab")
     assert default_root() == Path("/home/me/lab")
-
-
-@pytest.mark.parametrize(
-    ("text", "full", "familiar"),
-    [
-        ("debian", "docker.io/library/debian:latest", "debian:latest"),
-        ("debian:trixie-slim", "docker.io/library/debian:trixie-slim", "debian:trixie-slim"),
-        ("index.docker.io/a/b", "docker.io/a/b:latest", "a/b:latest"),
-        ("docker.io/debian", "docker.io/library/debian:latest", "debian:latest"),
-        ("localhost:5000/x", "localhost:5000/x:latest", "localhost:5000/x:latest"),
-        ("localhost/x:1", "localhost/x:1", "localhost/x:1"),
-        ("ghcr.io/o/a__b/c-d:v1.2", "ghcr.io/o/a__b/c-d:v1.2", "ghcr.io/o/a__b/c-d:v1.2"),
-        ("x@sha256:" + "0" * 64, "docker.io/library/x@sha256:" + "0" * 64, "x@sha256:" + "0" * 64),
-        ("x:1@sha256:" + "0" * 64, "docker.io/library/x:1@sha256:" + "0" * 64, "x:1@sha256:" + "0" * 64),
-    ],
-)
-def test_references_get_dockers_defaults(text: str, full: str, familiar: str) -> None:
-    """A reference is completed as Docker completes it."""
-    reference = Reference.parse(text)
-    assert (reference.full, reference.familiar) == (full, familiar)
-    assert Reference.parse(full) == Reference.parse(familiar) == reference
-
-
-@pytest.mark.parametrize(
-    "text", ["", "UPPER", "a b", "x:", "x@sha256:1", "a//b", "x:-1", "../x", "-x", "a/../b"]
-)
-def test_what_is_no_reference_is_refused(text: str) -> None:
-    """Text that Docker would not take as a reference is refused with what is wrong in it."""
-    with pytest.raises(ImageError, match="is not an image reference"):
-        Reference.parse(text)
 
 
 # Archives

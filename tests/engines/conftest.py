@@ -18,7 +18,7 @@ import pytest
 
 from dockerlab.engines import Engine
 from dockerlab.engines.docker import DockerEngine, probe
-from dockerlab.engines.plan import architecture
+from dockerlab.platform import here
 
 BASE = "dockerlab/test-engine-base:1"
 APPLETS = (
@@ -45,7 +45,8 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def _static_busybox() -> Path | None:
+def static_busybox() -> Path | None:
+    """Return a busybox that needs no library, or None."""
     for name in ("/usr/bin/busybox", "/bin/busybox", "/bin/busybox.static"):
         path = Path(name)
         if path.exists() and b"/ld-linux" not in path.read_bytes():
@@ -56,7 +57,7 @@ def _static_busybox() -> Path | None:
 @pytest.fixture(scope="session")
 def busybox_tar() -> bytes:
     """Return a root file system of busybox, as `docker import` takes it."""
-    busybox = _static_busybox()
+    busybox = static_busybox()
     if busybox is None:
         pytest.skip("needs a statically linked busybox to make a base image of")
     out = io.BytesIO()
@@ -88,7 +89,7 @@ def busybox_archive(busybox_tar: bytes, tmp_path_factory: pytest.TempPathFactory
     """Return the base image as an archive that every engine loads."""
     diff_id = f"sha256:{hashlib.sha256(busybox_tar).hexdigest()}"
     config = {
-        "architecture": architecture(),
+        "architecture": here().architecture,
         "os": "linux",
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},

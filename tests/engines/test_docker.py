@@ -346,7 +346,7 @@ def test_someone_else_s_image_is_left_alone(engine: DockerEngine) -> None:
     engine.build(f"FROM {BASE}\nRUN true\n", tag=TAG)
     other = "dockerlab-test-engine-other:1"
     text = f"FROM {TAG}\nENV A=1\n"
-    command = ["docker", "build", "-q", "-t", other, "-"]
+    command = ["docker", "buildx", "build", "--builder=default", "--load", "-q", "-t", other, "-"]
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
     try:
         assert docker("inspect", "--format", '{{index .Config.Labels "dev.dockerlab"}}', other) == "1"

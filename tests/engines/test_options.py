@@ -97,10 +97,12 @@ def test_stages_that_are_built_anew(each_engine: Engine) -> None:
 
 def test_another_platform_is_refused(each_engine: Engine) -> None:
     """This machine's platform is taken; another one is refused by name before anything is built."""
-    from dockerlab.engines.plan import architecture
+    from dockerlab.platform import here
 
-    each_engine.build("FROM scratch\n", tag=NAME, options=BuildOptions(platform=f"linux/{architecture()}"))
-    for platform in ("linux/riscv64", "windows/amd64", f"linux/{architecture()},linux/riscv64"):
+    each_engine.build(
+        "FROM scratch\n", tag=NAME, options=BuildOptions(platform=f"linux/{here().architecture}")
+    )
+    for platform in ("linux/riscv64", "windows/amd64", f"linux/{here().architecture},linux/riscv64"):
         with pytest.raises(EngineError, match=platform):
             each_engine.build("FROM scratch\n", options=BuildOptions(platform=platform))
 

@@ -16,7 +16,6 @@ from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
 from dockerlab.engines.embedded.instructions import (
-    DEFAULT_PATH,
     METADATA,
     PROXY_ARGS,
     Given,
@@ -27,10 +26,10 @@ from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.layersteps import LayerSteps, new_workdir, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.last_builds import read_record, record
 from dockerlab.engines.plan import (
-    architecture,
     earlier,
     expanded,
     global_args,
@@ -42,6 +41,8 @@ from dockerlab.engines.plan import (
 from dockerlab.engines.reasons import Reasons
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError
 from dockerlab.image import Image
+from dockerlab.platform import here
+from dockerlab.reference import Reference
 
 
 def build(
@@ -83,7 +84,8 @@ class _Builder:
         self.steps: list[Step] = []
         self.total = 0
         self.done: dict[str, Instruction] = {}  # key -> the line of this build that did the step
-        self.name = request.tag or keys.key({"Dockerfile": request.dockerfile.text})
+        tag = request.tag and Reference.parse(request.tag).familiar
+        self.name = tag or keys.key({"Dockerfile": request.dockerfile.text})
         last = read_record(self.name, store.last_build(self.name))
         self.reasons = Reasons(last, uncached=self._uncached)
 
@@ -202,7 +204,7 @@ class _Builder:
         elif reference == "scratch":
             state = State(
                 config={"Env": [f"PATH={DEFAULT_PATH}"], "WorkingDir": "/"},
-                platform={"architecture": architecture(), "os": "linux"},
+                platform={"architecture": here().architecture, "os": "linux"},
                 key="scratch",
                 created=rfc3339(self.layers.now),
             )
@@ -215,8 +217,8 @@ class _Builder:
         if stage.platform is None:
             return
         wanted = expanded(stage.platform, self.global_args, stage.from_.line)
-        if wanted.split("/")[:2] != ["linux", architecture()]:
-            raise unsupported(stage.from_, f"FROM --platform={wanted} on a {architecture()} machine")
+        if wanted.split("/")[:2] != ["linux", here().architecture]:
+            raise unsupported(stage.from_, f"FROM --platform={wanted} on a {here().architecture} machine")
 
     def _do(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
         if one.keyword in METADATA:

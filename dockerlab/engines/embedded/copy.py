@@ -6,19 +6,17 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from dockerlab.engines.embedded.draft import Draft
-from dockerlab.engines.embedded.sources import Source, excluded, matches
+from dockerlab.engines.sources import Match, Source, kept, matches
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree, join
 
 
 @dataclass(frozen=True)
 class Options:
-    """The flags of one COPY or ADD."""
+    """The flags of one COPY or ADD that say how files arrive."""
 
     owner: tuple[int, int] | None = None  # None: as in the source
     mode: int | None = None
-    exclude: tuple[str, ...] = ()
-    parents: bool = False
 
 
 def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
@@ -26,17 +24,17 @@ def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
 
     Raises ContextError when a source without wildcards is not there.
     """
-    for name, match in matches(source):
-        if options.parents:
-            _with_parents(draft, source, match, dest, options)
-        else:
-            _copy_one(draft, source, match, name, dest, options)
+    for match in matches(source):
+        _copy_one(draft, source, match, dest, options)
 
 
-def _copy_one(draft: Draft, source: Source, match: str, name: str, dest: str, options: Options) -> None:
+def _copy_one(draft: Draft, source: Source, match: Match, dest: str, options: Options) -> None:
     tree = source.tree
-    top = tree.get(match)
+    top = tree.get(match.path)
     folder = top is None or top.entry.kind == "dir"
+    below = kept(source, match)
+    if not below:
+        return
     if (
         source.unpack
         and not folder
@@ -48,39 +46,26 @@ def _copy_one(draft: Draft, source: Source, match: str, name: str, dest: str, op
     target = draft.tree.resolve(dest)
     there = draft.get(target)
     if not folder and (into or draft.tree.is_dir(target)):
-        target = join(target, name.rpartition("/")[2])
+        target = join(target, match.name)
     _make(draft, target if folder and there is None else target.rpartition("/")[0], options)
     copied: dict[int, str] = {}
     if not folder:
-        _put(draft, tree, match, target, options, copied, root=match)
+        _put(draft, tree, match.path, target, options, copied)
         return
     if there is not None and there.kind != "dir":
         raise BuildError(
             f"cannot copy a folder over /{target}, which is a {there.kind}",
             hint="Copy to another path, or remove that file first.",
         )
-    _copy_folder(draft, tree, match, target, options, copied, root=match)
+    for path in filter(None, below):
+        _put(draft, tree, join(match.path, path), join(target, path), options, copied)
     if target:
         draft.set_mtime(target, top.entry.mtime if top is not None else draft.now)
 
 
-def _copy_folder(
-    draft: Draft, tree: Tree, source: str, target: str, options: Options, copied: dict[int, str], *, root: str
-) -> None:
-    for name in tree.children(source):
-        path = join(source, name)
-        if excluded(path, root, options.exclude):
-            continue
-        _put(draft, tree, path, join(target, name), options, copied, root=root)
-        if tree.is_dir(path):
-            _copy_folder(draft, tree, path, join(target, name), options, copied, root=root)
-
-
-def _put(
-    draft: Draft, tree: Tree, path: str, target: str, options: Options, copied: dict[int, str], *, root: str
-) -> None:
+def _put(draft: Draft, tree: Tree, path: str, target: str, options: Options, copied: dict[int, str]) -> None:
     node = tree.get(path)
-    assert node is not None, f"{path} is not in {root}"
+    assert node is not None, f"{path} is not there"
     old = draft.get(target)
     if old is not None and (old.kind == "dir") != (node.entry.kind == "dir"):
         raise BuildError(
@@ -117,18 +102,6 @@ def _make(draft: Draft, path: str, options: Options) -> None:
         draft.make_folders(path, owner=options.owner)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
-
-
-def _with_parents(draft: Draft, source: Source, match: str, dest: str, options: Options) -> None:
-    parts = source.path.split("/./")
-    pivot = len([part for part in parts[0].split("/") if part not in ("", ".")]) if len(parts) > 1 else 0
-    kept = match.split("/")[pivot:]
-    folder = dest.rstrip("/") + "/" + "/".join(kept[:-1])
-    node = source.tree.get(match)
-    if node is not None and node.entry.kind == "dir":
-        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/{kept[-1]}", options)
-    else:
-        _copy_one(draft, source, match, kept[-1], f"{folder.rstrip('/')}/", options)
 
 
 def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:

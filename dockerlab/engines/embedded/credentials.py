@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engines.embedded.reference import DOCKER_HUB
 from dockerlab.errors import RegistryError
+from dockerlab.reference import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"  # the name Docker keeps Docker Hub's login under
 _HELPER_SECONDS = 10.0

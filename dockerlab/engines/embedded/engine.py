@@ -15,6 +15,7 @@ from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import BuildError, EngineError, RunTimeoutError
 from dockerlab.image import Image
+from dockerlab.reference import Reference
 
 if TYPE_CHECKING:
     from dockerlab.context import Context
@@ -67,7 +68,7 @@ class EmbeddedEngine:
         from dockerlab.engines.embedded.builder import build
         from dockerlab.engines.embedded.request import Request
         from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions
-        from dockerlab.engines.plan import architecture
+        from dockerlab.platform import here
 
         if builder not in (None, "embedded"):
             raise EngineError(
@@ -75,7 +76,7 @@ class EmbeddedEngine:
                 hint="Use --engine docker where Docker is installed.",
             )
         options = options or BuildOptions()
-        options.check_platform(architecture())
+        options.check_platform(here().architecture)
         for flag in options.buildkit:
             raise EngineError(
                 f"The embedded engine does not do --{flag}: {BUILDKIT_ONLY[flag]}.",
@@ -115,7 +116,7 @@ class EmbeddedEngine:
         """Return what is kept of the last build of that tag, as it was written, or None."""
         from dockerlab.engines.last_builds import read_record
 
-        return read_record(reference, self.store.last_build(reference))
+        return read_record(reference, self.store.last_build(Reference.parse(reference).familiar))
 
     def image(self, reference: str) -> Image:
         """Return the image of that name or id; raises ImageNotFoundError."""
@@ -127,7 +128,7 @@ class EmbeddedEngine:
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
-        from dockerlab.engines.embedded.instructions import DEFAULT_PATH
+        from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
         from dockerlab.engines.embedded.users import run_user
 
         image = self.store.image(reference)

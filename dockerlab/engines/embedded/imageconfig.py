@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from dockerlab.engines import keys
-from dockerlab.engines.embedded.instructions import DEFAULT_PATH, State
+from dockerlab.engines.embedded.instructions import State
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.image import Image
 
 # What BuildKit keeps of a base image's config; older tools wrote more.

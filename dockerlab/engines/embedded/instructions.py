@@ -19,7 +19,6 @@ from dockerlab.errors import DockerfileError, UnsupportedError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 COMMENT = "buildkit.dockerfile.v0"  # what BuildKit writes there; tools look for it
 

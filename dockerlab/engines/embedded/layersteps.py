@@ -23,14 +23,15 @@ from dockerlab.engines.embedded.remote import download, is_url
 from dockerlab.engines.embedded.repository import is_git, repository_tree
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.options import image_context
 from dockerlab.engines.plan import earlier
+from dockerlab.engines.sources import Checksum, Digest, Source, checksums
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Image, Layer
+from dockerlab.patterns import Patterns
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.mounts import TreeOf
@@ -94,12 +95,12 @@ class LayerSteps:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
         to = state.expand(one.args[-1], one.line)
         dest = _destination(state.workdir, to)
-        sources, shown = self._sources(state, stage, one, one.args[:-1])
+        exclude = [state.expand(value, one.line) for value in one.flag_values("exclude")]
+        sources, shown = self._sources(state, stage, one, exclude)
         chown = state.expand(one.flag("chown") or "", one.line)
         chmod = state.expand(one.flag("chmod") or "", one.line)
         link = one.enabled("link")
-        exclude = tuple(state.expand(value, one.line) for value in one.flag_values("exclude"))
-        found = [checksums(source, self.digest, exclude) for source in sources]
+        found = [checksums(source, self.digest) for source in sources]
         for source, files in zip(sources, found, strict=True):
             if source.tree is self.context_tree:
                 self._count_context(files)
@@ -110,7 +111,7 @@ class LayerSteps:
             "owner": chown,
             "mode": chmod,
             "flags": [name for name in ("link", "parents") if one.enabled(name)],
-            "exclude": list(exclude),
+            "exclude": exclude,
             "files": {file.path: file.text for files in found for file in files},
             "parent": "" if link else state.key,
         }
@@ -123,8 +124,6 @@ class LayerSteps:
             options = Options(
                 file_owner(state.tree, chown) if chown else None,
                 _mode(chmod, one.line) if chmod else None,
-                exclude=exclude,
-                parents=one.enabled("parents"),
             )
             for source in sources:
                 copy_source(draft, source, dest, options)
@@ -142,10 +141,14 @@ class LayerSteps:
         return LayerStep(inputs, execute, created_by, identity=identity, chain=key)
 
     def _sources(
-        self, state: State, stage: Stage, one: Instruction, words: Sequence[str]
+        self, state: State, stage: Stage, one: Instruction, exclude: Sequence[str]
     ) -> tuple[list[Source], list[str]]:
         sources, shown = [], []
-        for raw in words:
+        try:
+            left_out = Patterns.of(exclude)
+        except ValueError as error:
+            raise DockerfileError(f"--exclude is no pattern: {error}", line=one.line) from error
+        for raw in one.args[:-1]:
             doc = one.heredoc(raw)
             word = state.expand(raw, one.line)
             if doc is not None:
@@ -175,7 +178,16 @@ class LayerSteps:
                 )
             else:
                 tree, where = self._tree_of(stage)(one.flag("from"))
-                sources.append(Source(tree, word, where, unpack=one.keyword == "ADD"))
+                sources.append(
+                    Source(
+                        tree,
+                        word,
+                        where,
+                        unpack=one.keyword == "ADD",
+                        parents=one.enabled("parents"),
+                        exclude=left_out,
+                    )
+                )
                 shown.append(word)
         return sources, shown
 

@@ -14,8 +14,8 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.buildcache import Sharing
 from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.sandbox import Mount
-from dockerlab.engines.embedded.sources import Checksum, Digest, Source, checksums
 from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.sources import Checksum, Digest, Source, checksums
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Tree, join
 

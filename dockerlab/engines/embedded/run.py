@@ -11,14 +11,15 @@ from typing import Any
 
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.instructions import DEFAULT_PATH, PROXY_ARGS, State, unsupported
+from dockerlab.engines.embedded.instructions import PROXY_ARGS, State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
-from dockerlab.engines.embedded.sources import Digest
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
+from dockerlab.engines.sources import Digest
 from dockerlab.errors import BuildError, DockerfileError, RunError
 from dockerlab.image import Layer
 

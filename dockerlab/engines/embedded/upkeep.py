@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import decoded
 from dockerlab.engines.kept import key
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 _BUILD_WAIT = 10.0  # seconds to wait for builds of other processes
 _STALE = 3600.0  # seconds; an index file takes well under one to write
 _HEX = re.compile(r"[0-9a-f]{64}")
-_REF_NAME = "org.opencontainers.image.ref.name"
 
 
 def prune(store: Store, *, all: bool = False) -> int:
@@ -65,7 +65,7 @@ def prune(store: Store, *, all: bool = False) -> int:
 
 def _is_needed(descriptor: Mapping[str, Any], held: set[str]) -> bool:
     notes = descriptor.get("annotations") or {}
-    return _REF_NAME in notes or key(notes["dev.dockerlab.id"]) in held
+    return oci.REF_NAME in notes or key(notes["dev.dockerlab.id"]) in held
 
 
 def _needed(store: Store, kept: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -116,7 +116,7 @@ def validate(store: Store) -> list[str]:
             if digest.hexdigest() != item.name:
                 wrong.append(f"The blob sha256:{item.name} has the digest sha256:{digest.hexdigest()}.")
         for descriptor in store.read_index()["manifests"]:
-            name = (descriptor.get("annotations") or {}).get(_REF_NAME, descriptor["digest"])
+            name = (descriptor.get("annotations") or {}).get(oci.REF_NAME, descriptor["digest"])
             try:
                 image = store.image_of(descriptor)
                 missing = [layer.diff_id for layer in image.layers if not store.has_layer(layer.diff_id)]

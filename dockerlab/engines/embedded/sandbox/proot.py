@@ -37,6 +37,7 @@ from typing import IO, Any, BinaryIO
 
 from dockerlab.engines.embedded.durable import claimed_folder, clear_temporaries, plain_errors
 from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
 from dockerlab.engines.embedded.sandbox.owners import Recorded
@@ -51,7 +52,6 @@ from dockerlab.stopping import ended_by
 NOT_FOUND = 127  # what a shell says of a command that is not there
 END_SECONDS = 15.0  # how long the supervisor may take to end every process
 HOST_TOOLS = ("bin", "lib", "lib64", "usr", "proc", "dev")  # what a shell needs, for the probe
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROBE_SECONDS = 20.0
 
 

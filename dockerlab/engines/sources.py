@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from dockerlab.context import Context
 from dockerlab.errors import ContextError
 from dockerlab.filesystem import Contents, Entry, Node, Tree, join
+from dockerlab.patterns import NO_PATTERNS, Patterns, glob, has_wildcard, split_wildcards
+
+Hits = tuple[bool, ...]  # which patterns matched a folder: what is below it needs to know
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Source:
     path: str  # as written, variables expanded
     where: str  # for messages: "the build context", "stage build"
     unpack: bool = False  # a tar archive is unpacked: ADD of a local file
+    parents: bool = False  # --parents: the folders above are kept, those before /./ are not
+    exclude: Patterns = NO_PATTERNS
 
     @property
     def name(self) -> str:
@@ -29,23 +34,79 @@ class Source:
         return self.path.rstrip("/").rpartition("/")[2]
 
 
-def matches(source: Source) -> list[tuple[str, str]]:
-    """Return each match's name, by which it goes into a folder, and its path with symlinks followed."""
-    path = "/".join(part for part in source.path.split("/") if part not in ("", "."))
-    if not has_wildcard(path):
-        return [(source.name, _followed(source, path.replace("\\", "")))]
-    fixed, pattern = _split_wildcards(path)
-    base = _followed(source, fixed)
+@dataclass(frozen=True)
+class Match:
+    """What a source matches: a file, or a folder of which the content that `include` has is copied."""
+
+    name: str  # by which a file goes into a folder
+    path: str  # in the source's tree, symlinks followed
+    include: Patterns | None = None  # None: all
+
+
+def matches(source: Source) -> list[Match]:
+    """Return what a source names; raises ContextError when a source without wildcards is not there."""
+    try:
+        return _with_parents(source) if source.parents else _matches(source, source.path)
+    except ValueError as error:
+        raise ContextError(
+            f'"{source.path}" is not a pattern: {error}', hint="Close a [ with its ], or escape it as \\[."
+        ) from error
+
+
+def _matches(source: Source, written: str) -> list[Match]:
+    path = "/".join(part for part in written.split("/") if part not in ("", "."))
+    fixed, pattern = split_wildcards(path)
+    base = _followed(source, fixed.replace("\\", "") if not pattern else fixed)
+    if not pattern:
+        return [Match(source.name, base)]
     found = [
-        (match.rpartition("/")[2], _followed(source, match))
-        for match in _matching(source.tree, base, "", pattern)
+        Match(match.rpartition("/")[2], _followed(source, match))
+        for match in _matching(source.tree, base, "", glob(pattern))
     ]
-    for _, match in found:
+    for match in found:
         # BuildKit's checksum of a wildcard follows every symlink below a match, and fails where it cannot.
-        for inner in source.tree.walk(match):
+        for inner in source.tree.walk(match.path):
             node = source.tree.get(inner)
             if node is not None and node.entry.kind == "symlink":
                 _followed(source, inner)
+    return found
+
+
+def _with_parents(source: Source) -> list[Match]:
+    root, pivot, below = source.path.partition("/./")
+    if not pivot:
+        root, below = "", source.path
+    wanted = posixpath.normpath(f"/{below}").lstrip("/")
+    include = Patterns.of([wanted]) if wanted else None
+    found = [
+        replace(match, include=include) for match in _matches(source, root) if source.tree.is_dir(match.path)
+    ]
+    if not has_wildcard(source.path):
+        _followed(source, f"{root}/{wanted}")
+    return found
+
+
+def kept(source: Source, match: Match) -> list[str]:
+    """Return the paths below a match that are copied, parents first; "" is the match itself."""
+    if not source.tree.is_dir(match.path):
+        return [] if source.exclude.decide(match.path.rpartition("/")[2])[0] else [""]
+    return ["", *_below(source, match, "", None, None)]
+
+
+def _below(
+    source: Source, match: Match, folder: str, excluded: Hits | None, included: Hits | None
+) -> list[str]:
+    tree = source.tree
+    found: list[str] = []
+    for name in tree.children(join(match.path, folder) if folder else match.path):
+        path = join(folder, name)
+        out, leaving = source.exclude.decide(path, excluded)
+        wanted, staying = match.include.decide(path, included) if match.include is not None else (True, None)
+        below: list[str] = []
+        if tree.is_dir(join(match.path, path)):
+            below = _below(source, match, path, leaving, staying)
+        if (wanted and not out) or below:
+            found += [path, *below]
     return found
 
 
@@ -70,26 +131,29 @@ class Checksum:
     text: str  # kind, mode, owner, and content digest or link text; no mtime
 
 
-def checksums(source: Source, digest: Digest, exclude: Sequence[str] = ()) -> list[Checksum]:
+def checksums(source: Source, digest: Digest) -> list[Checksum]:
     """Return the checksum of everything a source names; the root folder itself has none."""
     found = []
-    wild = has_wildcard(source.path)
-    for _, match in matches(source):
-        cut = len(match.rpartition("/")[0]) if wild else len(match)
-        for path in [match, *source.tree.walk(match)]:
+    wild = has_wildcard(source.path) and not source.parents
+    for match in matches(source):
+        for below in kept(source, match):
+            path = join(match.path, below) if below else match.path
             node = source.tree.get(path)
-            if node is None or excluded(path, match, exclude):
+            if node is None or (source.parents and not below):
                 continue
             text = _seen(node, digest)
             if wild and node.entry.kind == "symlink":
                 text += f" to {_pointed_at(source.tree, path, digest)}"
-            found.append(Checksum(path, path[cut:].strip("/"), text))
+            top = match.path.rpartition("/")[2] if wild else ""
+            found.append(Checksum(path, join(top, below) if below else top, text))
     return found
 
 
 def _seen(node: Node, digest: Digest) -> str:
     entry = node.entry
     text = digest(node.origin, entry) if entry.kind == "file" else entry.link
+    if entry.kind in ("char", "block"):
+        text = "{}:{}".format(*entry.device)
     owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
     return f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
 
@@ -125,72 +189,13 @@ def _sha256(origin: Contents, entry: Entry) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def has_wildcard(path: str) -> bool:
-    """Tell whether Go's filepath.Match would treat `path` as a pattern."""
-    return re.search(r"[*?[]", re.sub(r"\\.", "", path)) is not None
-
-
-def _split_wildcards(path: str) -> tuple[str, str]:
-    parts = path.split("/")
-    first = next(index for index, part in enumerate(parts) if has_wildcard(part))
-    return "/".join(parts[:first]), "/".join(parts[first:])
-
-
-def _matching(tree: Tree, base: str, below: str, pattern: str) -> Iterator[str]:
+def _matching(tree: Tree, base: str, below: str, pattern: re.Pattern[str]) -> Iterator[str]:
     for name in tree.children(join(base, below) if below else base):
         path = join(below, name)
-        if _pattern(pattern).fullmatch(path):
+        if pattern.fullmatch(path):
             yield join(base, path)
         elif tree.is_dir(join(base, path)):
             yield from _matching(tree, base, path, pattern)
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    out, at = "", 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "\\" and at < len(pattern):
-            out += re.escape(pattern[at])
-            at += 1
-        elif char == "[":
-            end = pattern.find("]", at + 1)
-            if end < 0:
-                raise ContextError(
-                    f'"{pattern}" has a [ without its ]', hint="Close it, or escape it as \\[."
-                )
-            body = pattern[at:end]
-            out += f"[^{_class(body[1:])}]" if body.startswith("^") else f"[{_class(body)}]"
-            at = end + 1
-        else:
-            out += re.escape(char)
-    return re.compile(out, re.DOTALL)
-
-
-def _class(body: str) -> str:
-    """Return the inside of a [...] for `re`: only a plain - keeps its meaning."""
-    return "".join(
-        part if part == "-" else re.escape(part.removeprefix("\\") or part)
-        for part in re.findall(r"\\.|.", body, re.DOTALL)
-    )
-
-
-def excluded(path: str, root: str, patterns: Sequence[str]) -> bool:
-    """Tell whether a path below the match `root` is left out by one of --exclude's patterns."""
-    if not patterns:
-        return False
-    rest = path[len(root) :].strip("/")
-    names = rest.split("/")
-    return any(
-        _pattern(pattern.strip("/")).fullmatch("/".join(names[: depth + 1]))
-        for pattern in patterns
-        for depth in range(len(names))
-    )
 
 
 def _missing(source: Source) -> ContextError:
