@@ -25,6 +25,10 @@ KeyboardInterrupt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dockerlab.printable import LINES, clean, printable
+
 
 class DockerlabError(Exception):
     """Base of all errors: what was found, where, and what to do next.
@@ -40,8 +44,12 @@ class DockerlabError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        return self._said()
+
+    def _said(self, log: Sequence[str] = ()) -> str:
         where = f"Dockerfile line {self.line}: " if self.line is not None else ""
-        return f"{where}{self.message}" + (f"\n{self.hint}" if self.hint else "")
+        tail = "".join(f"\n    {clean(text)}" for text in log)
+        return printable(f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else ""), keep=LINES)
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
@@ -83,9 +91,7 @@ class RunError(BuildError):
         self.log = log
 
     def __str__(self) -> str:
-        tail = "".join(f"\n    {text}" for text in self.log[-10:])
-        where = f"Dockerfile line {self.line}: " if self.line is not None else ""
-        return f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else "")
+        return self._said(self.log[-10:])
 
 
 class RunTimeoutError(DockerlabError):

@@ -73,10 +73,10 @@ def history_rows(config: Mapping[str, Any], layers: Sequence[Layer]) -> tuple[Hi
     left = iter(layers)
     return tuple(
         History(
-            created_by=row.get("created_by", ""),
-            created=row.get("created", ""),
+            created_by=row.get("created_by") or "",
+            created=row.get("created") or "",
             empty=bool(row.get("empty_layer")),
-            comment=row.get("comment", ""),
+            comment=row.get("comment") or "",
             layer=next(left) if fits and not row.get("empty_layer") else None,
         )
         for row in rows

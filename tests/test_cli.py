@@ -123,11 +123,23 @@ def test_build_arg_without_value_comes_from_the_environment(
     assert engine.seen[0]["build_args"] == {"SET": "1"}
 
 
+def test_a_build_arg_is_text(
+    engine: FakeEngine, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build argument that is not UTF-8 is refused as Docker refuses it; a secret may hold any bytes."""
+    assert main(["build", "--build-arg", "A=caf\udce9", str(project)]) == 2
+    assert "--build-arg A is not UTF-8" in capsys.readouterr().err
+    monkeypatch.setenv("S", "caf\udce9")
+    assert main(["build", "--secret", "id=s,env=S", str(project)]) == 0
+    assert engine.seen[0]["secrets"] == {"s": b"caf\xe9"}
+
+
 def test_build_reads_a_dockerfile_from_stdin(
     engine: FakeEngine, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`-f -` takes the Dockerfile from standard input."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("FROM scratch\nRUN one\n"))
+    """`-f -` takes the Dockerfile from standard input, as bytes: a comment need not be UTF-8."""
+    given = io.TextIOWrapper(io.BytesIO(b"FROM scratch\r\n# caf\xe9\r\nRUN one\r\n"))
+    monkeypatch.setattr(sys, "stdin", given)
     assert main(["build", "-q", "-f", "-", str(project)]) == 0
     assert capsys.readouterr().out.startswith("sha256:")
 

@@ -15,19 +15,32 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "garbage", "oci", "platform", "reference", "stopping", "units"}
+LOW = {
+    "errors",
+    "filesystem",
+    "garbage",
+    "oci",
+    "platform",
+    "printable",
+    "reference",
+    "stopping",
+    "toml",
+    "units",
+}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
-STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
+STORED = {"tarindex", "streams", "keptindex", "layer", "image", "archive", "stored", "stored_files"}
 MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
 READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
+    "errors": {"printable"},
+    "printable": set(),
     "filesystem": {"errors"},
     "garbage": set(),
     "oci": set(),
     "platform": set(),
     "reference": {"errors"},
     "stopping": set(),
+    "toml": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
     "instruction": {"errors"} | PARSING,
@@ -44,8 +57,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keptindex": {"filesystem", "tarindex"},
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
-    "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
+    "archive": {"image", "layer", "oci", "platform", "reference"},
+    "stored_files": {"errors", "oci", "tarindex", "streams"},
+    "stored": {"errors", "image", "layer", "oci", "platform", "reference", "stored_files", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},

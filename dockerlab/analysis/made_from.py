@@ -67,8 +67,7 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
 
 def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
     """Return the stage that `stage` continues by FROM, or None."""
-    other = dockerfile.stage(stage.base)
-    return other if other is not None and other.index < stage.index else None
+    return dockerfile.stage(stage.base, above=stage)
 
 
 def chain(dockerfile: Dockerfile) -> Iterator[Stage]:

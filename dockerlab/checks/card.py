@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from dockerlab.checks.progress import (
     write_progress,
 )
 from dockerlab.errors import ProgressError
+from dockerlab.printable import escape
 from dockerlab.units import count
 
 _HEADS = ("lesson", "exercise", "so far", "last check")

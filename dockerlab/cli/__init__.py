@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 something went wrong (one `error:` line on stderr, no trac
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -33,6 +34,9 @@ def command(where: str) -> Callable[[Namespace], Answer]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is sys.argv[1:] when it is None."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal has not is shown by its number
+            stream.reconfigure(errors="backslashreplace")
     argv = sys.argv[1:] if argv is None else argv
     parser = make_parser()
     as_json = "--json" in argv

@@ -14,6 +14,7 @@ from dockerlab import engines
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.build_options import read_options
 from dockerlab.context import Context
+from dockerlab.dockerfile import decode
 from dockerlab.engines import Event, OnEvent
 from dockerlab.errors import ContextError, OptionError
 from dockerlab.inputs import read_dockerfile
@@ -127,7 +128,7 @@ def _given(args: Namespace) -> Iterator[tuple[str, Context]]:
             else "Give the folder that COPY reads.",
         )
     if args.file == "-":
-        yield sys.stdin.read(), Context.folder(folder)
+        yield decode(sys.stdin.buffer.read()), Context.folder(folder)
     else:
         yield _in_folder(folder, args.file and str(Path(args.file).absolute()))
 

@@ -24,17 +24,18 @@ def doctor(args: Namespace) -> Answer:
 
 def history(args: Namespace) -> Answer:
     """List an image's history rows, newest first, as Docker does."""
+    from dockerlab.cli.archived import image_at
     from dockerlab.cli.shapes import history_shape
     from dockerlab.widgets.listings import history_table
 
-    engine = _engine(args)
-    image = engine.image(args.image)
-
-    def text() -> str:
-        table = history_table(image, full=args.no_trunc, made_by=engine.describe())
-        return table.newest_first().text(width=10_000 if args.no_trunc else 110)
-
-    return Answer(lambda: history_shape(image, engine.describe()), text)
+    image, made_by = image_at(args.image, args.reference), None
+    if image is None:
+        engine = _engine(args)
+        image, made_by = engine.image(args.image), engine.describe()
+    table = history_table(image, full=args.no_trunc, made_by=made_by).newest_first()
+    return Answer(
+        lambda: history_shape(image, made_by), lambda: table.text(width=10_000 if args.no_trunc else 110)
+    )
 
 
 def images(args: Namespace) -> Answer:
@@ -65,7 +66,8 @@ def load(args: Namespace) -> Answer:
     engine = _engine(args)
     if not args.input.is_file():
         raise ContextError(
-            f"There is no file {args.input}.", hint="Give -i the archive that `docker save` wrote."
+            f"There is no file {args.input}.",
+            hint="Give -i the archive that `docker save` wrote, or an OCI layout.",
         )
     loaded = engine.load(args.input)
     return Answer(

@@ -21,10 +21,10 @@ from dockerlab.checks.grade import (
     state,
 )
 from dockerlab.checks.grade_csv import csv_text
-from dockerlab.checks.learner_names import printable
 from dockerlab.checks.progress import Record, write_whole
 from dockerlab.cli.answer import Answer
 from dockerlab.errors import GradeError
+from dockerlab.printable import printable
 from dockerlab.units import count
 from dockerlab.widgets.table import Table
 

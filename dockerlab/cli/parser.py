@@ -81,7 +81,8 @@ def _build(parser: ArgumentParser) -> None:
 
 
 def _history(parser: ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", help="a reference or an id")
+    parser.add_argument("image", metavar="PATH|IMAGE", help="an archive, a layout, a reference or an id")
+    parser.add_argument("--reference", metavar="NAME", help="which image of an archive that holds several")
     parser.add_argument("--no-trunc", action="store_true", help="show whole rows, as the image records them")
 
 
@@ -93,7 +94,7 @@ def _save(parser: ArgumentParser) -> None:
 
 
 def _load(parser: ArgumentParser) -> None:
-    parser.add_argument("-i", "--input", metavar="FILE", type=Path, required=True, help="the archive to read")
+    parser.add_argument("-i", "--input", metavar="PATH", type=Path, required=True, help="the archive to read")
 
 
 def _rm(parser: ArgumentParser) -> None:

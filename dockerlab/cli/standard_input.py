@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dockerlab.dockerfile import decode
 from dockerlab.errors import ContextError
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -36,7 +37,7 @@ def context_or_dockerfile() -> Iterator[Path | str]:
                 tar.extractall(name, filter=_member)
         except tarfile.ReadError:
             spooled.seek(0)
-            yield spooled.read().decode("utf-8", "surrogateescape")
+            yield decode(spooled.read())
             return
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ContextError(

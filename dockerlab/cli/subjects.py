@@ -11,16 +11,15 @@ from pathlib import Path
 from dockerlab import engines
 from dockerlab.analysis.history import name_of
 from dockerlab.analysis.made_from import made_from
+from dockerlab.cli.archived import image_at
 from dockerlab.cli.build import writer
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build
 from dockerlab.errors import ContextError
 from dockerlab.image import Image
-from dockerlab.imagefile import read_archive, read_layout
 from dockerlab.inputs import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
-from dockerlab.streams import detect_compression
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ def find(where: str, args: Namespace) -> Subject:
     """
     path = Path(where)
     written = Path(args.file) if getattr(args, "file", None) else None
-    if path.is_dir() and (path / "index.json").is_file():
-        return _read(read_layout(path, args.reference), written)
-    if path.is_dir() and ((path / "Dockerfile").is_file() or written is not None):
+    image = image_at(where, args.reference)
+    if image is not None:
+        return _read(image, written)
+    named = any((path / name).is_file() for name in ("Dockerfile", "dockerfile"))
+    if path.is_dir() and (named or written is not None):
         return _built(path, written or path / "Dockerfile", args)
-    if path.is_file() and not _is_archive(path) and "dockerfile" in path.name.lower():
-        return _built(path.absolute().parent, path, args)
     if path.is_file():
-        return _read(read_archive(path, args.reference), written)
+        return _built(path.absolute().parent, path, args)
     if path.exists() or where.endswith(".tar") or where.startswith((".", "/", "~")):
         raise ContextError(
             f"There is no image in {where}.",
@@ -84,9 +83,3 @@ def _built(folder: Path, written: Path, args: Namespace) -> Subject:
         on_event=writer(quiet=args.json),
     )
     return Subject(build, build.dockerfile, build.engine, partial(held_image, engine))
-
-
-def _is_archive(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(262)
-    return head[257:262] == b"ustar" or detect_compression(head) is not None

@@ -84,7 +84,7 @@ class Build:
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        from html import escape
+        from dockerlab.printable import escape
 
         border = "border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:8px 12px"
         return {"text/plain": repr(self), "text/html": f'<div style="{border}">{escape(repr(self))}</div>'}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import subprocess
 import tempfile
@@ -10,21 +11,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from dockerlab import oci
+from dockerlab.archive import packed, write_archive
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
-from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
+from dockerlab.engines.docker_images import ImageCache, home, packed_without_layers
 from dockerlab.engines.docker_run import run_container
 from dockerlab.engines.kept import key
 from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
 from dockerlab.image import Image
 from dockerlab.reference import OWN_PREFIX, Reference, Wanted
+from dockerlab.stored import Stored
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -244,20 +247,36 @@ class DockerEngine:
             ) from error
 
     def load(self, path: Path) -> list[str]:
-        """Load what `docker save` wrote into Docker; return the references (IDs for images without one)."""
+        """Load an archive or an OCI layout into Docker; return the references (IDs for images without one).
+
+        What this Docker does not take as it is, is written anew for it.
+        """
+        from docker.errors import APIError
+        from requests.exceptions import JSONDecodeError  # the answer to an archive of before Docker 1.10
+
+        with _talking():
+            if path.is_file():
+                with path.open("rb") as archive, contextlib.suppress(ImageError, APIError, JSONDecodeError):
+                    if found := self._loaded(archive, path):
+                        return found
+            stored = Stored.open(path)
+            images = [packed(one.config, stored.read(one, None).layers, one.names) for one in stored.images]
+            with tempfile.TemporaryFile() as out:
+                write_archive(images, cast(BinaryIO, out))
+                out.seek(0)
+                return self._loaded(cast(BinaryIO, out), path)
+
+    def _loaded(self, archive: BinaryIO, path: Path) -> list[str]:
         found: list[str] = []
-        if not path.is_file():
-            raise ImageError(f"There is no file {path}.", hint="Give the file that `docker save -o` wrote.")
-        with _talking(), path.open("rb") as archive:
-            for message in self._api.load_image(archive):
-                if "error" in message:
-                    raise ImageError(
-                        f"Docker did not take {path}: {message['error']}",
-                        hint="Give the file that `docker save -o` wrote.",
-                    )
-                for line in str(message.get("stream", "")).splitlines():
-                    if line.startswith("Loaded image"):
-                        found.append(line.partition(": ")[2].strip())
+        for message in self._api.load_image(archive):
+            if "error" in message:
+                raise ImageError(
+                    f"Docker did not take {path}: {message['error']}",
+                    hint="Give the file that `docker save -o` wrote.",
+                )
+            for line in str(message.get("stream", "")).splitlines():
+                if line.startswith("Loaded image"):
+                    found.append(line.partition(": ")[2].strip())
         return found
 
     def remove(self, reference: str) -> None:
@@ -340,7 +359,9 @@ class DockerEngine:
         known = self._api.inspect_image(identity)
         if not (known.get("RootFS") or {}).get("Layers"):
             # Docker with overlay2 refuses to save these: "empty export - not implemented".
-            return iter([archive_without_layers(known, self._api.history(identity))])
+            out = io.BytesIO()
+            write_archive([packed_without_layers(known, self._api.history(identity))], out)
+            return iter([out.getvalue()])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
     def _command(self, arguments: Sequence[str]) -> None:

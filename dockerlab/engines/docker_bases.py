@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dockerlab import oci
+from dockerlab.archive import renamed, write_archive
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.docker_images import archive_under
 from dockerlab.errors import EngineError
-from dockerlab.imagefile import read_archive
 from dockerlab.reference import OWN_PREFIX, Reference, parsed, same_reference, stand_in_name
+from dockerlab.stored import read_archive
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed
@@ -142,7 +142,8 @@ class Bases:
             return False
         with tempfile.TemporaryFile() as out:
             stream = cast(BinaryIO, out)
-            archive_under(read_archive(path), name, stream, labels={LABEL: "1", oci.STAND_IN: reference})
+            labels = {LABEL: "1", oci.STAND_IN: reference}
+            write_archive([renamed(read_archive(path), name, labels=labels)], stream)
             stream.seek(0)
             for message in self._api().load_image(stream):
                 if "error" in message:

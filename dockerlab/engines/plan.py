@@ -25,12 +25,15 @@ def global_args(
     for kind in ("TARGET", "BUILD"):
         found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
         found |= {f"{kind}VARIANT": ""}
-    found["TARGETSTAGE"] = target or "default"
+    found["TARGETSTAGE"] = target or dockerfile.stages[-1].name or "default"
+    found |= {name: build_args[name] for name in found if name in build_args}
     for one in dockerfile.args:
         for word in one.args:
             name, equals, default = word.partition("=")
-            value = expanded(default, found, one.line) if equals else found.get(name)
-            found[name] = build_args.get(name, value)
+            if name in build_args:
+                found[name] = build_args[name]
+            else:
+                found[name] = expanded(default, found, one.line) if equals else found.get(name)
     return found
 
 
@@ -54,9 +57,20 @@ def target(dockerfile: Dockerfile, name: str | None) -> Stage:
 
 
 def earlier(dockerfile: Dockerfile, stage: Stage, name: str, *, by_index: bool = False) -> Stage | None:
-    """Return the stage before `stage` that `name` means, the nearest first."""
+    """Return the stage before `stage` that `name` means, the nearest first.
+
+    Stage names are lower case; FROM (not `by_index`) has to write them so, as an image's name is.
+    """
     for other in reversed(dockerfile.stages[: stage.index]):
-        if (other.name is not None and other.name == name.lower()) or (by_index and name == str(other.index)):
+        if by_index and name == str(other.index):
+            return other
+        if other.name is not None and other.name == name.lower():
+            if not by_index and name != other.name:
+                raise DockerfileError(
+                    f'FROM {name} names no stage: there a name is lower case, "{other.name}"',
+                    line=stage.from_.line,
+                    hint=f"Write FROM {other.name}.",
+                )
             return other
     return None
 

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from dockerlab.analysis.advice import Advice, Finding
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.table import Table
 
@@ -21,7 +22,7 @@ class AdviceTable(Table):
             lines += ["", *_block(number, finding, width=width)]
         if self.note:
             lines += ["", self.note]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def advice_table(advice: Advice) -> AdviceTable:

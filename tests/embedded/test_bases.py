@@ -253,6 +253,7 @@ def test_a_stand_in_is_made_once(engine: EmbeddedEngine, base: Image) -> None:
     assert engine.store.validate() == []
 
 
+@pytest.mark.docker
 def test_a_stand_in_goes_to_docker_under_our_name(engine: EmbeddedEngine, base: Image) -> None:
     """The archive for Docker loads as dockerlab/stand-in:..., and runs there."""
     path = engine.bases.stand_in_archive("debian:trixie-slim")

@@ -12,8 +12,8 @@ from dockerlab.analysis.ledger import ledger
 from dockerlab.context import Context
 from dockerlab.engines.docker import DockerEngine
 from dockerlab.image import validate
-from dockerlab.imagefile import read_archive
 from dockerlab.platform import here
+from dockerlab.stored import read_archive
 from tests.engines.conftest import docker
 from tests.stacks import layer_tar
 

@@ -14,7 +14,7 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import parse
 from dockerlab.engines import Build, Engine
 from dockerlab.errors import ImageError
-from dockerlab.imagefile import read_archive
+from dockerlab.stored import read_archive
 from tests.engines.conftest import BASE
 
 NAME = "dockerlab/test-engine-lines:1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tools.suite import NBVAL
+from tools.sections import NBVAL
 
 TAG = "dockerlab/test-store:1"
 DOCKERFILE = """FROM scratch
@@ -113,7 +113,7 @@ def test_lessons(daemon: dict[str, str], request: pytest.FixtureRequest) -> None
     """The first lesson passes on the daemon, cell by cell; with --lessons=all every lesson and solution."""
     whole = request.config.getoption("--lessons") == "all"
     chosen = ["notebooks", "solutions"] if whole else ["notebooks/01-what-is-a-layer.ipynb"]
-    command = [sys.executable, "-m", "pytest", *NBVAL, *chosen]
+    command = [*NBVAL, *chosen]
     done = subprocess.run(
         command, env=daemon, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )

@@ -12,12 +12,11 @@ from typing import Any
 from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage, parse_trigger
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
-from dockerlab.engines.embedded import epoch
+from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
 from dockerlab.engines.embedded.instructions import (
     METADATA,
-    PROXY_ARGS,
     Given,
     State,
     unsupported,
@@ -92,6 +91,7 @@ class _Builder:
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
         dockerfile, options = self.request.dockerfile, self.request.options
+        buildargs.check(dockerfile, self.request.build_args)
         final = target(dockerfile, self.request.target)
         if self.request.target is not None and final.name != self.request.target.lower():
             raise DockerfileError(
@@ -338,8 +338,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        known = declared | {*PROXY_ARGS, *(name.lower() for name in PROXY_ARGS), epoch.NAME}
-        unused = sorted(set(self.request.build_args) - known)
+        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
+        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

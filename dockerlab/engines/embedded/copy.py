@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.sources import Match, Source, kept, matches
 from dockerlab.errors import BuildError
@@ -16,7 +18,7 @@ class Options:
     """The flags of one COPY or ADD that say how files arrive."""
 
     owner: tuple[int, int] | None = None  # None: as in the source
-    mode: int | None = None
+    mode: Chmod | None = None
 
 
 def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
@@ -79,7 +81,7 @@ def _put(draft: Draft, tree: Tree, path: str, target: str, options: Options, cop
     if options.owner is not None:
         entry = replace(entry, uid=options.owner[0], gid=options.owner[1])
     if options.mode is not None and entry.kind != "symlink":
-        entry = replace(entry, mode=options.mode)
+        entry = replace(entry, mode=options.mode.of(entry.mode, folder=entry.kind == "dir"))
     draft.put(entry, Renamed(node.origin, node.entry))
     if entry.kind == "file":
         copied[id(node)] = target
@@ -97,41 +99,53 @@ class Renamed:
         return self.origin.open(self.entry)
 
 
-def _make(draft: Draft, path: str, options: Options) -> None:
+def _make(draft: Draft, path: str, options: Options, *, inherit: bool = True) -> None:
+    mode = options.mode.new_folder if options.mode is not None else 0o755
     try:
-        draft.make_folders(path, owner=options.owner)
+        draft.make_folders(path, owner=options.owner, mode=mode, inherit=inherit)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
 
 
-def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:
+def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: Options) -> bool:
     from dockerlab.engines.embedded.unpack import members
 
-    found = members(origin, entry)
-    if found is None:
+    unpacked = members(origin, archive)
+    if unpacked is None:
         return False
+    found, content = unpacked
     target = draft.tree.resolve(dest)
-    _make(draft, target, options)
-    for member, content in found:
-        path = draft.tree.resolve(join(target, member.path), follow_last=False)
-        if target and path != target and not path.startswith(f"{target}/"):
-            raise BuildError(
-                f"{entry.path} has a member {member.path}, which a symlink leads out of /{target}",
-                hint="Make the archive again without that symlink.",
-            )
+    _make(draft, target, replace(options, mode=None))
+    for unowned in found:
+        uid, gid = options.owner or (unowned.uid, unowned.gid)
+        member = replace(unowned, uid=uid, gid=gid)
+        path = _within(draft, target, member.path, archive)
         old = draft.get(path)
         if old is not None and not (old.kind == "dir" and member.kind == "dir"):
             draft.remove(path)
-        parent = path.rpartition("/")[0]
-        _make(draft, parent, Options(owner=(0, 0)))
-        if member.kind == "hardlink":
-            other = draft.tree.resolve(join(target, member.link), follow_last=False)
-            if draft.get(other) is None:
-                raise BuildError(
-                    f"{entry.path} has a hard link {member.path} to {member.link}, which is not there",
-                    hint="Make the archive again, with that file before the link.",
-                )
-            draft.link(path, other, like=member)
+        _make(draft, path.rpartition("/")[0], Options(), inherit=False)
+        if member.kind != "hardlink":
+            draft.put(replace(member, path=path), content)
             continue
-        draft.put(replace(member, path=path), content)
+        other = draft.get(_within(draft, target, member.link, archive))
+        if other is None or other.kind == "dir":
+            raise BuildError(
+                f"{archive.path} has a hard link {member.path} to {member.link}, which is no file there",
+                hint="Make the archive again, with that file before the link.",
+            )
+        like = replace(member, mode=other.mode) if other.kind == "symlink" else member
+        draft.link(path, other.path, like=like)
     return True
+
+
+def _within(draft: Draft, target: str, name: str, archive: Entry) -> str:
+    """Return where a member's name leads; symlinks are followed as if `target` were the root."""
+    try:
+        return draft.tree.resolve(name, follow_last=False, root=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise BuildError(
+            f"{archive.path} has a member {name}, which a symlink leads out of /{target}",
+            hint="Make the archive again without that symlink.",
+        ) from error

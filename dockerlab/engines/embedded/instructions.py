@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockerlab.dockerfile import Instruction, expand, expand_words, nanoseconds
+from dockerlab.engines.embedded import buildargs
 from dockerlab.engines.embedded.goformat import go_duration, go_quote, go_rune
 from dockerlab.errors import DockerfileError, UnsupportedError
 from dockerlab.filesystem import Tree
@@ -21,9 +22,6 @@ from dockerlab.image import Layer
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
 COMMENT = "buildkit.dockerfile.v0"  # what BuildKit writes there; tools look for it
-
-# Proxy settings reach a RUN without being declared, and count for no cache key (Dockerfile reference, "ARG").
-PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 @dataclass
@@ -39,7 +37,7 @@ class State:
     key: str = ""  # the cache key of the file system so far
     created: str = ""  # when its newest layer was made (RFC 3339)
     args: dict[str, str | None] = field(default_factory=dict)  # ARGs in scope; None: no value
-    declared: list[str] = field(default_factory=list)  # a name for each ARG, repeated ones too
+    declared: dict[str, str] = field(default_factory=dict)  # each ARG so far, those below too -> value or ""
     inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     base_layers: int = 0
@@ -89,7 +87,7 @@ class State:
             layers=list(self.layers),
             history=list(self.history),
             args={},
-            declared=[],
+            declared=dict(self.declared),
             inherited={
                 **self.inherited,
                 **{name: value for name, value in self.args.items() if value is not None},
@@ -161,15 +159,19 @@ def _arg(state: State, one: Instruction, given: Given) -> None:
     for word in one.args:
         name, equals, default = word.partition("=")
         name = state.expand(name, one.line)
-        written = state.expand(default, one.line) if equals else None
-        value = written if equals else given.global_args.get(name)
-        value = given.build_args.get(name, value)
-        state.declared.append(name)
+        # The default of an ARG that is given is not looked at: ${NAME:?message} in it is no error.
+        written = given.build_args.get(name) if equals else None
+        if equals and written is None:
+            written = state.expand(default, one.line)
+        value = written if equals else given.build_args.get(name, given.global_args.get(name))
+        state.declared[name] = value or ""
+        shown.append(name if value is None else f"{name}={value}")
+        if name in buildargs.SBOM:
+            continue
         before = state.args.pop(name, None)
         state.args[name] = before if value is None else value
         if value is not None:
             state.args_over_env.add(name)
-        shown.append(name if written is None else f"{name}={written}")
     state.record("ARG " + " ".join(shown))
 
 
@@ -191,15 +193,13 @@ def _entrypoint(state: State, one: Instruction, given: Given) -> None:  # noqa: 
 
 def _expose(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001
     # EXPOSE port[-port][/protocol] ...
-    ports = {}
-    for raw in one.args:
-        for word in state.expand_words(raw, one.line):
-            ports.update(dict.fromkeys(_ports(word, one.line)))
+    words = [word for raw in one.args for word in state.expand_words(raw, one.line)]
+    ports = sorted(port for word in words for port in _ports(word, one.line))
     state.config["ExposedPorts"] = {
         **(state.config.get("ExposedPorts") or {}),
-        **{port: {} for port in sorted(ports)},
+        **{port: {} for port in ports},
     }
-    state.record("EXPOSE map[" + " ".join(f"{port}:{{}}" for port in sorted(ports)) + "]")
+    state.record(f"EXPOSE [{' '.join(ports)}]")
 
 
 def _healthcheck(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001

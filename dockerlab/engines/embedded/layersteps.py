@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
+from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
+from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import State
 from dockerlab.engines.embedded.layerstep import LayerStep
@@ -78,15 +80,20 @@ class LayerSteps:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
         user = str(state.config.get("User") or "")
         inputs = {"instruction": "WORKDIR", "folder": path, "user": user, "parent": state.key}
+        date = epoch.read(self.request.build_args)
+        if date is not None:
+            inputs["date"] = str(date)
 
         def execute() -> Layer:
             draft = Draft(state.tree, now=self.now)
+            folder = state.tree.resolve(path)
+            there = draft.get(folder) is not None
             try:
-                draft.make_folders(
-                    state.tree.resolve(path), owner=file_owner(state.tree, user) if user else None
-                )
+                draft.make_folders(folder, owner=file_owner(state.tree, user) if user else None)
             except NotADirectoryError as error:
                 raise BuildError(str(error), hint="Choose another folder.") from error
+            if date is not None and not there:
+                draft.set_mtime(folder, date)
             return written(draft, self.store)
 
         return LayerStep(inputs, execute, f"WORKDIR {path}")
@@ -100,6 +107,7 @@ class LayerSteps:
         chown = state.expand(one.flag("chown") or "", one.line)
         chmod = state.expand(one.flag("chmod") or "", one.line)
         link = one.enabled("link")
+        unpack = [] if one.flag("unpack") is None else [f"unpack={one.enabled('unpack')}".lower()]
         found = [checksums(source, self.digest) for source in sources]
         for source, files in zip(sources, found, strict=True):
             if source.tree is self.context_tree:
@@ -110,7 +118,7 @@ class LayerSteps:
             "destination": dest,
             "owner": chown,
             "mode": chmod,
-            "flags": [name for name in ("link", "parents") if one.enabled(name)],
+            "flags": [name for name in ("link", "parents") if one.enabled(name)] + unpack,
             "exclude": exclude,
             "files": {file.path: file.text for files in found for file in files},
             "parent": "" if link else state.key,
@@ -123,7 +131,7 @@ class LayerSteps:
             draft = Draft(Tree() if link else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, chown) if chown else None,
-                _mode(chmod, one.line) if chmod else None,
+                read_chmod(chmod, one.line) if chmod else None,
             )
             for source in sources:
                 copy_source(draft, source, dest, options)
@@ -170,7 +178,7 @@ class LayerSteps:
             elif one.keyword == "ADD" and is_url(word):
                 fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
                 tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
-                sources.append(Source(tree, fetched.entry.path, word))
+                sources.append(Source(tree, fetched.entry.path, word, unpack=one.enabled("unpack")))
                 shown.append(word)
             elif one.flag("checksum") is not None:
                 raise DockerfileError(
@@ -178,12 +186,13 @@ class LayerSteps:
                 )
             else:
                 tree, where = self._tree_of(stage)(one.flag("from"))
+                unpack = one.keyword == "ADD" if one.flag("unpack") is None else one.enabled("unpack")
                 sources.append(
                     Source(
                         tree,
                         word,
                         where,
-                        unpack=one.keyword == "ADD",
+                        unpack=unpack,
                         parents=one.enabled("parents"),
                         exclude=left_out,
                     )
@@ -254,16 +263,6 @@ def _absolute(workdir: str, path: str) -> str:
 def _destination(workdir: str, word: str) -> str:
     path = _absolute(workdir, word or ".")
     return f"{path.rstrip('/')}/" if word in ("", ".") or word.endswith(("/", "/.")) else path
-
-
-def _mode(text: str, line: int) -> int:
-    try:
-        value = int(text, 8)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 0o7777:
-        raise DockerfileError(f'--chmod is "{text}"', line=line, hint="Write an octal number such as 755.")
-    return value
 
 
 def _one_file(name: str, content: bytes, now: int) -> Tree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -47,6 +48,7 @@ class MountSpec:
     mode: int | None
     uid: int
     gid: int
+    size: int | None  # bytes a tmpfs may hold
 
     @property
     def kept(self) -> str:
@@ -56,6 +58,7 @@ class MountSpec:
         words += [f"id={self.id}" if self.type == "secret" else "", "required" if self.required else ""]
         words += [f"env={self.variable}" if self.variable else ""]
         words += [f"mode={self.mode:04o}" if self.mode is not None else ""]
+        words += [f"size={self.size}" if self.size is not None else ""]
         words += [f"uid={self.uid}" if self.uid else "", f"gid={self.gid}" if self.gid else ""]
         return " ".join(word for word in words if word)
 
@@ -65,8 +68,8 @@ class MountSpec:
         return f"{self.kept} {self.source}".strip()
 
 
-def read_mount(value: str, one: Instruction, state: State) -> MountSpec:
-    """Return what one --mount flag of a RUN asks for."""
+def read_mount(value: str, one: Instruction, state: State, namespace: str) -> MountSpec:
+    """Return what one --mount flag of a RUN asks for; the id of a cache is one in `namespace`."""
     fields: dict[str, str] = {}
     for part in value.split(","):
         name, equals, text = part.partition("=")
@@ -83,6 +86,10 @@ def read_mount(value: str, one: Instruction, state: State) -> MountSpec:
             "--mount=from= takes no variable", line=one.line, hint="Name a stage: FROM $IMAGE AS tools."
         )
     kind = fields.pop("type", "bind")
+    if "size" in fields and kind != "tmpfs":
+        raise DockerfileError(
+            f"--mount=type={kind} takes no size", line=one.line, hint="Leave it out: it is for type=tmpfs."
+        )
     if kind not in ("bind", "cache", "tmpfs", "secret"):
         raise unsupported(one, f"RUN --mount=type={kind}")
     target = next((fields[name] for name in ("target", "dst", "destination") if name in fields), "")
@@ -96,6 +103,7 @@ def read_mount(value: str, one: Instruction, state: State) -> MountSpec:
         raise DockerfileError(f"--mount={value} has no target", line=one.line, hint="Add target=/folder.")
     if target and not target.startswith("/"):
         target = f"{state.workdir.rstrip('/')}/{target}"
+    name = f"{namespace}/{name or target}" if namespace and kind == "cache" else name
     sharing: Sharing | None = SHARING.get(fields.get("sharing", "shared"))
     if sharing is None:
         raise DockerfileError(
@@ -114,7 +122,16 @@ def read_mount(value: str, one: Instruction, state: State) -> MountSpec:
         int(fields["mode"], 8) if "mode" in fields else None,
         int(fields.get("uid", "0")),
         int(fields.get("gid", "0")),
+        _bytes(fields["size"], one.line) if "size" in fields else None,
     )
+
+
+def _bytes(text: str, line: int) -> int:
+    """Return a size such as 64m, 1.5 GB or 1024 in bytes; a unit is a power of 1024, as in Docker."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", text, re.IGNORECASE)
+    if found is None:
+        raise DockerfileError(f'size is "{text}"', line=line, hint="Write bytes, or a unit: size=64m.")
+    return int(float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " "))
 
 
 def _is_true(fields: Mapping[str, str], *names: str) -> bool:
@@ -142,15 +159,14 @@ def prepare(
 ) -> Mount:
     """Make what the mount shows, at `place` where it needs one; `stack` undoes it."""
     if spec.type == "tmpfs":
-        return Mount("tmpfs", spec.target)
+        return Mount("tmpfs", spec.target, size=spec.size)
     if spec.type == "secret":
         place.write_bytes(secrets[spec.id])
         place.chmod(spec.mode if spec.mode is not None else 0o400)
         _own(place, spec.uid, spec.gid)
         return Mount("bind", spec.target, place, read_only=True)
     if spec.type == "cache":
-        emptied = spec.origin is None and empty(spec.id)
-        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=emptied)
+        mount = store.cache_mount(spec.id, sharing=spec.sharing, emptied=empty(spec.id))
         source = stack.enter_context(mount)
         if spec.origin is not None and not any(source.iterdir()):
             tree, _ = tree_of(spec.origin)

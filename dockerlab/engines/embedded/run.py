@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.dockerfile import Instruction
-from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.instructions import PROXY_ARGS, State, unsupported
+from dockerlab.engines.embedded import buildargs, durable
+from dockerlab.engines.embedded.instructions import State, unsupported
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Bound, MountSpec, TreeOf, bound_files, prepare, read_mount
+from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
+from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH, HOSTNAME
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.sources import Digest
@@ -65,6 +66,7 @@ class Run:
     network: bool
     script: str | None  # content of a heredoc that starts with #!
     script_path: str = ""
+    hostname: str = ""
 
     def inputs(self, parent: str, bound: Bound) -> dict[str, Any]:
         """Return the named inputs of the step, for people. `bound` holds the files of each bind mount.
@@ -79,6 +81,7 @@ class Run:
             "user": self.user,
             "working folder": self.cwd,
             "network": self.network,
+            **({"host name": self.hostname} if self.hostname else {}),
             "mounts": {mount.target or mount.id: mount.shown for mount in self.mounts},
             "bound files": {one.path: one.text for files in bound.values() for one in files},
             "parent": parent,
@@ -113,7 +116,7 @@ class Room:
 
 def run_step(one: Instruction, state: State, request: Request, room: Room) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-    run = read(one, state, network=request.options.network)
+    run = read(one, state, request.build_args, network=request.options.network)
     bound = bound_files(run.mounts, room.tree_of, room.digest)
     log: list[str] = []
 
@@ -146,19 +149,27 @@ def run_step(one: Instruction, state: State, request: Request, room: Room) -> La
     return LayerStep(inputs, execute, run.shown, log, identity=identity)
 
 
-def read(one: Instruction, state: State, *, network: str) -> Run:
+def read(one: Instruction, state: State, build_args: Mapping[str, str], *, network: str) -> Run:
     """Return what a RUN instruction asks for; `network` is for one that has the default."""
     argv, script, script_path = _argv(one, state)
     asked = one.flag("network") or "default"
+    if asked == "host":
+        raise DockerfileError(
+            "--network=host is not allowed: BuildKit wants --allow network.host for it",
+            line=one.line,
+            hint="Leave it out: a RUN reaches the network without it.",
+        )
+    if asked not in ("default", "none"):
+        raise DockerfileError(f'--network is "{asked}"', line=one.line, hint="Use default or none.")
     network = network if asked == "default" else asked
-    if network not in ("default", "none", "host"):
-        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
-    if one.flag("security") is not None:
-        raise unsupported(one, f"RUN --security={one.flag('security')}")
-    specs = tuple(read_mount(value, one, state) for value in one.flag_values("mount"))
+    for name in ("security", "device"):
+        if one.flag(name) is not None:
+            raise unsupported(one, f"RUN --{name}={one.flag(name)}")
+    namespace = build_args.get(buildargs.CACHE_NAMESPACE, "")
+    specs = tuple(read_mount(value, one, state, namespace) for value in one.flag_values("mount"))
     env = state.variables
     env.setdefault("PATH", DEFAULT_PATH)
-    declared = [f"{name}={state.variables.get(name, '')}" for name in state.declared]
+    declared = [f"{name}={env.get(name, value)}" for name, value in state.declared.items()]
     shown = " ".join([*([f"|{len(declared)}", *declared] if declared else []), *argv])
     return Run(
         argv,
@@ -170,6 +181,7 @@ def read(one: Instruction, state: State, *, network: str) -> Run:
         network != "none",
         script,
         script_path,
+        build_args.get(buildargs.HOSTNAME, ""),
     )
 
 
@@ -196,18 +208,12 @@ def command(
 ) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards.
 
-    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there;
-    one with a from= never does, as in BuildKit.
-    Proxy settings come from the build arguments, declared or not, else from our own environment.
+    `empty` tells of a cache mount's id whether the mount starts empty, whatever earlier builds left there.
     """
     user = run_user(state.tree, run.user)
     env = dict(run.env)
     env.setdefault("HOME", user.home)
-    for name in PROXY_ARGS:
-        for variant in (name, name.lower()):
-            value = build_args.get(variant, os.environ.get(variant))
-            if value is not None:
-                env.setdefault(variant, value)
+    env = proxied(env, build_args)
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.
@@ -225,7 +231,7 @@ def command(
                 if secret is None:
                     continue
                 if spec.variable:
-                    env[spec.variable] = secret.decode()
+                    env[spec.variable] = secret.decode("utf-8", "replace")  # as in BuildKit
                 if not spec.target:
                     continue
             mounts.append(prepare(spec, folder / str(index), stack, store, tree_of, secrets, empty))
@@ -243,6 +249,7 @@ def command(
             user.groups,
             tuple(mounts),
             network=run.network,
+            hostname=run.hostname or HOSTNAME,
         )
 
 

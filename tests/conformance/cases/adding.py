@@ -33,7 +33,7 @@ KINDS = {
 def archive(*rows: Row, form: int = tarfile.GNU_FORMAT) -> bytes:
     """Return a tar of these rows."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=form, errors="surrogateescape") as tar:
         for number, (kind, name, mode, uid, gid, text) in enumerate(rows):
             info = tarfile.TarInfo(name)
             info.type, info.mode, info.uid, info.gid, info.mtime = KINDS[kind], mode, uid, gid, WHEN + number
@@ -69,6 +69,7 @@ def _add(
     content: bytes | None = None,
     *,
     refused: str | None = None,
+    differs: str | None = None,
     more: dict[str, Item] | None = None,
 ) -> Case:
     context: dict[str, Item] = {
@@ -83,6 +84,7 @@ def _add(
         context,
         refused=refused,
         mtimes=("x/top/one", "x/top", "x/root.txt", "x/top/link"),
+        differs=differs,
     )
 
 
@@ -101,14 +103,18 @@ ARCHIVES = [
     _add("tar-bz2", "a.tar /x/", bz2.compress(PLAIN)),
     _add("tar-xz", "a.tar /x/", lzma.compress(PLAIN)),
     _add("tar-zst", "a.tar /x/", zstandard.ZstdCompressor().compress(PLAIN)),
-    _add("tar-chown", "--chown=ann:staff a.tar /x/y/"),
+    _add("tar-chown", "--chown=ann:staff a.tar /x/y/", differs="add-owner"),
+    _add("tar-chown-chmod", "--chown=5:6 --chmod=711 a.tar /var/full/new/", differs="add-owner"),
+    _add("tar-chmod-words", "--chmod=u+x a.tar b.txt /x/", differs="chmod"),
+    _add("tar-unpack", "--unpack a.tar b.txt /x/", differs="newer"),
+    _add("tar-unpack-false", "--unpack=false a.tar /x/", differs="newer"),
     _add("tar-chmod", "--chmod=600 a.tar /x/"),
     _add(
         "tar-over-existing",
         "a.tar /var/full",
         archive(("dir", "deep", 0o711, 9, 9, ""), ("file", "one", 0o600, 9, 9, "new\n")),
     ),
-    _add("tar-into-symlink", "a.tar /var/to-folder"),
+    _add("tar-into-symlink", "a.tar /var/to-folder", differs="add-owner"),
     _add("tar-onto-file", "a.tar /var/full/one", refused="/var/full/one"),
     _add(
         "tar-dot-names",
@@ -116,14 +122,8 @@ ARCHIVES = [
         archive(("dir", "./", 0o700, 3, 4, ""), ("file", "./f", 0o644, 1, 2, "f\n")),
     ),
     _add("tar-absolute", "a.tar /x/", archive(("file", "/abs/f", 0o644, 0, 0, "f\n"))),
-    _add("tar-up", "a.tar /x/", archive(("file", "../up", 0o644, 0, 0, "f\n"))),
+    _add("tar-up", "a.tar /x/", archive(("file", "../up", 0o644, 0, 0, "f\n")), refused="../up"),
     _add("tar-up-inside", "a.tar /x/", archive(("file", "a/../b", 0o644, 0, 0, "f\n"))),
-    _add(
-        "tar-link-escapes",
-        "a.tar /x/",
-        archive(("link", "l", 0o777, 0, 0, "/var/full"), ("file", "l/new", 0o644, 0, 0, "f\n")),
-        refused="symlink",
-    ),
     _add("tar-link-up", "a.tar /x/", archive(("link", "l", 0o777, 0, 0, "../../var"))),
     _add(
         "tar-hard-link-up", "a.tar /x/", archive(("hard", "l", 0o644, 0, 0, "../var/full/one")), refused="l"
@@ -168,7 +168,7 @@ ARCHIVES = [
         archive(("file", "u/" * 60 + "f", 0o644, 0, 0, "1\n"), form=tarfile.USTAR_FORMAT),
     ),
     _add("tar-empty", "a.tar /x/", archive()),
-    _add("tar-cut", "a.tar /x/", PLAIN[:700], refused="damaged"),
+    _add("tar-cut", "a.tar /x/", PLAIN[:700], refused="not a whole tar"),
     _add("tar-gz-cut", "a.tar /x/", gzip.compress(PLAIN, mtime=0)[:60]),
     _add("two-archives", "a.tar c.tar /x/", more={"c.tar": archive(("file", "c", 0o644, 0, 0, "c\n"))}),
     _add("tar-and-file", "a.tar b.txt /x/"),

@@ -31,6 +31,13 @@ def _run(
     )
 
 
+def _proxy(name: str, *lines: str, **build_args: str) -> Case:
+    """Return a case that shows a RUN's proxies; its command is its own, as proxies count for no cache key."""
+    run = f"RUN : {name}; env | grep -i _proxy= | sort > /tmp/f; true"
+    text = "\n".join(["FROM @base", *lines, run]) + "\n"
+    return Case(f"run-proxy-{name}", text, build_args=build_args)
+
+
 CHANGES = [
     _run("nothing", "RUN true"),
     _run("new-file", "RUN echo hi > /tmp/f"),
@@ -69,8 +76,16 @@ CHANGES = [
         differs_unprivileged="proot-setuid",
     ),
     _run("cp-into-setgid", "RUN mkdir /x && echo 1 > /x/f && cp -r /x /var/full/y", differs="proot-setgid"),
-    _run("group-is-a-folder", "COPY d /etc/group/", "RUN true", base="@bare", refused="/etc/group"),
-    _run("passwd-is-a-folder", "COPY d /etc/passwd/", "RUN true", base="@bare", refused="/etc/passwd"),
+    *(
+        _run(
+            f"{name}-is-a-folder",
+            f"RUN rm /etc/{name}",
+            f"COPY d /etc/{name}/",
+            "RUN true",
+            differs="folders-for-files",
+        )
+        for name in ("group", "passwd")
+    ),
     _run("write-closed", "RUN chmod 444 /var/full/one", "RUN echo other > /var/full/one"),
     _run("link-closed", "RUN chmod 444 /var/full/two", "RUN ln /var/full/two /var/full/three"),
     _run("rm-name-of-closed", "RUN chmod 444 /var/full/one", "RUN rm /var/second-name"),
@@ -187,7 +202,17 @@ COMMANDS = [
     _run("arg-env-wins", "ARG A=1", "ENV A=2", "RUN echo $A > /tmp/f", A="3"),
     _run("arg-later", "RUN echo $A > /tmp/f", "ARG A=1", "RUN echo $A > /tmp/g"),
     _run("arg-undeclared", "RUN echo $A- > /tmp/f", A="x"),
-    _run("arg-proxy", "RUN echo $HTTP_PROXY- > /tmp/f", HTTP_PROXY="x:1"),
+    _proxy("arg", HTTP_PROXY="x:1"),
+    _proxy("arg-lower", http_proxy="x:1"),
+    _proxy("arg-mixed", Http_Proxy="x:1"),
+    _proxy("arg-empty", HTTP_PROXY=""),
+    _proxy("args", HTTP_PROXY="h", https_proxy="s", FTP_PROXY="f", no_proxy="n", All_Proxy="a"),
+    _proxy("over-env", "ENV http_proxy=mine", HTTP_PROXY="x:1"),
+    _proxy("over-env-upper", "ENV HTTP_PROXY=mine", http_proxy="x:1"),
+    _proxy("declared", "ARG HTTP_PROXY", HTTP_PROXY="x:1"),
+    _proxy("declared-other-case", "ARG http_proxy", HTTP_PROXY="x:1"),
+    _proxy("declared-default", "ARG HTTP_PROXY=mine"),
+    _proxy("not-a-word", "LABEL a=x$HTTP_PROXY b=x$http_proxy", HTTP_PROXY="x:1"),
     _run("arg-special", "ARG A", 'RUN echo "$A" > /tmp/f', A="a \"b\" $c 'd' \\e"),
     _run("arg-twice", "ARG A=1", "ARG A=2", "ARG A", "RUN echo $A > /tmp/f"),
     _run("arg-of-stage-below", "FROM @base AS below", "ARG A=2", "FROM below", "ARG A", "RUN true"),
@@ -205,6 +230,34 @@ COMMANDS = [
         differs_unprivileged="proot-seen",
     ),
     _run("network-none", "RUN --network=none ls /sys/class/net > /dev/null; echo 1 > /tmp/f"),
+    _run("json-text", 'RUN ["/bin/sh", "-c", "true"] && true', refused="exit code", differs="json-text"),
+    _run("heredoc-tabs-shebang", "RUN <<-EOF", "\t#!/bin/ash", "\techo $0 > /tmp/f", "\tEOF"),
+    _run("heredoc-tabs-below-shebang", "RUN <<-EOF", "#!/bin/ash", "\tcat $0 > /tmp/f", "\tEOF"),
+    _run("network-host", "RUN --network=host true", refused="not allowed"),
+    _run("security", "RUN --security=insecure true", refused="--security"),
+    _run("device-flag", "RUN --device=vendor.com/device=one true", refused="--device"),
+    _run(
+        "hostname-given",
+        "RUN hostname > /tmp/f; cat /etc/hosts > /tmp/g",
+        differs="proot-host",
+        BUILDKIT_SANDBOX_HOSTNAME="lab",
+    ),
+    _run("hostname-default", "RUN hostname > /tmp/f; cat /etc/hosts > /tmp/g", differs="proot-host"),
+    _run(
+        "args-of-buildkit",
+        "RUN env > /tmp/f",
+        BUILDKIT_SANDBOX_HOSTNAME="lab",
+        BUILDKIT_CACHE_MOUNT_NS="x",
+        BUILDKIT_CONTEXT_KEEP_GIT_DIR="1",
+        BUILDKIT_INLINE_CACHE="0",
+        BUILDKIT_SBOM_SCAN_STAGE="true",
+    ),
+    _run(
+        "args-of-sbom",
+        "ARG BUILDKIT_SBOM_SCAN_STAGE=true BUILDKIT_SBOM_SCAN_CONTEXT=$A",
+        "RUN echo [$BUILDKIT_SBOM_SCAN_STAGE] > /tmp/f",
+        "LABEL a=[$BUILDKIT_SBOM_SCAN_STAGE]",
+    ),
     _run("network-bad", "RUN --network=nothing true", refused="network"),
     _run("security-sandbox", "RUN --security=sandbox true", refused="security"),
     _run("security-insecure", "RUN --security=insecure true", refused="security"),
@@ -362,6 +415,11 @@ MOUNTS = [
         differs="newer",
     ),
     _run(
+        "secret-env-bytes",
+        "RUN --mount=type=secret,id=s,env=S echo $S > /tmp/f",
+        secrets={"s": b"caf\xe9"},
+    ),
+    _run(
         "secret-leaves-nothing",
         "RUN --mount=type=secret,id=s true",
         "RUN ls /run > /tmp/f; true",
@@ -371,6 +429,13 @@ MOUNTS = [
         "mount-two",
         "RUN --mount=type=tmpfs,target=/t --mount=target=/m cp /m/a.txt /t/b && cat /t/b > /tmp/f",
     ),
+    _run(
+        "tmpfs-size-kept",
+        "RUN --mount=type=tmpfs,target=/t,size=1.5MB df -k /t > /tmp/f",
+        differs="proot-host",
+    ),
+    _run("tmpfs-size-bad", "RUN --mount=type=tmpfs,target=/t,size=much true", refused="size"),
+    _run("cache-size", "RUN --mount=type=cache,target=/t,size=1m true", refused="size"),
     _run("mount-nested", "RUN --mount=target=/m --mount=type=tmpfs,target=/m/d ls /m/d > /tmp/f"),
     _run("mount-type-unknown", "RUN --mount=type=nothing,target=/m true", refused="nothing"),
     _run("mount-field-unknown", "RUN --mount=type=bind,nothing=1,target=/m true", refused="nothing"),

@@ -250,7 +250,8 @@ def _findable(tree: Tree, command: Command) -> bool:
     if "/" in name:
         places = [name if name.startswith("/") else f"{command.cwd}/{name}"]
     else:
-        places = [f"{folder}/{name}" for folder in command.env.get("PATH", DEFAULT_PATH).split(":")]
+        folders = command.env.get("PATH", DEFAULT_PATH).split(":") if name else []
+        places = [f"{folder}/{name}" for folder in folders]
     mounted = tuple(mount.target.rstrip("/") + "/" for mount in command.mounts)
     return any(place.startswith(mounted) or tree.resolve(place) in tree for place in places)
 

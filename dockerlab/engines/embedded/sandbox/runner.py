@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         folder: bool
         read_only: bool
         flags: int
+        size: str  # ",size=BYTES" of a tmpfs, or ""
 
     class Spec(TypedDict):
         """What to run; marshalled, because json takes longer to import than the mounts take."""
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         gid: int
         groups: list[int]
         network: bool
+        hostname: str
         binds: list[Bind]  # their targets are taken away again where they had to be made
 
 
@@ -230,7 +232,7 @@ def _become(spec: Spec, made: set[str], leash: int, trouble: int) -> NoReturn:
         os.umask(0)
         _enter_root(spec, made)
         os.umask(0o022)
-        linux.set_hostname(docker.HOSTNAME)
+        linux.set_hostname(spec["hostname"])
         if not spec["network"]:
             linux.raise_loopback()
         linux.default_signals()
@@ -264,7 +266,8 @@ def _execute(argv: list[str], env: dict[str, str]) -> str:
     name = argv[0]
     places = [name]
     if "/" not in name:
-        places = [f"{folder or '.'}/{name}" for folder in env.get("PATH", docker.DEFAULT_PATH).split(":")]
+        folders = env.get("PATH", docker.DEFAULT_PATH).split(":") if name else []
+        places = [f"{folder or '.'}/{name}" for folder in folders]
     reason = f'exec: "{name}": executable file not found in $PATH'
     for place in places:
         try:
@@ -306,7 +309,9 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
             _make_target(target, folder=bind["folder"])
         if source is None:
             mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
-            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}")
+            linux.mount(
+                "tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}{bind['size']}"
+            )
         else:
             _bind(sources[source], target)
             if bind["flags"]:
