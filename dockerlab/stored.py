@@ -6,7 +6,6 @@ and later save too), and the folders VERSION, json, layer.tar of before 1.10 wit
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,11 +21,10 @@ from dockerlab.layer import BlobLayer
 from dockerlab.platform import Platform, here
 from dockerlab.reference import Wanted, parsed
 from dockerlab.stored_files import DAMAGED, Archive, Files, Folder, read_bytes, read_json
+from dockerlab.stored_v1 import version_1
 from dockerlab.streams import detect_compression
 
 _DEEPEST = 4  # indexes in indexes
-# What Docker drops of a config from before 1.10 (moby, image/v1).
-_V1_ONLY = ("id", "parent", "Size", "parent_id", "layer_id", "throwaway")
 
 
 def read_archive(path: Path, reference: str | None = None) -> Image:
@@ -173,7 +171,10 @@ class Stored:
             for row in read_json(files, "manifest.json", kind=list):
                 yield self._image(row["Config"], row["Layers"] or (), names=row.get("RepoTags") or ())
         elif not found and (folders := files.folders("json")):
-            yield from self._version_1(folders)
+            for old in version_1(files, folders):
+                about = Platform.read(json.loads(old.config))
+                names, identity = _familiar(old.names), (oci.digest_of(old.config),)
+                yield StoredImage(old.folder, names, identity, old.config, old.layers, {}, about, old.lacks)
         elif not found and not files.where("index.json"):
             raise ImageError(
                 f"{files.source} has neither an index.json (OCI layout) nor a manifest.json (docker save).",
@@ -232,48 +233,6 @@ class Stored:
             identity, _familiar(names), (identity,), raw, tuple(layers), {}, platform, "".join(missing[:1])
         )
 
-    def _version_1(self, folders: Sequence[str]) -> Iterator[StoredImage]:
-        """Yield the images of an archive from before Docker 1.10, each with the config Docker makes of it."""
-        files = self._files
-        nodes = {folder: read_json(files, f"{folder}/json") for folder in folders}
-        named: dict[str, list[str]] = {}
-        if files.where("repositories"):
-            for repository, tags in read_json(files, "repositories").items():
-                for tag, folder in tags.items():
-                    named.setdefault(folder, []).append(f"{repository}:{tag}")
-        below = {node.get("parent") for node in nodes.values()}
-        for folder in (one for one in nodes if one in named or one not in below):
-            chain: list[str] = []
-            at: str | None = folder
-            while at:
-                if at in chain or at not in nodes:
-                    raise ImageError(f"{files.source} lacks the layer {at} below {folder}.", hint=DAMAGED)
-                chain.insert(0, at)
-                at = nodes[at].get("parent")
-            layers = [f"{one}/layer.tar" for one in chain]
-            lacks = [f"the layer {file}" for file in layers if files.where(file) is None]
-            diff_ids = [] if lacks else [self._diff_id(file) for file in layers]
-            config = {key: value for key, value in nodes[folder].items() if key not in _V1_ONLY}
-            config["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
-            config["history"] = [_version_1_row(nodes[one]) for one in chain]
-            raw = _go_json(config)
-            yield StoredImage(
-                folder,
-                _familiar(named.get(folder, ())),
-                (oci.digest_of(raw),),
-                raw,
-                tuple(layers),
-                {},
-                Platform.read(config),
-                "".join(lacks[:1]),
-            )
-
-    def _diff_id(self, file: str) -> str:
-        sha = hashlib.sha256()
-        for chunk in self._layer(file, "").decompressed():
-            sha.update(chunk)
-        return f"sha256:{sha.hexdigest()}"
-
 
 @contextmanager
 def _told(files: Files) -> Iterator[None]:
@@ -305,18 +264,3 @@ def _best(images: Sequence[StoredImage]) -> StoredImage:
 def _familiar(names: Iterable[str]) -> tuple[str, ...]:
     """Return names as people write them; what is no reference is no name."""
     return tuple(known.familiar for name in names if (known := parsed(name)) is not None)
-
-
-def _version_1_row(node: Mapping[str, Any]) -> dict[str, Any]:
-    command = " ".join((node.get("container_config") or {}).get("Cmd") or ())
-    row = {"created": node.get("created"), "author": node.get("author"), "created_by": command}
-    row["comment"] = node.get("comment")
-    return {key: value for key, value in row.items() if value}
-
-
-def _go_json(value: Mapping[str, Any]) -> bytes:
-    """Return JSON as Go writes a map: sorted, nothing between, and safe within HTML."""
-    text = json.dumps(dict(sorted(value.items())), separators=(",", ":"), ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text.encode()

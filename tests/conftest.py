@@ -11,6 +11,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the files of a folder share. Elsewhere a test says so itself when it builds on Docker.
+SHARED = {"tests/browser": "the browser", "tests/engines": "Docker"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -71,9 +73,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def shared(nodeid: str) -> str | None:
     """Name what a test's file shares with other files."""
-    file = nodeid.partition("::")[0]
-    if file.startswith("tests/browser/"):
-        return "the browser"
+    file = Path(nodeid.partition("::")[0])
+    if named := SHARED.get(file.parent.as_posix()):
+        return named
     return "Docker" if builds_on_docker(ROOT / file) else None
 
 

@@ -122,18 +122,30 @@ def _builds(text: str, folder: Path, case: Case) -> bool:
     command = ["docker", "buildx", "build", "--quiet", "--output=type=cacheonly", "--file=-", str(folder)]
     for name, value in case.build_args.items():
         command += ["--build-arg", f"{name}={value}"]
-    return subprocess.run(command, input=text.encode(), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(
+            command, input=text.encode("utf-8", "surrogateescape"), capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 class Oracle:
     """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask.
 
-    `fresh` loads new bases and returns their names.
+    `fresh` loads new bases and returns their names. `unread`: give it what our own parser refuses, too.
     """
 
     def __init__(
-        self, cases: Sequence[Case], names: Names, folder: Path, *, fresh: Callable[[], Names]
+        self,
+        cases: Sequence[Case],
+        names: Names,
+        folder: Path,
+        *,
+        fresh: Callable[[], Names],
+        unread: bool,
     ) -> None:
+        self._give_unread = unread
         self._names = names
         self._folder = folder
         self._fresh = fresh
@@ -180,7 +192,7 @@ class Oracle:
             self._local.engine = DockerEngine(root=self._folder / "taken")
         outcome = build(self._local.engine, case, names, folder)
         # The engine reads a Dockerfile before it hands it on: what it refuses, BuildKit must refuse too.
-        unread = _unread(case, names) if outcome.error is not None else None
+        unread = _unread(case, names) if outcome.error is not None and self._give_unread else None
         if unread is not None and _builds(unread, folder / f"{case.name}-{len(outcome.builds) + 1}", case):
             return Outcome(outcome.builds)
         return outcome

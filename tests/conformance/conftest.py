@@ -160,7 +160,9 @@ def oracle(
         case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             cases[case.name] = case
-    oracle = Oracle(list(cases.values()), names, tmp_path_factory.mktemp("oracle"), fresh=fresh)
+    # The daemon of 26.1 does not survive a Dockerfile without a stage.
+    folder, unread = tmp_path_factory.mktemp("oracle"), docker != "26.1"
+    oracle = Oracle(list(cases.values()), names, folder, fresh=fresh, unread=unread)
     try:
         yield oracle
     finally:

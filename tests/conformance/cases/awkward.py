@@ -29,7 +29,7 @@ LIST = "RUN find /x | sort > /tmp/names; cat /x/o* > /tmp/contents; true"
 
 
 def _name(name: str, *lines: str, differs: str | None = None, latin: bool = False) -> Case:
-    text = "\n".join(["FROM @base", *lines]) + "\n"
+    text = "\n".join(["FROM @base AS first", *lines]) + "\n"
     context = {**FILES, f"l/{LATIN}.txt": "latin\n"} if latin else FILES
     return Case(f"name-{name}", text, context, differs=differs)
 
@@ -39,8 +39,8 @@ NAMES = [
     _name("wildcard", "COPY d/o* /x/", LIST),
     _name("wildcard-one", "COPY d/od*?.txt dir-* /x/", LIST),
     _name("link", "COPY link /x/", LIST),
-    _name("parents", "COPY --parents d/o* /x/", differs="newer"),
-    _name("exclude", "COPY --exclude=o* d /x/"),
+    _name("parents", "COPY --parents d/o* /x/", differs="parents"),
+    _name("exclude", "COPY --exclude=o* d /x/", differs="newer"),
     _name("mount", "RUN --mount=target=/x,source=d find /x | sort > /tmp/names; cp -a /x /y"),
     _name("context", "COPY l /x/", latin=True, differs="latin-names"),
     _name("context-wildcard", "COPY l/c* /x/", LIST, latin=True, differs="latin-names"),
@@ -52,8 +52,19 @@ NAMES = [
     _name("run-rename", r"RUN mkdir /x && touch /x/$(printf 'caf\351')", r"RUN mv /x /$(printf 'y\351')"),
     _name("run-owner", r"RUN mkdir /x && cd /x && touch $(printf 'caf\351') && chown ann c* && chmod 600 c*"),
     _name("run-output", r"RUN printf 'caf\351 \033[31mred\033[0m \007\n' | tee /tmp/f"),
-    _name("stage", "ADD a.tar /x/", "FROM @base", "COPY --from=0 /x/c* /x/dir* /z/", "COPY --from=0 /x /zz"),
-    _name("stage-mount", "ADD a.tar /x/", "FROM @base", "RUN --mount=from=0,target=/m cp -a /m/x /y"),
+    _name(
+        "stage",
+        "ADD a.tar /x/",
+        "FROM @base",
+        "COPY --from=first /x/c* /x/dir* /z/",
+        "COPY --from=first /x /zz",
+    ),
+    _name(
+        "stage-mount",
+        "ADD a.tar /x/",
+        "FROM @base",
+        "RUN --mount=from=first,target=/m mkdir /y; cp -a /m/x/caf* /m/x/dir* /y",
+    ),
 ]
 
 
@@ -89,11 +100,19 @@ TEXTS = [
     _text("latin-1-comment", "FROM @base\n# caf\udce9\nLABEL a=b\n"),
     _text("latin-1-comment-first", "# caf\udce9\nFROM @base\nLABEL a=b\n"),
     _text("latin-1-comment-in-continuation", "FROM @base\nLABEL a=b \\\n# caf\udce9\n  c=d\n"),
-    _text("latin-1-heredoc", "FROM @base\nCOPY <<EOF /tmp/f\ncaf\udce9\nEOF\n", refused="UTF-8"),
-    _text("latin-1-heredoc-run", "FROM @base\nRUN cat <<EOF >/tmp/f\ncaf\udce9\nEOF\n", refused="UTF-8"),
-    _text("latin-1-env", "FROM @base\nENV A=caf\udce9\n", refused="UTF-8"),
     _text(
-        "latin-1-unused-stage", "FROM @base AS one\nLABEL a=\udce9\nFROM @base\nLABEL a=b\n", refused="UTF-8"
+        "latin-1-heredoc",
+        "FROM @base\nCOPY <<EOF /tmp/f\ncaf\udce9\nEOF\n",
+        refused="UTF-8",
+        differs="latin-text",
+    ),
+    _text("latin-1-heredoc-run", "FROM @base\nRUN cat <<EOF >/tmp/f\ncaf\udce9\nEOF\n", refused="UTF-8"),
+    _text("latin-1-env", "FROM @base\nENV A=caf\udce9\n", refused="UTF-8", differs="latin-text"),
+    _text(
+        "latin-1-unused-stage",
+        "FROM @base AS one\nLABEL a=\udce9\nFROM @base\nLABEL a=b\n",
+        refused="UTF-8",
+        differs="latin-text",
     ),
     _text("form-feed", "FROM @base\n\fLABEL a=b\v\n"),
     _text("nul", "FROM @base\nLABEL a=b\0c\n"),
