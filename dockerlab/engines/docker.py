@@ -305,7 +305,7 @@ class DockerEngine:
             with kept.changing():
                 held = kept.held()
                 for one in self._own_images():
-                    for name in _no_longer_needed(one, held):
+                    for name in _no_longer_needed(one, held, place=kept.place):
                         self._remove_if_unused(name)
             freed = max(0, before - int(self._api.df().get("LayersSize") or 0))
             return freed + self.cache.prune({str(one["Id"]) for one in self._api.images(all=True)})
@@ -404,12 +404,12 @@ def _is_kept(name: str) -> bool:
     return name.startswith(f"{KEPT}:")
 
 
-def _no_longer_needed(known: Mapping[str, Any], held: set[str]) -> list[str]:
-    """Return the names that kept an image nobody holds now, or the ID of one that lost its name."""
-    names = _names(known)
+def _no_longer_needed(known: Mapping[str, Any], held: set[str], *, place: str) -> list[str]:
+    """Return the names of this store that kept an image nobody holds now, or the ID of a nameless one."""
+    names, own = _names(known), f"{KEPT}:{place}-"
     if key(known["Id"]) in held:
         return []
-    kept = [name for name in names if _is_kept(name) and name.partition(":")[2] not in held]
+    kept = [name for name in names if name.startswith(own) and name.removeprefix(own) not in held]
     return kept if names else [str(known["Id"])]
 
 

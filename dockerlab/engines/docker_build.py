@@ -136,9 +136,9 @@ class Builds:
         with self.kept.changing():
             release = self.kept.hold(mark)
         try:
-            yield f"{KEPT}:{mark}"
+            yield self._kept_name(mark)
         finally:
-            self._bases.untag(f"{KEPT}:{mark}")
+            self._bases.untag(self._kept_name(mark))
             release()
 
     def _give_name(self, image: Image, tag: str) -> None:
@@ -147,8 +147,11 @@ class Builds:
             self.kept.hold_image(image)
             before = self._bases.inspect(tag)
             if before is not None and before["Id"] != image.id and key(before["Id"]) in self.kept.held():
-                self._bases.tag(before["Id"], f"{KEPT}:{key(before['Id'])}")
+                self._bases.tag(before["Id"], self._kept_name(key(before["Id"])))
             self._bases.tag(image.id, tag)
+
+    def _kept_name(self, mark: str) -> str:
+        return f"{KEPT}:{self.kept.place}-{mark}"
 
     def _explained(self, job: Job, build: Build) -> tuple[Step, ...]:
         """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""

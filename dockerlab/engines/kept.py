@@ -6,6 +6,7 @@ its locks up, so what it held is known to be free; its files go with the next lo
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import sys
@@ -41,6 +42,8 @@ class Kept:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        # What this store calls itself where others keep images too: a Docker daemon serves many stores.
+        self.place = hashlib.sha256(str(root.absolute()).encode()).hexdigest()[:8]
 
     @contextmanager
     def changing(self) -> Iterator[None]:
