@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dockerlab.analysis.advice.case import Case, below, needed
+from dockerlab.analysis.advice.case import Case, needed
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
 from dockerlab.analysis.ledger import Claim
+from dockerlab.analysis.made_from import below
 from dockerlab.analysis.packages import Install, Manager, install_of, reads
 from dockerlab.analysis.shell import Words, commands, script_of
 from dockerlab.dockerfile import Instruction

@@ -9,30 +9,34 @@ import os
 import posixpath
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.chmod import read_chmod
-from dockerlab.engines.embedded.copy import Options
-from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft, Text
-from dockerlab.engines.embedded.instructions import State, unsupported
+from dockerlab.engines.embedded.instructions import State
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.mounts import TreeOf
-from dockerlab.engines.embedded.remote import download, is_git, is_url
+from dockerlab.engines.embedded.remote import download, is_url
+from dockerlab.engines.embedded.repository import is_git, repository_tree
 from dockerlab.engines.embedded.request import Request
-from dockerlab.engines.embedded.run import Room, run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.options import image_context
 from dockerlab.engines.plan import earlier
 from dockerlab.engines.sources import Checksum, Digest, Source, checksums
 from dockerlab.errors import BuildError, DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
-from dockerlab.image import Layer
+from dockerlab.image import Image, Layer
 from dockerlab.patterns import Patterns
+
+if TYPE_CHECKING:
+    from dockerlab.engines.embedded.mounts import TreeOf
 
 
 class LayerSteps:
@@ -60,10 +64,13 @@ class LayerSteps:
         self.digest = Digest()
         self.own_mounts: set[str] = set()  # cache mounts that hold nothing of earlier builds
         self.context_tree: Tree | None = None
+        self.named: dict[str, Context | Image] = {}  # the --build-context that were used
         self.context_files: dict[str, int] = {}  # path -> bytes
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """RUN command; see run.py."""
+        from dockerlab.engines.embedded.run import Room, run_step
+
         room = Room(
             self.store, self.sandbox, self._tree_of(stage), self.digest, self._starts_empty, self.on_line
         )
@@ -118,6 +125,9 @@ class LayerSteps:
         }
 
         def execute() -> Layer:
+            from dockerlab.engines.embedded.copy import Options
+            from dockerlab.engines.embedded.copy import copy as copy_source
+
             draft = Draft(Tree() if link else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, chown) if chown else None,
@@ -156,7 +166,15 @@ class LayerSteps:
                 )
                 shown.append(f"<<{doc.name}")
             elif one.keyword == "ADD" and is_git(word):
-                raise unsupported(one, "ADD from a git repository")
+                tree = repository_tree(
+                    word,
+                    keep_git_dir=one.enabled("keep-git-dir"),
+                    checksum=one.flag("checksum"),
+                    kept=self.store.root / "downloads",
+                    on_event=self.on_event,
+                )
+                sources.append(Source(tree, "", word))
+                shown.append(word)
             elif one.keyword == "ADD" and is_url(word):
                 fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
                 tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
@@ -188,12 +206,29 @@ class LayerSteps:
                 if self.context_tree is None:
                     self.context_tree = self.request.context.tree()
                 return self.context_tree, "the build context"
+            bound = self.named_context(origin)
+            if bound is not None:
+                return bound.tree(), f"the build context {origin}"
             below = earlier(self.request.dockerfile, stage, origin, by_index=True)
             if below is not None:
                 return self.states[below.index].tree, f"stage {origin}"
-            return self.bases.get(origin, on_event=self.on_event).tree(), f"image {origin}"
+            return self.base(origin).tree(), f"image {origin}"
 
         return tree_of
+
+    def base(self, reference: str) -> Image:
+        """Return an image that FROM or --from names."""
+        return self.bases.get(reference, fresh=self.request.options.pull, on_event=self.on_event)
+
+    def named_context(self, name: str) -> Context | Image | None:
+        """Return what --build-context binds a name to, or None."""
+        where = self.request.options.contexts.get(name)
+        if where is None:
+            return None
+        if name not in self.named:
+            image = image_context(where)
+            self.named[name] = Context.folder(Path(where)) if image is None else self.base(image)
+        return self.named[name]
 
     def _starts_empty(self, mount: str) -> bool:
         """Without the cache a cache mount is empty for the build's first RUN that has it, as in BuildKit."""

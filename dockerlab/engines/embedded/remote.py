@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import weakref
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -48,17 +46,14 @@ def is_url(word: str) -> bool:
     return word.startswith(("http://", "https://"))
 
 
-def is_git(word: str) -> bool:
-    """Tell whether ADD would clone `word`."""
-    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
-
-
 def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:
     """Fetch `url`; `checksum` is "sha256:..." that the content must have.
 
     Raises BuildError for what cannot be had, is not what it should be or is too long, and StoreError when
     there is no room for it.
     """
+    from email.utils import parsedate_to_datetime
+
     import requests
 
     on_event(Note(f"Downloading {url}"))

@@ -116,7 +116,7 @@ class Room:
 
 def run_step(one: Instruction, state: State, request: Request, room: Room) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-    run = read(one, state, request.build_args)
+    run = read(one, state, request.build_args, network=request.options.network)
     bound = bound_files(run.mounts, room.tree_of, room.digest)
     log: list[str] = []
 
@@ -149,18 +149,19 @@ def run_step(one: Instruction, state: State, request: Request, room: Room) -> La
     return LayerStep(inputs, execute, run.shown, log, identity=identity)
 
 
-def read(one: Instruction, state: State, build_args: Mapping[str, str]) -> Run:
-    """Return what a RUN instruction asks for."""
+def read(one: Instruction, state: State, build_args: Mapping[str, str], *, network: str) -> Run:
+    """Return what a RUN instruction asks for; `network` is for one that has the default."""
     argv, script, script_path = _argv(one, state)
-    network = one.flag("network") or "default"
-    if network == "host":
+    asked = one.flag("network") or "default"
+    if asked == "host":
         raise DockerfileError(
             "--network=host is not allowed: BuildKit wants --allow network.host for it",
             line=one.line,
             hint="Leave it out: a RUN reaches the network without it.",
         )
-    if network not in ("default", "none"):
-        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default or none.")
+    if asked not in ("default", "none"):
+        raise DockerfileError(f'--network is "{asked}"', line=one.line, hint="Use default or none.")
+    network = network if asked == "default" else asked
     for name in ("security", "device"):
         if one.flag(name) is not None:
             raise unsupported(one, f"RUN --{name}={one.flag(name)}")
