@@ -231,7 +231,17 @@ BUILDING = tuple(
 )
 WORKING = tuple(
     f"dockerlab.engines.embedded.{name}"
-    for name in ("copy", "unpack", "run", "squash", "standins", "debian", "pull", "sandbox.namespaces")
+    for name in (
+        "copy",
+        "unpack",
+        "run",
+        "squash",
+        "standins",
+        "debian",
+        "pull",
+        "repository",
+        "sandbox.namespaces",
+    )
 )
 DOCKER = ("docker", "requests", "dockerlab.engines.docker")
 COMMANDS = {

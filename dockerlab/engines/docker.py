@@ -316,7 +316,8 @@ class DockerEngine:
         try:
             self._api.remove_image(reference)
         except APIError as error:
-            if error.status_code != 409:  # a container, or an image built on it, still needs it
+            # Gone already; or a container, or an image built on it, still needs it.
+            if error.status_code not in (404, 409):
                 raise
 
     def _own_images(self) -> list[Mapping[str, Any]]:

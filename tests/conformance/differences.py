@@ -166,6 +166,15 @@ KNOWN: Mapping[str, Difference] = {
         dockers=NEW,
         words="^BuildKit builds it, ours refuses: .*not UTF-8",
     ),
+    "arg-default": Difference(
+        what="The default of an ARG whose value is given: `ARG V=${V:?needed}`",
+        buildkit=AS_HERE,
+        old="worked out, and refused",
+        dockers=OLD,
+        ours="not looked at",
+        why="it is what BuildKit does now",
+        words="ours builds it, BuildKit refuses: .*failed to process",
+    ),
     "parents": Difference(
         what="`COPY --parents`",
         buildkit="refused without `# syntax=docker/dockerfile:1`",

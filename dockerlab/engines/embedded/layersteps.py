@@ -21,8 +21,7 @@ from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.draft import Draft, Text
 from dockerlab.engines.embedded.instructions import State
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.remote import download, is_url
-from dockerlab.engines.embedded.repository import is_git, repository_tree
+from dockerlab.engines.embedded.remote import download, is_git, is_url
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
@@ -166,6 +165,8 @@ class LayerSteps:
                 )
                 shown.append(f"<<{doc.name}")
             elif one.keyword == "ADD" and is_git(word):
+                from dockerlab.engines.embedded.repository import repository_tree
+
                 tree = repository_tree(
                     word,
                     keep_git_dir=one.enabled("keep-git-dir"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import weakref
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class Fetched:
 def is_url(word: str) -> bool:
     """Tell whether ADD downloads `word`."""
     return word.startswith(("http://", "https://"))
+
+
+def is_git(word: str) -> bool:
+    """Tell whether ADD would clone `word` (BuildKit, util/gitutil)."""
+    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:

@@ -1,6 +1,6 @@
 """ADD of a Git repository: its files at one commit.
 
-Source: BuildKit, util/gitutil (what is an address of one), source/git (how a ref is found and fetched).
+Source: BuildKit, source/git (how a ref is found and fetched).
 """
 
 from __future__ import annotations
@@ -28,11 +28,6 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
 }
-
-
-def is_git(word: str) -> bool:
-    """Tell whether ADD would clone `word`."""
-    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 @dataclass(frozen=True)

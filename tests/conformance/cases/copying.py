@@ -302,6 +302,8 @@ FLAGS = [
     ),
     _copy("parents", "COPY --parents dir/sub/three.txt a.txt /x/", differs="parents"),
     _copy("exclude", "COPY --exclude=*.txt dir /x/", differs="newer"),
+    _copy("exclude-named", "COPY --exclude=*.txt --exclude=run.sh a.txt run.sh dir /x/", differs="newer"),
+    _copy("exclude-matched", "COPY --exclude=*.txt --exclude=sub *.txt dir/* /x/", differs="newer"),
     _copy("exclude-folder", "COPY --exclude=dir/sub --exclude=*.sh . /x/", differs="newer"),
     _copy("unknown-flag", "COPY --nothing a.txt /x/", refused="--nothing"),
     _copy("flag-without-value", "COPY --chown a.txt /x/", refused="chown"),
