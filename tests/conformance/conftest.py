@@ -44,7 +44,7 @@ def accidents(request: pytest.FixtureRequest) -> list[str]:
     return request.config.stash[ACCIDENTS]
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="package")
 def docker_host(request: pytest.FixtureRequest) -> Iterator[None]:
     """Point the docker command at the daemon that --oracle says; a recorded run asks none."""
     chosen = None if request.config.getoption("--recorded") else address(request.config.getoption("--oracle"))

@@ -19,7 +19,7 @@ from .daemon import Docker
 from .differences import KNOWN
 from .recording import Recording
 
-pytestmark = [pytest.mark.long, pytest.mark.docker]
+pytestmark = [pytest.mark.long, pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 
 CACHED = "second build: cached: "
 PAIRS = [(case, sandbox) for case in CASES for sandbox in case.sandboxes]

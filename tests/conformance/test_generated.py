@@ -18,7 +18,7 @@ from .generated import case as drawn
 from .recording import Recording
 from .test_conformance import differences, was_accident, without_common, without_misses
 
-pytestmark = [pytest.mark.long, pytest.mark.docker]
+pytestmark = [pytest.mark.long, pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

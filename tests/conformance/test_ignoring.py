@@ -8,7 +8,7 @@ import pytest
 
 from tests.ignoring import random_patterns, sent_by_buildkit, sent_by_us
 
-pytestmark = [pytest.mark.long, pytest.mark.docker]
+pytestmark = [pytest.mark.long, pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 
 GENERATED = [random_patterns(seed) for seed in range(300)]
 
