@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
 from dockerlab.engines import Event, Finished, Log, Started, Step
 from dockerlab.engines.buildkit_events import Graph, Vertex
-from dockerlab.engines.plan import stage_name
 from dockerlab.engines.steps import Planned
 from dockerlab.errors import DockerfileError
+from dockerlab.stages import stage_name
 
 NUMBERED = ("RUN", "COPY", "ADD", "WORKDIR")
 UNMATCHED = "BuildKit's report does not fit this line, so it is not known whether it was cached"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,12 +15,17 @@ from dockerlab.engines import Build, Event, Note, Step
 from dockerlab.engines import legacy as legacy_builder
 from dockerlab.engines.buildkit import Request, run_buildx
 from dockerlab.engines.buildkit_steps import Matcher, StageFacts
-from dockerlab.engines.derived_inputs import Given, derive
 from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
 from dockerlab.engines.last_builds import LastBuilds
-from dockerlab.engines.plan import (
+from dockerlab.engines.planned_inputs import PlannedBuild
+from dockerlab.engines.reasons import Reasons, explained
+from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
+from dockerlab.errors import EngineError
+from dockerlab.image import Image
+from dockerlab.scope import Given
+from dockerlab.stages import (
     base_stage,
     chain,
     expanded,
@@ -30,11 +35,8 @@ from dockerlab.engines.plan import (
     root_base,
     stage_name,
     target,
+    triggers,
 )
-from dockerlab.engines.reasons import Reasons, explained
-from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
-from dockerlab.errors import EngineError
-from dockerlab.image import Image
 
 Api = Any  # docker.APIClient, which is not typed
 
@@ -116,16 +118,19 @@ class Builds:
         """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""
         asked = job.asked
 
-        def bases(name: str) -> tuple[str | None, Mapping[str, Any]]:
-            known = self._bases.inspect(job.served.get(name, name)) or {}
-            return known.get("Id"), known.get("Config") or {}
+        def images(name: str) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+            known = self._bases.inspect(job.served.get(name, name))
+            if known is None:
+                return None
+            return (known.get("RootFS") or {}).get("Layers") or (), known.get("Config") or {}
 
-        given = Given(asked.dockerfile, asked.context, asked.build_args, job.args, bases, asked.legacy)
+        given = Given(asked.build_args, job.args)
+        made_of = PlannedBuild(asked.dockerfile, asked.context, given, images, asked.legacy)
         continued = {stage: base_stage(asked.dockerfile, stage, job.args) for stage in job.stages}
         return explained(
             plan_steps(job.stages),
             build.steps,
-            derive(job.stages, given),
+            made_of.inputs(job.stages),
             Reasons(self.last.get(asked.tag, build.builder), no_cache=asked.no_cache),
             {stage_name(one): stage_name(below) for one, below in continued.items() if below is not None},
         )
@@ -230,7 +235,7 @@ class Builds:
         """Return what ONBUILD of the stage's base adds, as far as the base can be looked at."""
         below = base_stage(job.asked.dockerfile, stage, job.args)
         if below is not None:
-            return [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
+            return triggers(below)
         base = expanded(stage.base, job.args, stage.from_.line)
         known = self._bases.inspect(job.served.get(base, base)) if base != "scratch" else None
         return [parse_trigger(text) for text in ((known or {}).get("Config") or {}).get("OnBuild") or ()]

@@ -224,7 +224,7 @@ def test_steps_are_announced_in_order(engine: EmbeddedEngine) -> None:
         ("FROM scratch\nEXPOSE eighty\n", errors.DockerfileError, ["line 2", "eighty"]),
         ("FROM scratch\nCOPY --chmod=rw app.py /\n", errors.DockerfileError, ["line 2", "--chmod"]),
         ("FROM scratch\nADD https://example.org/x.git /x\n", errors.UnsupportedError, ["line 2", "git"]),
-        ("FROM scratch\nRUN --mount=type=ssh true\n", errors.UnsupportedError, ["line 2", "ssh"]),
+        ("FROM scratch\nRUN --mount=type=ssh,required true\n", errors.UnsupportedError, ["line 2", "ssh"]),
     ],
 )
 def test_errors_name_the_line_and_what_was_found(

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import Blobs, encoded
 from dockerlab.errors import StoreError
+from dockerlab.mounts import Sharing
 
-Sharing = Literal["shared", "private", "locked"]
 _LOCKED_WAIT = 600.0  # seconds a build waits for another one's sharing=locked mount
 
 

@@ -14,22 +14,21 @@ from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Start
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
-from dockerlab.engines.embedded.instructions import (
-    DEFAULT_PATH,
-    METADATA,
-    PROXY_ARGS,
-    Given,
-    State,
-    unsupported,
-)
+from dockerlab.engines.embedded.instructions import METADATA
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.layersteps import LayerSteps, new_workdir, written
+from dockerlab.engines.embedded.layersteps import LayerSteps, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.squash import net_change, squashed_history
+from dockerlab.engines.embedded.state import PROXY_ARGS, State, unsupported
 from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.inputs import base_key
 from dockerlab.engines.last_builds import read_record, record
-from dockerlab.engines.plan import (
+from dockerlab.engines.reasons import Reasons
+from dockerlab.errors import BuildError, DockerfileError, DockerlabError
+from dockerlab.image import Image
+from dockerlab.scope import Given, scratch_config
+from dockerlab.stages import (
     architecture,
     earlier,
     expanded,
@@ -39,9 +38,6 @@ from dockerlab.engines.plan import (
     stage_name,
     target,
 )
-from dockerlab.engines.reasons import Reasons
-from dockerlab.errors import BuildError, DockerfileError, DockerlabError
-from dockerlab.image import Image
 
 
 def build(
@@ -188,9 +184,9 @@ class _Builder:
             state = self.states[below.index].branch()
         elif reference == "scratch":
             state = State(
-                config={"Env": [f"PATH={DEFAULT_PATH}"], "WorkingDir": "/"},
+                config=scratch_config(),
                 platform={"architecture": architecture(), "os": "linux"},
-                key="scratch",
+                key=base_key([]),
                 created=rfc3339(self.layers.now),
             )
         else:
@@ -219,19 +215,18 @@ class _Builder:
             raise unsupported(one, one.keyword)
 
     def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
-        path = new_workdir(state.workdir, state.expand(one.args[0], one.line))
-        state.config["WorkingDir"] = path
-        if path == "/":  # the one that makes no layer
-            state.record(f"WORKDIR {path}")
+        said = state.apply(one, self.given)
+        if state.workdir == "/":  # the one that makes no layer
+            state.record(said)
             self._finish(stage, one, began)
         else:
-            self._layer_step(state, stage, one, began, self.layers.workdir(state, path))
+            self._layer_step(state, stage, one, began, self.layers.workdir(state, state.workdir))
 
     def _layer_step(
         self, state: State, stage: Stage, one: Instruction, began: float, step: LayerStep
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
-        key, inputs = step.key, step.inputs
+        key, inputs = step.inputs.key, step.inputs.shown
         known = self.store.step(key) if self._may_reuse(key, state, one) else None
         reason: str | None = None
         changes: tuple[Change, ...] = ()

@@ -14,7 +14,6 @@ from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.builder import build
-from dockerlab.engines.embedded.instructions import DEFAULT_PATH
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
@@ -22,6 +21,7 @@ from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.last_builds import read_record
 from dockerlab.errors import BuildError, EngineError
 from dockerlab.image import Image
+from dockerlab.scope import DEFAULT_PATH
 
 
 class EmbeddedEngine:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, cast
 
-from dockerlab.engines.embedded.draft import Text
+from dockerlab.engines.sources import Text
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Kind
 
