@@ -76,7 +76,7 @@ def read_run(one: Instruction, scope: Scope) -> Run:
     argv = one.args if one.json else (*scope.shell, path or one.script or "")
     env = {**scope.variables}
     env.setdefault("PATH", DEFAULT_PATH)
-    return Run(argv, env, scope.workdir, scope.user, read_mounts(one, scope), network, script, path)
+    return Run(argv, env, scope.absolute("."), scope.user, read_mounts(one, scope), network, script, path)
 
 
 def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> StepInputs:

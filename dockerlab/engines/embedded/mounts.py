@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,22 @@ def prepare(
     with durable.plain_errors(tools.store.root):
         checkout(tree, top, place)
     return Mount("bind", spec.target, place, read_only=spec.read_only)
+
+
+def refuse_hidden(mounts: Sequence[Mount], tree: Tree, *, line: int) -> None:
+    """Refuse a mount in a read-only one that has no place for it."""
+    places = [(f"{tree.resolve(mount.target)}/", mount) for mount in mounts]
+    for place, mount in places:
+        for above, outer in places:
+            inside = (
+                place.removeprefix(above).rstrip("/") if place != above and place.startswith(above) else ""
+            )
+            if inside and outer.read_only and outer.source and not os.path.lexists(outer.source / inside):
+                raise BuildError(
+                    f"there is no place for the mount on {mount.target}: {outer.target} is mounted read-only",
+                    line=line,
+                    hint=f"Mount {outer.target} with rw, or put {inside} there.",
+                )
 
 
 def _cache(spec: MountSpec, stack: ExitStack, tools: Tools) -> Path:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.mounts import Tools, prepare
+from dockerlab.engines.embedded.mounts import Tools, prepare, refuse_hidden
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount
 from dockerlab.engines.embedded.state import PROXY_ARGS, State, unsupported
@@ -118,6 +118,7 @@ def command(run: Run, state: State, request: Request, tools: Tools, *, line: int
             path.write_text(run.script, encoding="utf-8")
             path.chmod(0o755)
             mounts.append(Mount("bind", run.script_path, path, read_only=True))
+        refuse_hidden(mounts, state.tree, line=line)
         yield Command(
             run.argv,
             env,

@@ -199,6 +199,7 @@ def _bind(source: Path | None, target: str, *, read_only: bool, flags: int) -> B
         "folder": source is None or source.is_dir(),
         "read_only": read_only,
         "flags": flags,
+        "nested": False,
     }
 
 
