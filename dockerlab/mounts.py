@@ -67,23 +67,25 @@ class MountSpec:
 
     @property
     def owned(self) -> str:
-        """Return mode and owner of a cache where the flag has them: with others it is another cache."""
-        if self.mode is None and self.uid is None and self.gid is None:
+        """Return mode and owner where the flag has them: with others a cache is another one."""
+        usual = 0o755 if self.type == "cache" else 0o400
+        mode = usual if self.mode is None else self.mode
+        owner = (self.uid or 0, self.gid or 0)
+        given = (self.mode, self.uid, self.gid) != (None, None, None)
+        if not given or (self.type != "cache" and (mode, *owner) == (usual, 0, 0)):
             return ""
-        return f"{0o755 if self.mode is None else self.mode:04o} {self.uid or 0}:{self.gid or 0}"
+        return f"mode={mode:04o} uid={owner[0]} gid={owner[1]}"
 
     @property
     def kept(self) -> str:
-        """Return the options that the cache key covers: not a cache's id, nor how it is shared."""
+        """Return the options that the cache key covers: of a cache not its id."""
         words: list[str] = [self.type]
         if self.read_only != (self.type in ("bind", "secret", "ssh")):
             words.append("ro" if self.read_only else "rw")
         words += [f"id={self.id}" if self.type in ("secret", "ssh") else ""]
         words += ["required" if self.required else "", f"env={self.variable}" if self.variable else ""]
         words += [f"size={self.size}" if self.size else ""]
-        for name, value in (("mode", self.mode), ("uid", self.uid), ("gid", self.gid)):
-            if value is not None:
-                words.append(f"{name}={value:04o}" if name == "mode" else f"{name}={value}")
+        words += [f"sharing={self.sharing}" if self.sharing != "shared" else "", self.owned]
         return " ".join(word for word in words if word)
 
     @property

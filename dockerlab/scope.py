@@ -46,6 +46,7 @@ class Scope:
     declared: list[str] = field(default_factory=list)  # a name for each ARG, repeated ones too
     inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
+    set_by: dict[str, str] = field(default_factory=dict)  # variable -> "ENV V (line 2)"
 
     @property
     def env(self) -> dict[str, str]:
@@ -90,6 +91,7 @@ class Scope:
             declared=[],
             inherited={**self.inherited, **known},
             args_over_env=set(self.args_over_env),
+            set_by=dict(self.set_by),
         )
 
     def expand(self, word: str, line: int) -> str:
@@ -132,6 +134,7 @@ class Scope:
         # ENV NAME=value ...: every value sees the variables as they were before the line.
         pairs = [self.pair(word, one.line) for word in one.args]
         self.args_over_env.difference_update(name for name, _ in pairs)
+        self.set_by |= {name: f"ENV {name} (line {one.line})" for name, _ in pairs}
         self.config["Env"] = [f"{name}={value}" for name, value in {**self.env, **dict(pairs)}.items()]
         return " ".join(f"{name}={value}" for name, value in pairs)
 
@@ -149,6 +152,7 @@ class Scope:
             self.args[name] = before if value is None else value
             if value is not None:
                 self.args_over_env.add(name)
+                self.set_by[name] = f"ARG {name} (line {one.line})"
             shown.append(name if written is None else f"{name}={written}")
         return " ".join(shown)
 

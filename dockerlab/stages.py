@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform as host
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
@@ -105,9 +106,14 @@ def base_stage(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | No
     return earlier(dockerfile, stage, expanded(stage.base, args, stage.from_.line))
 
 
-def triggers(stage: Stage) -> list[Instruction]:
-    """Return what a stage's ONBUILD lines bring into one that continues it."""
-    return [parse_trigger(one.args[0]) for one in stage.instructions if one.keyword == "ONBUILD"]
+def triggers(stage: Stage, texts: Iterable[str]) -> list[Instruction]:
+    """Return what the ONBUILD of its base brings into a stage, as lines of its FROM."""
+    return [replace(parse_trigger(text), line=stage.from_.line) for text in texts]
+
+
+def onbuild(stage: Stage) -> list[str]:
+    """Return what a stage has for those that continue it."""
+    return [one.args[0] for one in stage.instructions if one.keyword == "ONBUILD"]
 
 
 def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
@@ -128,7 +134,7 @@ def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]
             continue
         found.add(stage.index)
         below = base_stage(dockerfile, stage, args)
-        lines = [*(triggers(below) if below is not None else []), *stage.instructions]
+        lines = [*(triggers(stage, onbuild(below)) if below is not None else []), *stage.instructions]
         others = [source_stage(dockerfile, stage, one, name) for one, name in sources(lines)]
         todo += [other for other in [below, *others] if other is not None]
     return found

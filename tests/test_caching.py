@@ -17,7 +17,7 @@ from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Engine
 from dockerlab.engines.inputs import base_key
 from dockerlab.engines.keys import changes, sentence
-from dockerlab.engines.planned_inputs import PlannedBuild
+from dockerlab.engines.planned_build import PlannedBuild
 from dockerlab.errors import EngineError, ImageNotFoundError
 from dockerlab.scope import Given
 from dockerlab.stages import global_args
@@ -116,8 +116,7 @@ def derived(text: str, files: Mapping[str, str], *, legacy: bool = False) -> lis
     planned = PlannedBuild(
         dockerfile, Context.files(files), Given({}, args), lambda name: ([f"layer of {name}"], base), legacy
     )
-    found = planned.inputs(dockerfile.stages)
-    return [found[id(one)] for stage in dockerfile.stages for one in (stage.from_, *stage.instructions)]
+    return [step.inputs for step in planned.steps(dockerfile.stages)]
 
 
 def test_inputs_derived_for_docker() -> None:

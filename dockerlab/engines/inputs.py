@@ -76,14 +76,15 @@ def read_run(one: Instruction, scope: Scope) -> Run:
     argv = one.args if one.json else (*scope.shell, path or one.script or "")
     env = {**scope.variables}
     env.setdefault("PATH", DEFAULT_PATH)
-    return Run(argv, env, scope.absolute("."), scope.user, read_mounts(one, scope), network, script, path)
+    return Run(argv, env, scope.workdir, scope.user, read_mounts(one, scope), network, script, path)
 
 
 def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> StepInputs:
     """Return the inputs of a RUN. A secret's value and a cache mount's content are no part of them."""
     read = _Read(digest)
-    for mount in run.mounts:
-        if mount.type == "bind":
+    mounts = sorted(run.mounts, key=lambda mount: mount.target)
+    for mount in mounts:
+        if mount.type == "bind" or (mount.type == "cache" and mount.origin is not None):
             read.take(origins(mount.origin), mount.origin, mount.source or "/")
     shown = {
         "instruction": "RUN",
@@ -93,7 +94,7 @@ def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> St
         "user": run.user,
         "working folder": run.cwd,
         "network": run.network,
-        "mounts": {mount.target or mount.id: mount.shown for mount in run.mounts},
+        "mounts": {mount.target or mount.id: mount.shown for mount in mounts},
         "bound files": read.files,
         **read.elsewhere,
         "parent": parent,
@@ -102,7 +103,7 @@ def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> St
     identity = {
         **shown,
         "environment": list(run.env.items()),
-        "mounts": [[mount.target, mount.kept] for mount in run.mounts],
+        "mounts": [[mount.target, mount.kept] for mount in mounts],
         **read.identity("bound files"),
     }
     return StepInputs(shown, identity)
@@ -211,7 +212,8 @@ def copy_inputs(copy: Copy, digest: Digest, *, parent: str) -> StepInputs:
 
 def workdir_inputs(path: str, user: str, *, parent: str) -> StepInputs:
     """Return the inputs of a WORKDIR; USER is one, as it owns the folder."""
-    shown = {"instruction": "WORKDIR", "folder": path, "user": user, "parent": parent}
+    folder = posixpath.normpath(path)
+    shown = {"instruction": "WORKDIR", "folder": folder, "user": user, "parent": parent}
     return StepInputs(shown, shown)
 
 

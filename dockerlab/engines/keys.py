@@ -25,7 +25,7 @@ _NAMES = {
     "working folder": "the working folder",
     "network": "--network",
     "folder": "the folder",
-    "sources": "the sources",
+    "sources": "the list of sources",
     "destination": "the destination",
     "owner": "--chown",
     "mode": "--chmod",

@@ -1,7 +1,7 @@
 """Why a step missed the cache: its named inputs beside those of the same step in the last build of the name.
 
 Both engines use it: the embedded builder with the inputs its keys are made of, Docker with those that
-`planned_inputs` works out. There what a stage or an image holds is not known, only whether it was made again:
+`planned_build` works out. There what a stage or an image holds is not known, only whether it was made again:
 so that is named only where nothing else is.
 """
 
@@ -48,8 +48,11 @@ class Reasons:
         self._gone = [step for step in before if not any(step is old for old in self._old)]
         self._done[stage] = list(self._done.get(below, [])) if below is not None else []
 
-    def reason(self, inputs: Inputs) -> tuple[str, tuple[Change, ...]]:
-        """Say why the next step of the stage ran though there is a cache, and which inputs differ."""
+    def reason(self, inputs: Inputs, set_by: Mapping[str, str]) -> tuple[str, tuple[Change, ...]]:
+        """Say why the next step of the stage ran though there is a cache, and which inputs differ.
+
+        `set_by` names a variable as the Dockerfile does: {"V": "ENV V (line 2)"}.
+        """
         old = self._old[self._at] if self._at < len(self._old) else None
         if self._no_cache:
             return TURNED_OFF, ()
@@ -61,7 +64,7 @@ class Reasons:
         ran = _ran(above)
         moved = old.inputs.get("parent") != inputs.get("parent")
         if own:
-            said = sentence(own, _variables(above, old.inputs, inputs))
+            said = sentence(own, set_by)
             return (f"{said}; {ran}" if ran else said), found
         if moved and ran:
             return ran, found
@@ -112,24 +115,24 @@ def _order(inputs: Inputs) -> list[str]:
 def explained(
     planned: Sequence[Planned],
     steps: Sequence[Step],
-    inputs: Mapping[int, Inputs],
     reasons: Reasons,
     below: Mapping[str, str],
 ) -> tuple[Step, ...]:
     """Return a finished build's steps with their inputs, and a reason for each miss that has none.
 
-    `inputs` go by id() of the instruction, `below` says which stage a stage continues.
+    `below` says which stage a stage continues.
     """
     found: list[Step] = []
     stage = None
     for plan, step in zip(planned, steps, strict=True):
         if step.stage != stage:
             stage = step.stage
-            lines = [(one.keyword, one.text) for one in (plan.stage.from_, *plan.stage.instructions)]
+            own = [other.instruction for other in planned if other.stage is plan.stage]
+            lines = [(one.keyword, one.text) for one in own]
             reasons.begin(stage, lines, below=below.get(stage))
-        step = replace(step, inputs=inputs[id(plan.instruction)])
+        step = replace(step, inputs=plan.inputs)
         if step.cached is False and step.reason is None:
-            reason, differ = reasons.reason(step.inputs)
+            reason, differ = reasons.reason(step.inputs, plan.set_by)
             step = replace(step, reason=reason, changes=differ)
         reasons.done(step)
         found.append(step)
@@ -177,20 +180,6 @@ def _ran(above: Sequence[_Done], where: str = "") -> str:
     return (
         f"line {first.line} ran again {where}" if where else f"an earlier step (line {first.line}) ran again"
     )
-
-
-def _variables(above: Sequence[_Done], *inputs: Inputs) -> Mapping[str, str]:
-    """Name each variable by the last line above that sets it: "ENV V (line 2)"."""
-    names: dict[str, str] = {}
-    known: set[str] = {name for one in inputs for name in _mapping(one.get("environment"))}
-    for one in above:
-        if one.step.keyword not in ("ENV", "ARG"):
-            continue
-        for word in one.step.text.split()[1:]:
-            name = word.partition("=")[0]
-            if name in known:
-                names[name] = f"{one.step.keyword} {name} (line {one.step.line})"
-    return names
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

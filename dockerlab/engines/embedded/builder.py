@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from dockerlab.dockerfile import Instruction, Stage, parse_trigger
+from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
@@ -37,6 +37,7 @@ from dockerlab.stages import (
     root_base,
     stage_name,
     target,
+    triggers,
 )
 
 
@@ -156,20 +157,19 @@ class _Builder:
         with _at_line(stage.from_.line):
             began = self._start(stage, stage.from_)
             state = self._from(stage)
-        triggers = [parse_trigger(text) for text in state.config.pop("OnBuild", None) or []]
-        self.total += len(triggers)
+        before = triggers(stage, state.config.pop("OnBuild", None) or [])
+        self.total += len(before)
         reference = expanded(stage.base, self.global_args, stage.from_.line)
         below = earlier(self.request.dockerfile, stage, reference)
         self.reasons.begin(
             stage_name(stage),
-            [(one.keyword, one.text) for one in (stage.from_, *triggers, *stage.instructions)],
+            [(one.keyword, one.text) for one in (stage.from_, *before, *stage.instructions)],
             below=stage_name(below) if below is not None else None,
         )
         base = {} if below is not None else {"image": reference, "layers": state.key}
         self._finish(stage, stage.from_, began, inputs=base)
-        for one in [*triggers, *stage.instructions]:
-            line = stage.from_.line if one in triggers else one.line
-            with _at_line(line):
+        for one in [*before, *stage.instructions]:
+            with _at_line(one.line):
                 began = self._start(stage, one)
                 self._do(state, stage, one, began)
         return state
@@ -236,7 +236,7 @@ class _Builder:
                 cached, reason = False, f"the same step as line {self.done[key].line}: it is done once"
                 state.renewed |= self.request.no_cache
         else:
-            reason, changes = self.reasons.reason(inputs)
+            reason, changes = self.reasons.reason(inputs, state.set_by)
             if known is not None:
                 reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = step.execute(), rfc3339(self.layers.now), False

@@ -122,7 +122,7 @@ def command(run: Run, state: State, request: Request, tools: Tools, *, line: int
         yield Command(
             run.argv,
             env,
-            run.cwd,
+            state.absolute("."),
             user.uid,
             user.gid,
             user.groups,

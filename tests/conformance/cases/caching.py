@@ -203,7 +203,7 @@ CASES = [
         "run-mount-sharing",
         "RUN --mount=type=cache,target=/c,id=d-@nonce true\n",
         "RUN --mount=type=cache,target=/c,id=d-@nonce,sharing=locked true\n",
-        None,
+        "--mount",
     ),
     _row(
         "run-mount-mode",

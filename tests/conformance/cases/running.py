@@ -415,7 +415,8 @@ MOUNTS = [
         "WORKDIR /src",
         "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=n-@nonce"
         " echo x > node_modules/f && cat a.txt node_modules/f > /tmp/f",
-        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=n-@nonce cat node_modules/f > /tmp/g",
+        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=n-@nonce"
+        " cat node_modules/f > /tmp/g",
     ),
     _run(
         "mount-over-existing-in-source",

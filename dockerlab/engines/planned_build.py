@@ -1,13 +1,14 @@
-"""The inputs of each step of a build, worked out from Dockerfile and context: Docker does not tell them."""
+"""The steps of a build on Docker, and the inputs of each: worked out from Dockerfile and context."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, parse_trigger
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage
 from dockerlab.engines.inputs import (
     Origin,
     Origins,
@@ -21,10 +22,11 @@ from dockerlab.engines.inputs import (
 )
 from dockerlab.engines.keys import Inputs
 from dockerlab.engines.sources import Digest
+from dockerlab.engines.steps import Planned
 from dockerlab.errors import ContextError, DockerfileError
 from dockerlab.filesystem import Tree
 from dockerlab.scope import SCOPING, Given, Scope, base_config, scratch_config
-from dockerlab.stages import base_stage, expanded, source_stage, stage_name, triggers
+from dockerlab.stages import base_stage, expanded, onbuild, source_stage, stage_name, triggers
 
 # An image reference -> the diff IDs of its layers and its "config" object; None where it is not here.
 Images = Callable[[str], "tuple[Sequence[str], Mapping[str, Any]] | None"]
@@ -49,30 +51,40 @@ class PlannedBuild:
     legacy: bool = False  # its builder caches every line, and the line's text is what counts
     digest: Digest = field(default_factory=Digest)
 
-    def inputs(self, stages: Sequence[Stage]) -> dict[int, Inputs]:
-        """Return the inputs of each instruction by id(instruction); {} where nothing is cached."""
-        found: dict[int, Inputs] = {}
+    def steps(self, stages: Sequence[Stage]) -> tuple[Planned, ...]:
+        """Return the steps of a build of `stages` with their inputs, each stage's FROM first.
+
+        What the ONBUILD of a base brings are steps too, on the line of the FROM; not to the legacy builder.
+        """
+        found: list[Planned] = []
         done: dict[int, _Stage] = {}
+        number = count(1)
         context = Origin("the build context", "", self.context.tree() if self.context else Tree())
         for stage in stages:
-            at, before, found[id(stage.from_)] = self._start(stage, done)
+            at, before, base = self._start(stage, done)
+            found.append(Planned(next(number), stage, stage.from_, base))
             for one in [*before, *stage.instructions]:
                 inputs = self._line(one, at, self._origins(stage, one, context, done))
-                found[id(one)] = inputs.shown if inputs is not None else {}
+                own = 0 if self.legacy and any(one is other for other in before) else next(number)
+                shown = inputs.shown if inputs is not None else {}
+                found.append(Planned(own, stage, one, shown, dict(at.scope.set_by)))
                 at.key = inputs.key if inputs is not None else at.key
             done[stage.index] = at
-        return found
+        return tuple(found)
 
     def _start(self, stage: Stage, done: Mapping[int, _Stage]) -> tuple[_Stage, list[Instruction], Inputs]:
         """Return what a stage starts with, what ONBUILD adds, and what its FROM depends on."""
         below = base_stage(self.dockerfile, stage, self.given.global_args)
         if below is not None:
-            return _Stage(done[below.index].scope.branch(), done[below.index].key), triggers(below), {}
+            at = done[below.index]
+            at = _Stage(at.scope.branch(), at.key)
+            at.scope.config.pop("OnBuild", None)
+            return at, triggers(stage, onbuild(below)), {}
         name = expanded(stage.base, self.given.global_args, stage.from_.line)
         known = self.images(name) if name != "scratch" else None
         layers, config = known or ((), {})
         config = base_config(config) if name != "scratch" else scratch_config()
-        before = [parse_trigger(text) for text in config.pop("OnBuild", None) or ()]
+        before = triggers(stage, config.pop("OnBuild", None) or ())
         inputs = {"image": name, "layers": base_key(layers)}
         return _Stage(Scope(self.dockerfile.escape, config), base_key(layers)), before, inputs
 
