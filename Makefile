@@ -1,21 +1,25 @@
 # Two commands matter to a learner: `make lab` and `make test`. No make yet? `./make lab` brings it.
 .DEFAULT_GOAL := help
-.PHONY: help lab test conformance survival answers setup lint notebooks bench look clean
+.PHONY: help lab test test-all conformance survival answers setup lint notebooks bench look clean
 
 PY := .venv/bin/python
 # More words for the command behind a target: make lab ARGS="--port 9999"
 ARGS ?=
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 lab: ## open the course in JupyterLab
 	@sh tools/setup.sh lab
 	@$(PY) -m tools.lab $(ARGS)
 
-test: ## run every check: lint, types, unit tests, notebooks, browser
+test: ## what a change must pass: lint, types, tests, exercises, lessons in a browser
 	@sh tools/setup.sh test
 	@$(PY) -m tools.suite $(ARGS)
+
+test-all: ## all that CI runs, the long tests too (needs root and Docker)
+	@sh tools/setup.sh test
+	@$(PY) -m tools.suite --all
 
 conformance: ## build every case here and with BuildKit, and compare (needs Docker)
 	@sh tools/setup.sh test
@@ -27,7 +31,7 @@ survival: ## kill builds, saves, loads, pulls and prunes at 200 moments, in each
 
 answers: ## right and wrong answers to every exercise, each built and judged
 	@sh tools/setup.sh test
-	@$(PY) -m tools.suite engine answers
+	@$(PY) -m tools.suite engine long
 
 setup: ## only make the environment (.venv), with the developer's tools
 	@sh tools/setup.sh test

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")"
 case "${1:-}" in
-    test) sh tools/packages.sh test ;;
+    test*) sh tools/packages.sh test ;;
     *) sh tools/packages.sh lab ;;
 esac
 exec make "$@"

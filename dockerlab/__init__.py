@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from dockerlab import charts as charts
     from dockerlab import errors as errors
     from dockerlab.caching import compare_builders as compare_builders
     from dockerlab.caching import what_if as what_if
     from dockerlab.caching import why as why
     from dockerlab.checks.card import progress as progress
+    from dockerlab.checks.exercise import exercise as exercise
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from dockerlab.notebook import predict as predict
     from dockerlab.notebook import run as run
     from dockerlab.notebook import status as status
+    from dockerlab.units import human_bytes as human_bytes
+    from dockerlab.units import human_seconds as human_seconds
 
 __version__ = "0.1.0"
 
@@ -47,11 +51,15 @@ _HOMES = {
     "advise": "dockerlab.notebook",
     "build": "dockerlab.notebook",
     "built": "dockerlab.notebook",
+    "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook",
     "compare_builders": "dockerlab.caching",
     "errors": "dockerlab.errors",
+    "exercise": "dockerlab.checks.exercise",
     "explore": "dockerlab.notebook",
     "history": "dockerlab.notebook",
+    "human_bytes": "dockerlab.units",
+    "human_seconds": "dockerlab.units",
     "images": "dockerlab.notebook",
     "layers": "dockerlab.notebook",
     "ledger": "dockerlab.notebook",
@@ -73,11 +81,15 @@ __all__ = [  # a test holds it equal to _HOMES
     "advise",
     "build",
     "built",
+    "charts",
     "compare",
     "compare_builders",
     "errors",
+    "exercise",
     "explore",
     "history",
+    "human_bytes",
+    "human_seconds",
     "images",
     "layers",
     "ledger",

@@ -69,7 +69,7 @@ def parse_line(text: str, *, escape: str) -> Line:
     words, rest = split_flags(rest)
     rest = rest.strip(SPACES)
     flags = checked_flags(keyword, words)
-    if not rest:
+    if not rest and keyword not in ("CMD", "ENTRYPOINT", "RUN"):  # these give the shell nothing to do
         raise DockerfileError(f"{keyword} has no arguments", hint=f"Write it as: {_EXAMPLES[keyword]}")
     if keyword == "ONBUILD":
         return _onbuild(text, rest, escape)

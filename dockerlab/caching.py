@@ -15,12 +15,13 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Build, Builder, Engine, LastBuild
 from dockerlab.errors import EngineError, ImageNotFoundError
-from dockerlab.image import OWN_PREFIX
 from dockerlab.inputs import ContextLike, as_context, find_engine, read_dockerfile
-from dockerlab.widgets.explanations import BuilderComparison, Explanation, WhatIf, why_table
+from dockerlab.reference import OWN_PREFIX
+from dockerlab.widgets.explanations import BuilderComparison, WhatIf, why_table
+from dockerlab.widgets.table import Table
 
 
-def why(x: Build | str, *, engine: str | Engine | None = None) -> Explanation:
+def why(x: Build | str, *, engine: str | Engine | None = None) -> Table:
     """Say of each step of a build whether it came from the cache, and why not.
 
     A string is the tag of the last build under it. On Docker the reasons are worked out by the lab from
@@ -101,8 +102,7 @@ def _named(order: Sequence[int] | Mapping[str, Sequence[int]] | None) -> Mapping
 def last_build(tag: str, engine: str | Engine | None = None) -> LastBuild:
     """Return what is kept of the last build of a tag; ImageNotFoundError when there is nothing."""
     chosen, _ = find_engine(engine)
-    names = dict.fromkeys([tag, tag if ":" in tag else f"{tag}:latest"])
-    found = next((last for name in names if (last := chosen.last_build(name)) is not None), None)
+    found = chosen.last_build(tag)
     if found is None:
         raise ImageNotFoundError(
             f"No build of {tag} is known to {chosen.describe()}.",

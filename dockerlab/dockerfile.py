@@ -56,13 +56,17 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     syntax: str | None = None  # the value of `# syntax=`
 
-    def stage(self, name_or_index: str) -> Stage | None:
-        """Return the stage of that name (case does not matter) or 0-based number, or None."""
-        for stage in self.stages:
+    def stage(self, name_or_index: str, *, above: Stage | None = None) -> Stage | None:
+        """Return the stage of that name (case does not matter) or 0-based number, or None.
+
+        Of several with the name it is the last; with `above` only those that come before that stage count.
+        """
+        stages = self.stages[: above.index if above is not None else None]
+        for stage in reversed(stages):
             if stage.name == name_or_index.lower():
                 return stage
-        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(self.stages):
-            return self.stages[int(name_or_index)]
+        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(stages):
+            return stages[int(name_or_index)]
         return None
 
 
@@ -89,7 +93,7 @@ def parse(text: str) -> Dockerfile:
     stages: list[Stage] = []
     for instruction in instructions:
         if instruction.keyword == "FROM":
-            stages.append(_stage(instruction, stages))
+            stages.append(_stage(instruction, len(stages)))
         elif stages:
             stages[-1] = replace(stages[-1], instructions=(*stages[-1].instructions, instruction))
         elif instruction.keyword == "ARG":
@@ -116,21 +120,14 @@ def parse_trigger(text: str) -> Instruction:
     return instructions[0]
 
 
-def _stage(instruction: Instruction, earlier: list[Stage]) -> Stage:
+def _stage(instruction: Instruction, index: int) -> Stage:
     name = instruction.args[2].lower() if len(instruction.args) == 3 else None
     if name is not None and not _STAGE_NAME.fullmatch(name):
         hint = "A name starts with a letter and holds letters, digits, and . _ - only."
         raise DockerfileError(
             f"{instruction.args[2]!r} cannot name a stage", line=instruction.line, hint=hint
         )
-    for stage in earlier:
-        if name is not None and stage.name == name:
-            raise DockerfileError(
-                f"the stage name {name} is taken by line {stage.from_.line}",
-                line=instruction.line,
-                hint="Give each stage a name of its own.",
-            )
-    return Stage(len(earlier), name, instruction.args[0], instruction.flag("platform"), (), instruction)
+    return Stage(index, name, instruction.args[0], instruction.flag("platform"), (), instruction)
 
 
 class _Reader:

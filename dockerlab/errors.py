@@ -10,11 +10,23 @@ DockerlabError
 ├── ImageError               an archive, layout or layer is not what it should be
 │   └── ImageNotFoundError   no image of that name
 ├── RegistryError            a registry could not be reached, refused, or lied
-└── StoreError               the image store cannot be read or written
-    └── StoreFullError       no space left
+├── StoreError               the image store cannot be read or written
+│   └── StoreFullError       no space left
+├── OptionError              an option is not spelled as Docker spells it
+├── BudgetError              a budget says something that is no limit
+├── ProgressError            a learner's progress file cannot be read or written
+│   └── ProgressVersionError it is of another version (has .version)
+└── GradeError               there is nothing to grade, or the result cannot be written
+
+KeyboardInterrupt
+└── BuildInterrupted         a build was stopped by Ctrl-C or the kernel's stop button
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dockerlab.printable import LINES, clean, printable
 
 
 class DockerlabError(Exception):
@@ -31,8 +43,12 @@ class DockerlabError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        return self._said()
+
+    def _said(self, log: Sequence[str] = ()) -> str:
         where = f"Dockerfile line {self.line}: " if self.line is not None else ""
-        return f"{where}{self.message}" + (f"\n{self.hint}" if self.hint else "")
+        tail = "".join(f"\n    {clean(text)}" for text in log)
+        return printable(f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else ""), keep=LINES)
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
@@ -74,9 +90,7 @@ class RunError(BuildError):
         self.log = log
 
     def __str__(self) -> str:
-        tail = "".join(f"\n    {text}" for text in self.log[-10:])
-        where = f"Dockerfile line {self.line}: " if self.line is not None else ""
-        return f"{where}{self.message}{tail}" + (f"\n{self.hint}" if self.hint else "")
+        return self._said(self.log[-10:])
 
 
 class EngineError(DockerlabError):
@@ -101,3 +115,34 @@ class StoreError(DockerlabError):
 
 class StoreFullError(StoreError):
     """No space is left where the image store lives."""
+
+
+class OptionError(DockerlabError):
+    """An option is not spelled as Docker spells it."""
+
+
+class BudgetError(DockerlabError):
+    """A budget says something that is no limit."""
+
+
+class ProgressError(DockerlabError):
+    """The progress file cannot be read or written; what was measured is not touched by that."""
+
+
+class ProgressVersionError(ProgressError):
+    """The progress file is of another version than this package knows; `version` is what it says."""
+
+    def __init__(self, message: str, *, version: object, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.version = version
+
+
+class GradeError(DockerlabError):
+    """There is nothing to grade, or the result cannot be written."""
+
+
+class BuildInterrupted(KeyboardInterrupt):
+    """A build was stopped by Ctrl-C or the kernel's stop button; its message says what was kept."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]

@@ -139,10 +139,11 @@ class Tree:
         node = self._nodes.get(path)
         return path == "" or (node is not None and node.entry.kind == "dir")
 
-    def resolve(self, path: str, *, follow_last: bool = True) -> str:
+    def resolve(self, path: str, *, follow_last: bool = True, root: str = "") -> str:
         """Return `path` with symlinks followed, as inside a chroot; parts that do not exist stay as they are.
 
-        Raises OSError (ELOOP) after 40 links.
+        `root` is a folder that nothing leads out of: `path` and absolute links count from there. Raises
+        OSError (ELOOP) after 40 links, and (EXDEV) where `..` would leave a `root`.
         """
         import errno
 
@@ -154,8 +155,10 @@ class Tree:
             if part == "..":
                 if done:
                     done.pop()
+                elif root:
+                    raise OSError(errno.EXDEV, "leads out of the folder", path)
                 continue
-            here = "/".join([*done, part])
+            here = join(root, "/".join([*done, part]))
             node = self._nodes.get(here)
             if node is not None and node.entry.kind == "symlink" and (todo or follow_last):
                 followed += 1
@@ -166,7 +169,7 @@ class Tree:
                 todo += [step for step in node.entry.link.split("/") if step not in ("", ".")][::-1]
                 continue
             done.append(part)
-        return "/".join(done)
+        return join(root, "/".join(done)).rstrip("/")
 
     def read(self, path: str) -> bytes | None:
         """Return the content of the file at `path` (symlinks followed), or None where there is none."""

@@ -1,4 +1,4 @@
-"""Image and History: immutable views of an image, wherever it is stored; the names of images."""
+"""Image and History: immutable views of an image, wherever it is stored."""
 
 from __future__ import annotations
 
@@ -11,25 +11,14 @@ from dockerlab.filesystem import Tree
 from dockerlab.layer import EMPTY_LAYER, BlobLayer, Layer, tar_digest
 
 __all__ = [
-    "BASE_LAYERS",
     "EMPTY_LAYER",
-    "OWN_PREFIX",
-    "STAND_IN",
-    "STAND_IN_PREFIX",
     "BlobLayer",
     "History",
     "Image",
     "Layer",
-    "full_reference",
     "history_rows",
-    "same_reference",
     "validate",
 ]
-
-OWN_PREFIX = "dockerlab/"  # builds without a tag of their own live under it; base images never do
-STAND_IN_PREFIX = f"{OWN_PREFIX}stand-in:"
-BASE_LAYERS = "dev.dockerlab.base-layers"  # manifest annotations of images that this package made
-STAND_IN = "dev.dockerlab.stand-in"
 
 
 @dataclass(frozen=True)
@@ -84,32 +73,14 @@ def history_rows(config: Mapping[str, Any], layers: Sequence[Layer]) -> tuple[Hi
     left = iter(layers)
     return tuple(
         History(
-            created_by=row.get("created_by", ""),
-            created=row.get("created", ""),
+            created_by=row.get("created_by") or "",
+            created=row.get("created") or "",
             empty=bool(row.get("empty_layer")),
-            comment=row.get("comment", ""),
+            comment=row.get("comment") or "",
             layer=next(left) if fits and not row.get("empty_layer") else None,
         )
         for row in rows
     )
-
-
-def full_reference(reference: str) -> str:
-    """Return a familiar name in its full form: "debian" is "docker.io/library/debian:latest"."""
-    name, at, digest = reference.partition("@")
-    head, slash, rest = name.partition("/")
-    if not slash or not ("." in head or ":" in head or head == "localhost"):
-        name = f"docker.io/{name}" if slash else f"docker.io/library/{name}"
-    elif head == "index.docker.io":
-        name = f"docker.io/{rest}"
-    if not at and ":" not in name.rpartition("/")[2]:
-        name += ":latest"
-    return name + at + digest
-
-
-def same_reference(one: str, other: str) -> bool:
-    """Tell whether two references, familiar or full, name the same image."""
-    return full_reference(one) == full_reference(other)
 
 
 def validate(image: Image) -> list[str]:

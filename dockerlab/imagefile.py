@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dockerlab import oci
 from dockerlab.bundle import DAMAGED, Archive, Files, Folder, read_bytes, read_json
 from dockerlab.errors import ImageError, ImageNotFoundError
-from dockerlab.image import BASE_LAYERS, STAND_IN, Image, history_rows, same_reference
+from dockerlab.image import Image, history_rows
 from dockerlab.layer import BlobLayer
+from dockerlab.platform import Platform, here
+from dockerlab.reference import Wanted, parsed
 from dockerlab.streams import detect_compression
-
-_REF_NAME = "org.opencontainers.image.ref.name"
-_FULL_NAME = "io.containerd.image.name"
 
 
 def read_layout(path: Path, reference: str | None = None) -> Image:
@@ -47,7 +46,7 @@ class _Found:
     config: str  # the blob's name
     layers: tuple[str, ...]  # the blobs' names
     annotations: Mapping[str, str]
-    platform: tuple[str, str]
+    platform: Platform
 
 
 def _read(files: Files, reference: str | None) -> Image:
@@ -71,10 +70,10 @@ def _read(files: Files, reference: str | None) -> Image:
             hint=DAMAGED,
         )
     layers = tuple(_layer(files, blob, diff_id) for blob, diff_id in zip(image.layers, diff_ids, strict=True))
-    base = image.annotations.get(BASE_LAYERS, "0")
+    base = image.annotations.get(oci.BASE_LAYERS, "0")
     if not base.isdecimal() or int(base) > len(layers):
         raise ImageError(
-            f"The annotation {BASE_LAYERS} in {files.path} is {base!r}, a layer count was expected."
+            f"The annotation {oci.BASE_LAYERS} in {files.path} is {base!r}, a layer count was expected."
         )
     # The label outlives `docker save` and `docker load`, which drop annotations.
     labels = (config.get("config") or {}).get("Labels") or {}
@@ -85,24 +84,22 @@ def _read(files: Files, reference: str | None) -> Image:
         layers=layers,
         history=history_rows(config, layers),
         base_layers=int(base),
-        stand_in=image.annotations.get(STAND_IN) or labels.get(STAND_IN) or None,
+        stand_in=image.annotations.get(oci.STAND_IN) or labels.get(oci.STAND_IN) or None,
     )
 
 
 def _pick(files: Files, found: list[_Found], reference: str | None) -> tuple[_Found, str | None]:
     """Return the image asked for, and its name."""
     fits: list[tuple[_Found, str | None]] = []
+    wanted = None if reference is None else Wanted.parse(reference)
     for image in found:
-        named = [name for name in image.names if reference is not None and same_reference(name, reference)]
+        named = [name for name in image.names if wanted is not None and wanted.names(name)]
         if named:
             fits.append((image, _familiar(named[0])))
-        elif reference is None or (
-            reference.startswith("sha256:") and reference in (image.digest, _config_digest(files, image))
-        ):
+        elif wanted is None or wanted.begins((image.digest, _config_digest(files, image))):
             fits.append((image, _familiar(image.names[0]) if image.names else None))
     if len({_config_digest(files, image) for image, _ in fits}) > 1:  # one image for several platforms
-        here = ("linux", _architecture())
-        native = [fit for fit in fits if fit[0].platform == here]
+        native = [fit for fit in fits if here().fit(fit[0].platform)]
         if reference is not None or len({fit[1] for fit in fits}) == 1:
             fits = native or fits[:1]
     names = sorted({_familiar(name) for image in found for name in image.names})
@@ -135,11 +132,9 @@ def _manifests(
     for descriptor in index.get("manifests") or ():
         notes = descriptor.get("annotations") or {}
         where = descriptor.get("platform") or {}
-        if "vnd.docker.reference.type" in notes or where.get("architecture") == "unknown":
-            continue  # an attestation, not an image
-        own = notes.get(_FULL_NAME) or notes.get(
-            _REF_NAME
-        )  # beside a full name, the ref name is the tag alone
+        if oci.is_attestation(descriptor):
+            continue
+        own = notes.get(oci.CONTAINERD_NAME) or notes.get(oci.REF_NAME)
         mine = (*names, own) if own else names
         blob = _blob(files, descriptor)
         manifest = read_json(read_bytes(files, blob, descriptor=descriptor), f"{blob} in {files.path}")
@@ -153,7 +148,7 @@ def _manifests(
             config=_blob(files, config),
             layers=tuple(_blob(files, layer) for layer in manifest.get("layers") or ()),
             annotations={**notes, **(manifest.get("annotations") or {})},
-            platform=(where.get("os", "linux"), where.get("architecture", "")),
+            platform=Platform.read(where),
         )
 
 
@@ -168,7 +163,7 @@ def _docker_images(files: Files) -> list[_Found]:
                 row["Config"],
                 tuple(row["Layers"] or ()),
                 {},
-                ("linux", ""),
+                Platform(),
             )
             for row in rows
         ]
@@ -198,10 +193,5 @@ def _layer(files: Files, blob: str, diff_id: str) -> BlobLayer:
 
 
 def _familiar(name: str) -> str:
-    return name.removeprefix("docker.io/library/").removeprefix("docker.io/")
-
-
-def _architecture() -> str:
-    """Return this machine's architecture by Go's name."""
-    machine = platform.machine().lower()
-    return {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(machine, machine)
+    known = parsed(name)
+    return name if known is None else known.familiar

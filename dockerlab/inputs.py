@@ -8,9 +8,11 @@ from pathlib import Path
 
 from dockerlab import engines
 from dockerlab.context import Context, File
+from dockerlab.dockerfile import decode
 from dockerlab.engines import Engine
 from dockerlab.errors import ContextError
-from dockerlab.image import OWN_PREFIX, STAND_IN_PREFIX, Image, same_reference
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX, same_reference
 
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
 
@@ -46,16 +48,20 @@ def as_context(context: ContextLike | None) -> Context | None:
 
 
 def read_dockerfile(path: Path) -> str:
-    """Return the text of a Dockerfile; ContextError when it cannot be read."""
+    """Return the text of a Dockerfile, its line ends as they are; ContextError when it cannot be read.
+
+    Where there is no `Dockerfile`, `dockerfile` is read, as BuildKit does.
+    """
+    lower = path.with_name(path.name.lower())
+    if path.name == "Dockerfile" and not path.exists() and lower.exists():
+        path = lower
     try:
-        return path.read_text(encoding="utf-8")
+        return decode(path.read_bytes())
     except OSError as error:
         raise ContextError(
             f"The Dockerfile {path} cannot be read: {error.strerror or error}.",
             hint="Give the path of a Dockerfile, or its text.",
         ) from None
-    except UnicodeDecodeError:
-        raise ContextError(f"The Dockerfile {path} is not UTF-8 text.", hint="Save it as UTF-8.") from None
 
 
 def default_tag(name: str) -> str:

@@ -6,7 +6,6 @@ import keyword
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -15,10 +14,11 @@ from IPython.core.magic import Magics, cell_magic, magics_class
 
 from dockerlab import notebook
 from dockerlab.context import Context
-from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.errors import ContextError, DockerlabError, OptionError
 from dockerlab.inputs import ContextLike
 from dockerlab.offline import base_is_away
-from dockerlab.options import OptionError, add_build_options, key_values, read_secrets
+from dockerlab.options import add_build_options, key_values, read_secrets
+from dockerlab.printable import LINES, escape
 from dockerlab.widgets.display import show, show_bundle
 
 USAGE = "%%dockerfile NAME [--context FOLDER_OR_VARIABLE] [--tag TAG] [--build-arg KEY=VALUE] ..."
@@ -110,7 +110,10 @@ def _arguments(line: str, variables: Mapping[str, Any]) -> Namespace:
 def _bundle(error: DockerlabError) -> dict[str, str]:
     text = f"{type(error).__name__}: {error}"
     red = "border-left:4px solid #c62828;padding:4px 8px;margin:0"
-    return {"text/plain": text, "text/html": f'<pre role="alert" style="{red}">{escape(text)}</pre>'}
+    return {
+        "text/plain": text,
+        "text/html": f'<pre role="alert" style="{red}">{escape(text, keep=LINES)}</pre>',
+    }
 
 
 def find_context(value: str | None, variables: Mapping[str, Any]) -> ContextLike | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dockerlab import engines
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Engine
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError, BuildInterrupted, DockerlabError
 from dockerlab.image import Image
 from dockerlab.inputs import ContextLike, as_context, default_tag, find_engine, held_image, read_dockerfile
 from dockerlab.offline import not_built
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 
 Subject = Build | Image | str  # a str is a reference, looked up in the engine
-
-
-class BuildInterrupted(KeyboardInterrupt):
-    """A build was stopped by Ctrl-C or the kernel's stop button; its message says what was kept."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 def build(
@@ -181,7 +174,7 @@ def advise(
     """List what could be better in a build, an image, or a reference, and what each change would save.
 
     A build knows its Dockerfile; for an image, `dockerfile` (its text, or a path) gives the lines. hadolint's
-    findings are joined where it is installed. `.findings` holds the list as data.
+    findings are joined where it is installed. `.data` holds the findings.
     """
     from dockerlab.analysis.advice import advise as look_for_advice
 

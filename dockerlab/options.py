@@ -7,11 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from dockerlab.errors import ContextError, DockerlabError
-
-
-class OptionError(DockerlabError):
-    """An option is not spelled as Docker spells it."""
+from dockerlab.errors import ContextError, OptionError
 
 
 def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:

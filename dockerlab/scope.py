@@ -144,9 +144,11 @@ class Scope:
         for word in one.args:
             name, equals, default = word.partition("=")
             name = self.expand(name, one.line)
-            written = self.expand(default, one.line) if equals else None
-            value = written if equals else given.global_args.get(name)
-            value = given.build_args.get(name, value)
+            # The default of an ARG that is given is not looked at: ${NAME:?message} in it is no error.
+            written = given.build_args.get(name) if equals else None
+            if equals and written is None:
+                written = self.expand(default, one.line)
+            value = written if equals else given.build_args.get(name, given.global_args.get(name))
             self.declared.append(name)
             before = self.args.pop(name, None)
             self.args[name] = before if value is None else value

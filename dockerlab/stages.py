@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform as host
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,22 +9,7 @@ from dataclasses import replace
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
 from dockerlab.mounts import mount_fields
-
-ARCHITECTURES = {
-    "x86_64": "amd64",
-    "amd64": "amd64",
-    "aarch64": "arm64",
-    "arm64": "arm64",
-    "armv7l": "arm",
-    "ppc64le": "ppc64le",
-    "s390x": "s390x",
-}
-
-
-def architecture() -> str:
-    """Return this machine's architecture by its OCI name."""
-    machine = host.machine().lower()
-    return ARCHITECTURES.get(machine, machine)
+from dockerlab.platform import here
 
 
 def global_args(
@@ -39,7 +23,7 @@ def global_args(
 
     `machine` is the architecture that builds, when it is not this one (a remote daemon).
     """
-    machine = machine or architecture()
+    machine = machine or here().architecture
     found: dict[str, str | None] = {}
     for kind in ("TARGET", "BUILD"):
         found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
@@ -48,8 +32,10 @@ def global_args(
     for one in dockerfile.args:
         for word in one.args:
             name, equals, default = word.partition("=")
-            value = expanded(default, found, one.line) if equals else found.get(name)
-            found[name] = build_args.get(name, value)
+            if name in build_args:
+                found[name] = build_args[name]
+            else:
+                found[name] = expanded(default, found, one.line) if equals else found.get(name)
     return found
 
 
@@ -73,7 +59,21 @@ def target(dockerfile: Dockerfile, name: str | None) -> Stage:
 
 
 def earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
-    """Return the stage before `stage` that is called `name`, the nearest first."""
+    """Return the stage before `stage` that its FROM means by `name`, the nearest first.
+
+    Stage names are lower case; FROM has to write them so, as an image's name is.
+    """
+    found = _called(dockerfile, stage, name)
+    if found is not None and name != found.name:
+        raise DockerfileError(
+            f'FROM {name} names no stage: there a name is lower case, "{found.name}"',
+            line=stage.from_.line,
+            hint=f"Write FROM {found.name}.",
+        )
+    return found
+
+
+def _called(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
     before = reversed(dockerfile.stages[: stage.index])
     return next((other for other in before if other.name is not None and other.name == name.lower()), None)
 
@@ -83,7 +83,7 @@ def source_stage(dockerfile: Dockerfile, stage: Stage, one: Instruction, name: s
 
     Raises DockerfileError for a stage that is none, or is not done before this one. A mount takes no number.
     """
-    found = earlier(dockerfile, stage, name)
+    found = _called(dockerfile, stage, name)
     if found is not None:
         return found
     index = int(name) if re.fullmatch(r"[-+]?\d{1,9}", name, re.ASCII) else None

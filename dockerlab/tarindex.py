@@ -36,6 +36,7 @@ _KINDS: dict[bytes, Kind] = {
 }
 _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s66x8s8s155s12x")
 _ZERO = bytes(BLOCK)
+_UNPACKED = b"\x000123456xgLK"  # the types of members that Docker unpacks
 _XATTR = "SCHILY.xattr."
 
 Pieces = tuple[tuple[int, int], ...]
@@ -56,6 +57,17 @@ class _DamageError(Exception):
     """A header that is not one; what is wrong, without the file's name."""
 
 
+def starts_tar(block: bytes) -> bool:
+    """Tell whether a file that begins with these 512 bytes is a tar, going by the checksum of a header."""
+    if len(block) < BLOCK or block == _ZERO:
+        return False
+    try:
+        wanted = _octal(block[148:156], "checksum", 0)
+    except _DamageError:
+        return False
+    return sum(block[:148] + block[156:]) + 256 == wanted or _signed(block, wanted)
+
+
 def read_index(
     file: BinaryIO, *, start: int = 0, end: int | None = None, source: str, layer: bool = True
 ) -> Index:
@@ -65,6 +77,7 @@ def read_index(
     map of the file would cost more, and what is read of it would count as this process's memory.)
 
     With `layer`, whiteout and opaque markers become entries of those kinds (OCI image spec, layer.md).
+    Without it the tar is one to unpack: a member of a type that Docker does not unpack is damage, too.
     """
     stop = file.seek(0, os.SEEK_END) if end is None else end
     try:
@@ -83,12 +96,13 @@ def _entries(
     file: BinaryIO, start: int, stop: int, sparse: dict[int, Pieces], *, layer: bool
 ) -> Iterator[Entry]:
     at = start
-    shared: dict[str, bytes] = {}
     own: dict[str, bytes] = {}
     while at < stop:
         file.seek(at)
         block = file.read(BLOCK)
         if block == _ZERO:
+            if file.read(BLOCK) not in (_ZERO, b"") and at + BLOCK < stop:
+                raise _DamageError(f"one block of zeros at byte {at - start}, where the end would have two")
             return
         if at + BLOCK > stop or len(block) < BLOCK:
             raise _DamageError(
@@ -113,6 +127,10 @@ def _entries(
         # The lower half of Adler-32 is 1 + the sum of the bytes, modulo 65521, in a tenth of the time.
         if ((adler32(block) & 0xFFFF) - 1 - sum(check) + 256 - wanted) % ADLER and not _signed(block, wanted):
             raise _DamageError(f"the header at byte {at - start} does not match its checksum")
+        if not layer and flag not in _UNPACKED:
+            raise _DamageError(
+                f"a member of type {flag!r} at byte {at - start}, which Docker does not unpack"
+            )
         content = at + BLOCK
         if length < 0:
             raise _DamageError(f"the header at byte {at - start} has a size below zero")
@@ -125,9 +143,7 @@ def _entries(
             body = file.read(length)
             if flag == b"x":
                 _records(body, own, at - start)
-            elif flag == b"g":
-                _records(body, shared, at - start)
-            else:
+            elif flag != b"g":  # as Docker does, which passes over what is said for all members
                 own["path" if flag == b"L" else "linkpath"] = body.split(b"\0", 1)[0]
             at = after
             continue
@@ -137,8 +153,7 @@ def _entries(
         raw_link = link.split(b"\0", 1)[0] if link[0] else b""
         xattrs: tuple[tuple[str, bytes], ...] = ()
         pax = own
-        if shared or own:
-            pax = {**shared, **own}
+        if own:
             own = {}
             raw, raw_link = pax.get("path", raw), pax.get("linkpath", raw_link)
             try:
@@ -155,7 +170,7 @@ def _entries(
             if not 0 <= length < _SIZES:
                 raise _DamageError(f"the header at byte {at - start} has a size that no file has")
         kind = _KINDS.get(flag, "file")
-        if kind == "file" and flag in (b"\0", b"0") and raw.endswith(b"/"):
+        if flag == b"\0" and raw.endswith(b"/"):
             kind = "dir"
         stored = length if kind == "file" else 0
         if flag == b"S":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +37,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="compare with the outcomes in this folder, ask no BuildKit",
     )
+
+
+class Together(LoadFileScheduling):  # type: ignore[misc] # xdist ships no types
+    """Tests side by side, but those of a file in one process, and so what shares Docker or the browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return shared(nodeid) or super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    """Have `--dist loadfile` keep together what cannot be apart."""
+    return Together(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes the longest, so that no process is alone at the end."""
+    items.sort(key=lambda item: shared(item.nodeid) is None)
+
+
+def shared(nodeid: str) -> str | None:
+    """Name what a test's file shares with other files."""
+    file = nodeid.partition("::")[0]
+    if file.startswith("tests/browser/"):
+        return "the browser"
+    return "Docker" if builds_on_docker(ROOT / file) else None
+
+
+@cache
+def builds_on_docker(file: Path) -> bool:
+    """Tell whether a test of the file is marked so."""
+    return "pytest.mark.docker" in file.read_text(encoding="utf-8")
 
 
 def pytest_configure(config: pytest.Config) -> None:

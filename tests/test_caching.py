@@ -82,7 +82,7 @@ def test_what_if_shows_a_given_order(engine: Engine) -> None:
     build = lab.build(TEXT, context=FILES, quiet=True, no_cache=True)
     shown = lab.what_if(build, order=[4, 3], changes_per_week={3: 9, 4: 1})
     assert [row[:2] for row in shown.table.rows][:2] == [("as it is", "2 3 4"), ("your order", "2 4 3")]
-    assert shown.reordering.best.lines[-1] == 3
+    assert shown.data.best.lines[-1] == 3
 
 
 def test_the_command_builds_a_folder_and_explains_it(

@@ -154,6 +154,16 @@ def test_ledger_by_layer_names_both_lines(two_runs: Build) -> None:
     assert "0 B, hides 20.0 MB below" in words(picture)
 
 
+def test_ledger_by_layer_draws_the_same_content_twice(tmp_path: Path) -> None:
+    """What is there twice has a look, a word and a column of its own, which a ledger without it has not."""
+    plain = charts.ledger_by_layer(ledger(stack(tmp_path, [{"a": MB}, {"b": 2 * MB}])))
+    picture = charts.ledger_by_layer(ledger(stack(tmp_path, [{"a": MB}, {"b": MB}])))
+    assert "the same twice 1.00 MB" in words(picture)
+    assert "the same content twice: 1,000,000 bytes" in words(picture)
+    assert set(picture.columns) - set(plain.columns) == {"the same content twice"}
+    assert picture.title == "stack:latest stores 2.00 MB and wastes none of it"
+
+
 def test_bundle_has_three_forms(two_runs: Build) -> None:
     """A notebook gets plotly's JSON, an HTML table with the sentence, and plain text."""
     picture = charts.layer_stack(two_runs)

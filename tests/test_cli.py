@@ -124,8 +124,9 @@ def test_build_arg_without_value_comes_from_the_environment(
 def test_build_reads_a_dockerfile_from_stdin(
     engine: FakeEngine, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`-f -` takes the Dockerfile from standard input."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("FROM scratch\nRUN one\n"))
+    """`-f -` takes the Dockerfile from standard input, as bytes: a comment need not be UTF-8."""
+    given = io.TextIOWrapper(io.BytesIO(b"FROM scratch\r\n# caf\xe9\r\nRUN one\r\n"))
+    monkeypatch.setattr(sys, "stdin", given)
     assert main(["build", "-q", "-f", "-", str(project)]) == 0
     assert capsys.readouterr().out.startswith("sha256:")
 

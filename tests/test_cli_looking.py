@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dockerlab import engines
-from dockerlab.analysis.advice import base, caches, leftovers, order, secrets, tools, waste
-from dockerlab.analysis.advice.caches import CODES
+from dockerlab.analysis.advice import base, leftovers, order, secrets, tools, waste
+from dockerlab.analysis.packages import CACHES
 from dockerlab.cli import main
 from tests.fake_engine import FakeEngine
 from tests.stacks import stack
@@ -205,14 +205,14 @@ def test_every_key_and_code_is_documented(
     assert set(keys(json.loads(capsys.readouterr().out))) - named == set()
     source = "".join(
         Path(str(module.__file__)).read_text(encoding="utf-8")
-        for module in (base, leftovers, order, secrets, tools, waste, caches)
+        for module in (base, leftovers, order, secrets, tools, waste)
     )
     codes = set(
         re.findall(
             r'"((?:secret|context|env|stored|deleted|moved|replaced|build|copy|many)-[a-z-]+)"', source
         )
     )
-    codes |= {"slimmer-base", "toolchain-base", *CODES}
+    codes |= {"slimmer-base", "toolchain-base", *(cache.code for cache in CACHES)}
     assert {code for code in codes if not code.endswith("-")} - named - {
         "build-essential",
         "build-base",

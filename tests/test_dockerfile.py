@@ -200,7 +200,6 @@ def test_any_text_parses_or_raises_with_a_line(text: str) -> None:
         ("FROM", 1, "no arguments", "FROM debian"),
         ("FROM a b", 1, "2 arguments", "AS"),
         ("FROM a AS 1x", 1, "1x", "letter"),
-        ("FROM a AS x\nFROM b AS X", 2, "taken by line 1", "name of its own"),
         ("FROM a\nCOPY x", 2, "no destination", "COPY"),
         ("FROM a\nCOPY --fro=x a b", 2, "--fro", "--from?"),
         ("FROM a\nENV --x a=b", 2, "no flag --x", "no flags"),
@@ -247,6 +246,10 @@ def test_stages_are_found_by_name_and_number() -> None:
     assert [stage.name for stage in parsed.stages] == ["build", None]
     assert parsed.stage("BUILD") is parsed.stage("0") is parsed.stages[0]
     assert parsed.stage("2") is None
+    twice = parse("FROM a AS x\nFROM x AS X\nFROM c\n")
+    assert twice.stage("x") is twice.stages[1]  # the later one, as in BuildKit
+    assert twice.stage("x", above=twice.stages[1]) is twice.stages[0]
+    assert twice.stage("1", above=twice.stages[1]) is None
     assert (parsed.stages[0].base, parsed.stages[0].platform) == ("a:$V", "$P")
     assert [arg.args for arg in parsed.args] == [("V=1",)]
 

@@ -107,6 +107,7 @@ def _ask_buildkit(folder: Path) -> dict[str, str]:
     return found
 
 
+@pytest.mark.docker
 def test_same_as_buildkit(tmp_path: Path) -> None:
     """ENV values and heredoc bodies expand to what BuildKit makes of them."""
     docker = shutil.which("docker")

@@ -23,7 +23,7 @@ def test_advise_shows_html_and_text(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     for dockerfile in (DOCKERFILE, tmp_path / "Dockerfile"):
         table = lab.advise(image, dockerfile=dockerfile, hadolint=False)
-        assert [finding.code for finding in table.findings] == ["apt-lists", "deleted-later"]
+        assert [finding.code for finding in table.data] == ["apt-lists", "deleted-later"]
         shown = table._repr_mimebundle_()
         for text in (shown["text/plain"], shown["text/html"]):
             assert "line 3 deletes 50.0 kB that line 2 stored" in text
@@ -62,12 +62,12 @@ def test_hadolint_itself(tmp_path: Path) -> None:
     """hadolint's rule on package lists stands in our finding where they are, and nowhere else."""
     history = ["base", "RUN /bin/sh -c apt-get update", "RUN /bin/sh -c rm big"]
     left = stack(tmp_path, [{}, {"var/lib/apt/lists/x": 90_000}, {}], history=history, base=1)
-    found = lab.advise(left, dockerfile=DOCKERFILE).findings
+    found = lab.advise(left, dockerfile=DOCKERFILE).data
     assert found[0].also == ("DL3009",)
     assert {one.source for one in found[1:]} <= {"hadolint"}
     assert "DL3009" not in {one.code for one in found}
     none = stack(tmp_path, [{}, {}, {}], history=history, base=1)
-    assert "DL3009" not in str(lab.advise(none, dockerfile=DOCKERFILE).findings)
+    assert "DL3009" not in str(lab.advise(none, dockerfile=DOCKERFILE).data)
 
 
 def test_without_hadolint_there_is_only_our_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     return sent_by_buildkit(CASES, tmp_path_factory.mktemp("ignore"))
 
 
+@pytest.mark.docker
 @pytest.mark.parametrize("text", CASES)
 def test_same_as_buildkit(text: str, sent: dict[str, set[str]], tmp_path: Path) -> None:
     """BuildKit and dockerlab leave the same paths of a folder for this ignore file."""

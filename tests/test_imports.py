@@ -15,16 +15,32 @@ import dockerlab
 PACKAGE = Path(dockerlab.__file__).parent
 
 # DESIGN.md, "The way data flows": a module may import what stands in its row and its own package.
-LOW = {"errors", "filesystem", "garbage", "stopping", "units"}
+LOW = {
+    "errors",
+    "filesystem",
+    "garbage",
+    "oci",
+    "platform",
+    "printable",
+    "reference",
+    "stopping",
+    "toml",
+    "units",
+}
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
 STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
 MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
 READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
+    "errors": {"printable"},
+    "printable": set(),
     "filesystem": {"errors"},
     "garbage": set(),
+    "oci": set(),
+    "platform": set(),
+    "reference": {"errors"},
     "stopping": set(),
+    "toml": set(),
     "units": {"errors"},
     "dockerfile": {"errors"} | PARSING,
     "instruction": {"errors"} | PARSING,
@@ -36,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ignorefile": {"errors", "patterns"},
     "scope": {"errors", "dockerfile"},
     "mounts": {"errors", "dockerfile", "scope"},
-    "stages": {"errors", "dockerfile", "mounts"},
+    "stages": {"errors", "dockerfile", "mounts", "platform"},
     "disk": {"errors", "filesystem"},
     "context": {"errors", "filesystem", "disk", "ignorefile", "patterns"},
     "tarindex": {"errors", "filesystem", "garbage"},
@@ -45,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
     "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "streams"},
+    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},

@@ -21,9 +21,8 @@ from nbclient.exceptions import CellExecutionError
 import dockerlab
 from dockerlab import engines, notebook
 from dockerlab.engines import Build
-from dockerlab.errors import ContextError, DockerlabError, RegistryError, RunError
+from dockerlab.errors import ContextError, DockerlabError, OptionError, RegistryError, RunError
 from dockerlab.magics import find_context, split
-from dockerlab.options import OptionError
 from tests.fake_engine import FakeEngine
 
 ROOT = Path(__file__).parent.parent

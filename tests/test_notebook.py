@@ -281,3 +281,27 @@ def test_built_says_in_one_line_what_was_not(
     assert len(lines) == 1
     assert said in lines[0]
     assert "Read on" in lines[0]
+
+
+def test_whatever_is_shown_carries_its_numbers_as_data(chosen: FakeEngine) -> None:
+    """Every result that is shown holds what it was made from as `.data` (what_if: test_caching)."""
+    one = lab.build(TWO, name="one", quiet=True)
+    two = lab.build(TWO, name="two", quiet=True)
+    assert [row.keyword for row in lab.history(one).data] == ["RUN", "LABEL", "RUN"]
+    assert lab.ledger(one).data.name == "one"
+    assert lab.advise(one).data == ()
+    assert [verdict.step for verdict in lab.why(one).data.verdicts] == list(one.steps)
+    assert [len(rows) for rows in lab.compare(one, two).data] == [2, 2]
+    assert [row.layer for row in lab.layers(one).data] == [1, 2]
+    assert lab.images().data == tuple(chosen.images())
+    assert lab.progress().data.exercises == {}
+
+
+def test_a_build_shows_a_short_card(engine: FakeEngine) -> None:
+    """A Build at the end of a cell is a sentence: its size, layers, base, time, cached steps and engine."""
+    built = lab.build(TWO, name="one", engine=engine, quiet=True)
+    assert repr(built).startswith("one: ")
+    for said in ("2 layers on scratch", "of 2 steps from the cache", f"({built.engine})"):
+        assert said in repr(built)
+    assert len(repr(built)) < 200
+    assert repr(built) in html(built)

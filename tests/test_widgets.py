@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dockerlab.engines import Finished, Log, Note, Started, Step
-from dockerlab.widgets.progress import BuildProgress, PlainLog, clean, live
+from dockerlab.printable import clean
+from dockerlab.widgets.progress import BuildProgress, PlainLog, live
 from dockerlab.widgets.table import FOLD_ROWS, Table
 
 STEP = Step(1, "0", "RUN", "RUN a", 2, False, 0.25)

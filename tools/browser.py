@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.error import URLError
-from urllib.parse import quote, urlsplit
-from urllib.request import ProxyHandler, build_opener
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 Theme = Literal["light", "dark"]
 THEMES: Mapping[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTH = 1100  # CSS pixels: a laptop's window with the file browser closed
+WINDOW: ViewportSize = {"width": WIDTH, "height": 900}
 TALLEST = 16_000  # CSS pixels; Chromium paints nothing beyond its largest texture
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -38,13 +36,17 @@ CODE_CELLS = """
 () => window.jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim())
     .map(cell => ({
-        source: cell.model.sharedModel.getSource(),
         count: cell.model.executionCount,
         waiting: cell.promptNode.textContent.includes('*'),
         expected: (cell.model.getMetadata('tags') || []).includes('raises-exception'),
-        errors: cell.model.outputs.toJSON().filter(output => output.output_type === 'error')
+        errors: Array.from({length: cell.model.outputs.length}, (_, at) => cell.model.outputs.get(at))
+            .filter(output => output.type === 'error').map(output => output.toJSON())
             .map(output => output.ename + ': ' + output.evalue),
     }))
+"""
+OUTPUTS = """
+() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code').map(cell => cell.model.outputs.toJSON())
 """
 # Run All goes on to the end, or stops at the first error nobody expected.
 DONE = f"""
@@ -55,10 +57,26 @@ DONE = f"""
         || cells.some(cell => cell.errors.length && !cell.expected);
 }}
 """
+STARTED = "() => window.jupyterapp !== undefined"
+RESTORED = "async () => { await window.jupyterapp.restored; }"
+OPEN = """
+async path => { await window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}); }
+"""
 KERNEL_IDLE = """
-() => {
-    const panel = window.jupyterapp?.shell.currentWidget;
-    return panel?.sessionContext?.session?.kernel?.status === 'idle';
+path => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    return panel?.context?.path === path && panel.sessionContext.session?.kernel?.status === 'idle';
+}
+"""
+# A kernel outlives its notebook, and with it what was chosen and built there. Closing asks when there is
+# something to save.
+CLOSE = """
+async () => {
+    for (const panel of [...window.jupyterapp.shell.widgets('main')].filter(panel => panel.sessionContext)) {
+        await panel.sessionContext.shutdown();
+        panel.context.model.dirty = false;
+        panel.close();
+    }
 }
 """
 # From the top of the first cell to the bottom of the last: JupyterLab adds room to scroll past the end.
@@ -100,12 +118,14 @@ DRAWN = """
 class Visit:
     """What happened when a notebook was opened and all its cells were run.
 
-    `errors` are cell errors that no tag expects; `left` are addresses on other hosts; `charts` counts
-    plotly charts that were drawn; `seconds` is wall time of Run All.
+    `outputs` are those of each code cell, as a notebook's file holds them; `errors` are cell errors that no
+    tag expects; `left` are addresses on other hosts; `charts` counts plotly charts that were drawn;
+    `seconds` is wall time of Run All.
     """
 
     notebook: str
     cells: int
+    outputs: tuple[list[dict[str, Any]], ...]
     errors: tuple[str, ...]
     console: tuple[str, ...]
     left: tuple[str, ...]
@@ -132,63 +152,6 @@ def missing() -> str | None:
     return f"Playwright does not start: {driver.stderr.strip()}" if driver.returncode else None
 
 
-def free_port() -> int:
-    """Return a TCP port of loopback that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def isolated(home: Path) -> dict[str, str]:
-    """Make an environment in which Jupyter reads nothing of the user's and keeps its own in `home`."""
-    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
-    settings = {f"JUPYTER_{name}": str(home / name.lower()) for name in names}
-    settings |= {f"JUPYTERLAB_{name}_DIR": str(home / name.lower()) for name in ("SETTINGS", "WORKSPACES")}
-    return {**os.environ, **settings, "IPYTHONDIR": str(home / "ipython"), "JUPYTER_PLATFORM_DIRS": "1"}
-
-
-@contextmanager
-def serve(root: Path, *, home: Path, timeout: float = 60) -> Iterator[str]:
-    """Serve `root` with JupyterLab on a free port of loopback; the value is its address, without a token.
-
-    Raises TimeoutError when it does not answer within `timeout` seconds, with the end of its log.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    line = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"),
-        *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"),
-        *("--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={root}"),
-    ]
-    log = home / "server.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(line, env=isolated(home), stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_until_answering(address, server, timeout=timeout, log=log)
-        yield address
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def wait_until_answering(address: str, server: subprocess.Popen[bytes], *, timeout: float, log: Path) -> None:
-    """Return once the server at `address` answers; TimeoutError when it ended or `timeout` seconds passed."""
-    opener = build_opener(ProxyHandler({}))
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with opener.open(f"{address}/api", timeout=5):
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    raise TimeoutError(f"JupyterLab did not answer at {address} within {timeout:.0f} s:\n{tail}")
-
-
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the system's Chromium, without a window."""
@@ -200,39 +163,63 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-@contextmanager
-def open_notebook(
-    browser: Browser, address: str, notebook: str, *, theme: Theme = "light"
-) -> Iterator[tuple[Page, list[str], list[str]]]:
-    """Open `notebook` (a path below the served root) with its kernel ready.
+@dataclass(frozen=True)
+class Lab:
+    """JupyterLab in one page of a browser: loaded once, for one notebook after the other.
 
-    The value is the page, and two lists that go on growing: console errors, and addresses on other hosts.
+    `console` and `left` hold the errors of the console, and the addresses on other hosts, since the last
+    notebook was opened.
     """
-    console: list[str] = []
-    left: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
+    page: Page
+    console: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def notebook(self, path: str, *, theme: Theme = "light") -> Iterator[tuple[Page, list[str], list[str]]]:
+        """Open the notebook at `path` (below the served root) with its kernel ready; end both afterwards.
+
+        The value is the page and the two lists, which go on growing.
+        """
+        self.page.set_viewport_size(WINDOW)
+        set_theme(self.page, theme)
+        self.console.clear()
+        self.left.clear()
+        self.page.evaluate(OPEN, path)
+        self.page.wait_for_function(KERNEL_IDLE, arg=path, timeout=90_000)
+        try:
+            yield self.page, self.console, self.left
+        finally:
+            self.page.evaluate(CLOSE)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        """Note an error of the console."""
         if message.type == "error":
-            console.append(f"{message.text} ({message.location.get('url', '')})")
+            self.console.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def watch(url: str) -> None:
+    def watch(self, url: str) -> None:
+        """Note an address that is on another host."""
         parts = urlsplit(url)
         if parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1":
-            left.append(url)
+            self.left.append(url)
 
-    context = browser.new_context(viewport={"width": WIDTH, "height": 900}, reduced_motion="reduce")
+
+@contextmanager
+def open_lab(browser: Browser, address: str) -> Iterator[Lab]:
+    """Open the JupyterLab that answers at `address`."""
+    context = browser.new_context(viewport=WINDOW, reduced_motion="reduce")
     try:
-        page = context.new_page()
-        page.on("console", hear)
-        page.on("pageerror", lambda error: console.append(str(error)))
-        page.on("request", lambda request: watch(request.url))
-        page.on("websocket", lambda opened: watch(opened.url))
-        page.goto(f"{address}/lab/tree/{quote(notebook)}?reset", wait_until="domcontentloaded")
-        page.wait_for_function(KERNEL_IDLE, timeout=90_000)
-        set_theme(page, theme)
+        lab = Lab(page := context.new_page())
+        page.on("console", lambda message: lab.hear(message))
+        page.on("pageerror", lambda error: lab.console.append(str(error)))
+        page.on("request", lambda request: lab.watch(request.url))
+        page.on("websocket", lambda opened: lab.watch(opened.url))
+        page.goto(f"{address}/lab?reset", wait_until="domcontentloaded")
+        page.wait_for_function(STARTED, timeout=90_000)
+        page.evaluate(RESTORED)
         if page.locator("#jp-left-stack").is_visible():
             page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
-        yield page, console, left
+        yield lab
     finally:
         context.close()
 
@@ -279,8 +266,7 @@ def screenshot(page: Page, path: Path, *, width: int = WIDTH) -> Path:
 
 
 def visit(
-    browser: Browser,
-    address: str,
+    lab: Lab,
     notebook: str,
     *,
     themes: Sequence[Theme] = ("light",),
@@ -290,7 +276,7 @@ def visit(
     """Open `notebook`, run all its cells, and save a screenshot per theme into the folder `shots`."""
     saved: list[Path] = []
     name = Path(notebook).with_suffix("").as_posix().replace("/", "-")
-    with open_notebook(browser, address, notebook, theme=themes[0]) as (page, console, left):
+    with lab.notebook(notebook, theme=themes[0]) as (page, console, left):
         seconds = run_all(page, timeout=timeout)
         cells: list[dict[str, Any]] = page.evaluate(CODE_CELLS)
         charts = page.locator(".js-plotly-plot:has(.main-svg)").count()
@@ -301,6 +287,7 @@ def visit(
         return Visit(
             notebook=notebook,
             cells=len(cells),
+            outputs=tuple(page.evaluate(OUTPUTS)),
             errors=tuple(error for cell in cells if not cell["expected"] for error in cell["errors"]),
             console=tuple(console),
             left=tuple(left),

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools.browser import Theme, chromium, missing, serve, visit
+from tools.browser import Theme, chromium, missing, open_lab, visit
 from tools.course import ROOT
+from tools.jupyterlab import serve
 
 
 def main() -> int:
@@ -29,12 +30,16 @@ def main() -> int:
         for name in ("notebooks", "exercises", "solutions"):
             shutil.copytree(ROOT / name, course / name)
         shutil.copy(ROOT / "course.toml", course)
-        with serve(course, home=Path(folder) / "jupyter") as address, chromium() as browser:
+        with (
+            serve(course, home=Path(folder) / "jupyter") as address,
+            chromium() as browser,
+            open_lab(browser, address) as lab,
+        ):
             for given in options.notebooks:
                 path = given.resolve().relative_to(ROOT)
                 (course / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(given, course / path)
-                seen = visit(browser, address, path.as_posix(), themes=themes, shots=options.to.resolve())
+                seen = visit(lab, path.as_posix(), themes=themes, shots=options.to.resolve())
                 print(f"{path}: {seen.cells} cells in {seen.seconds:.1f} s, {seen.charts} charts")
                 for kind in ("errors", "console", "left"):
                     for line in getattr(seen, kind):

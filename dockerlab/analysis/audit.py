@@ -9,21 +9,22 @@ from dockerlab.analysis.equal import same_contents
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.image import Layer
 
-Kind = Literal["live", "overwritten", "deleted", "again"]
-KINDS: tuple[Kind, ...] = ("live", "overwritten", "deleted", "again")
+Kind = Literal["live", "twice", "overwritten", "deleted", "again"]
+KINDS: tuple[Kind, ...] = ("live", "twice", "overwritten", "deleted", "again")
 
 
 class Copy:
     """One file content stored in one layer, while the account is being made."""
 
-    __slots__ = ("content", "entry", "kind", "layer", "root", "shown", "wasted_by")
+    __slots__ = ("content", "entry", "kind", "layer", "root", "seen", "shown", "wasted_by")
 
     def __init__(self, entry: Entry, layer: int, content: int | None) -> None:
         self.entry = entry
         self.layer = layer
         self.content = content  # the same number for the same content; None: no other layer has it
         self.root = self  # the lower copy this one repeats, or itself
-        self.shown = 0  # paths at which the tree shows this content; counted at the root
+        self.seen = 0  # paths at which the tree shows this very copy
+        self.shown = 0  # paths at which it shows this content; counted at the root
         self.kind: Kind = "live"
         self.wasted_by: int | None = None
 
@@ -44,6 +45,7 @@ class _Watched(Tree):
         self.came.add(path)
         copy = self.copies.get(id(node.entry))
         if copy is not None:
+            copy.seen += 1
             copy.root.shown += 1
 
     def remove(self, path: str) -> None:
@@ -54,6 +56,7 @@ class _Watched(Tree):
         node = self._nodes.get(path)
         copy = None if node is None else self.copies.get(id(node.entry))
         if copy is not None:
+            copy.seen -= 1
             copy.root.shown -= 1
             self.lost.append((path, copy))
 
@@ -73,6 +76,8 @@ class _Watched(Tree):
 #    layer has something else at the same path, "deleted" when it has not (a whiteout, an opaque folder, or a
 #    folder that became a file).
 # 4. A content that comes back after it was gone counts as new: the first copy stays deleted or overwritten.
+# 5. Where the tree shows in the end more than one copy of a content, each at a path of its own, no line need
+#    have done anything else: but for one of them they are no longer "again" but "twice", which nobody wasted.
 #
 # Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
 def audit(layers: Sequence[Layer]) -> list[Copy]:
@@ -96,6 +101,7 @@ def audit(layers: Sequence[Layer]) -> list[Copy]:
             if copy.root is copy and copy.kind == "live" and copy.content is not None:
                 alive.setdefault(copy.content, {})[copy] = None
         found += mine
+    _settle(found)
     return found
 
 
@@ -127,6 +133,20 @@ def _repeat(copy: Copy, root: Copy) -> None:
     copy.root = root
     copy.kind = "again"
     copy.wasted_by = copy.layer
+
+
+def _settle(copies: Sequence[Copy]) -> None:
+    """Tell which copies are the same content twice: all but the one that stands for the first."""
+    groups: dict[Copy, list[Copy]] = {}
+    for copy in copies:
+        if copy.kind == "again" and copy.seen:
+            groups.setdefault(copy.root, []).append(copy)
+    for root, repeats in groups.items():
+        same = [copy for copy in repeats if copy.entry.path == root.entry.path]
+        stands = root if root.seen else (*same, *repeats)[0]
+        for copy in repeats:
+            if copy is not stands:
+                copy.kind, copy.wasted_by = "twice", None
 
 
 def _bury(index: int, tree: _Watched, alive: dict[int, dict[Copy, None]]) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from dockerlab.analysis.ledger import Ledger
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import BudgetError
+from dockerlab.toml import tomllib
 from dockerlab.units import human_bytes
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1}
@@ -23,10 +18,6 @@ _UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 _UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
 
 Key = Literal["max-size", "max-waste", "max-layers", "min-efficiency"]
-
-
-class BudgetError(DockerlabError):
-    """A budget says something that is no limit."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from dockerlab.analysis.packages import FOLDERS, install_of
 from dockerlab.dockerfile import Instruction
 
 PASSIVE = frozenset(
@@ -24,15 +25,8 @@ _BLIND = {
     *("useradd", "groupadd", "adduser", "addgroup", "usermod", "update-ca-certificates", "ldconfig"),
     *("true", "false", ":", "echo", "printf", "sleep", "set", "export", "locale-gen", "id", "whoami"),
 }
-# Commands that read these files of the working folder and no others.
-_READS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"npm (ci|install|i)( -.*)?", ("package.json", "package-lock.json", "npm-shrinkwrap.json", ".npmrc")),
-    (r"yarn( install)?( -.*)?", ("package.json", "yarn.lock", ".yarnrc", ".yarnrc.yml")),
-    (r"pnpm (install|i)( -.*)?", ("package.json", "pnpm-lock.yaml", ".npmrc")),
-    (r"go mod download( -.*)?", ("go.mod", "go.sum")),
-    (r"bundle install( -.*)?", ("Gemfile", "Gemfile.lock")),
-    (r"(npm|yarn|pnpm|pip3?) (cache|store|config) .*", ()),
-)
+# Commands about a package manager's own store and settings.
+_STORE = re.compile(r"(npm|yarn|pnpm|pip3?) (cache|store|config) .*")
 _PIP = re.compile(r"(python3? -m )?pip3? install\b(.*)")
 # Where tools look for settings, programs and libraries that no command names.
 _SYSTEM = re.compile(r"/$|/(etc|bin|sbin|lib\w*|root)(/|$)|/usr(/(?!src)|$)|/var(/(?!www)|$)")
@@ -101,6 +95,8 @@ class _Where:
 
 def _name(source: str) -> str:
     base = posixpath.basename(source.rstrip("/"))
+    if base in FOLDERS:
+        return base
     return "" if source.endswith("/") or base in (".", "..") or "." not in base else base
 
 
@@ -142,7 +138,12 @@ def _command_reads(words: str) -> Sequence[str] | None:
     pip = _PIP.fullmatch(words)
     if pip is not None:
         return _pip_reads(pip[2].split())
-    return next((files for pattern, files in _READS if re.fullmatch(pattern, words)), None)
+    if _STORE.fullmatch(words):
+        return []
+    install = install_of(tuple(words.split()))
+    if install is None or not install.manager.pure or install.local:
+        return None
+    return (*install.manager.manifests, *install.manager.folders)
 
 
 def _pip_reads(words: Sequence[str]) -> Sequence[str] | None:

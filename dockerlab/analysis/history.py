@@ -227,8 +227,8 @@ def _chain(build: Build) -> list[Step]:
     names = [build.steps[-1].stage]
     stage = build.dockerfile.stage(names[0])
     while stage is not None:
-        below = build.dockerfile.stage(stage.base)
-        if below is None or below.index >= stage.index:
+        below = build.dockerfile.stage(stage.base, above=stage)
+        if below is None:
             break
         names.insert(0, below.name or str(below.index))
         stage = below

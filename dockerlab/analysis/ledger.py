@@ -22,54 +22,26 @@ class Claim:
     kind: Kind
     stored_by: Row
     wasted_by: Row | None = None  # None when live
-    first_stored_by: Row | None = None  # only for "again": the row that had stored the same bytes before
+    first_stored_by: Row | None = None  # for "again" and "twice": who had stored the same bytes before
 
 
-@dataclass(frozen=True, slots=True)
-class LayerAccount:
-    """What became of one layer: live + overwritten + deleted + again + overhead is its whole tar."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Bytes of one layer or several: all content is one of KINDS, and with overhead it is the whole tar."""
 
-    row: Row
     live: int
+    twice: int  # live too, at another path than the same content of a lower layer
     overwritten: int
     deleted: int
     again: int
     overhead: (
         int  # tar headers, padding, end mark: all that is no content (below 0 if files are stored sparse)
     )
-    wastes: int  # content bytes, in any layer, that this layer's instruction turned into waste
-
-    @property
-    def content(self) -> int:
-        """Bytes of file content in this layer."""
-        return self.live + self.overwritten + self.deleted + self.again
-
-    @property
-    def wasted(self) -> int:
-        """Bytes of file content in this layer that the image carries for nothing."""
-        return self.overwritten + self.deleted + self.again
-
-    @property
-    def tar(self) -> int:
-        """Bytes of the uncompressed layer tar."""
-        return self.content + self.overhead
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over some layers, in bytes."""
-
-    layers: int
-    live: int
-    overwritten: int
-    deleted: int
-    again: int
-    overhead: int
 
     @property
     def content(self) -> int:
         """Bytes of file content."""
-        return self.live + self.wasted
+        return self.live + self.twice + self.wasted
 
     @property
     def wasted(self) -> int:
@@ -78,13 +50,28 @@ class Totals:
 
     @property
     def tar(self) -> int:
-        """Bytes of the uncompressed tars."""
+        """Bytes of the uncompressed tar."""
         return self.content + self.overhead
 
     @property
     def efficiency(self) -> float:
-        """The share of content bytes that is live, 0 to 1; 1 for no bytes at all."""
-        return self.live / self.content if self.content else 1.0
+        """The share of content bytes that is no waste, 0 to 1; 1 for no bytes at all."""
+        return (self.content - self.wasted) / self.content if self.content else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerAccount(Sums):
+    """What became of one layer."""
+
+    row: Row
+    wastes: int  # content bytes, in any layer, that this layer's instruction turned into waste
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals(Sums):
+    """Sums over some layers."""
+
+    layers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +124,7 @@ class Ledger:
 
     @property
     def efficiency(self) -> float:
-        """The share of all content bytes that is live, 0 to 1."""
+        """The share of all content bytes that is no waste, 0 to 1."""
         return self.all.efficiency
 
     def flows(self) -> tuple[Flow, ...]:
@@ -242,21 +229,15 @@ def _claim(copy: Copy, made: Sequence[Row]) -> Claim:
         copy.kind,
         made[copy.layer],
         None if copy.wasted_by is None else made[copy.wasted_by],
-        made[copy.root.layer] if copy.kind == "again" else None,
+        made[copy.root.layer] if copy.kind in ("again", "twice") else None,
     )
 
 
 def totals(accounts: Iterable[LayerAccount]) -> Totals:
     """Sum the accounts of some layers."""
     accounts = list(accounts)
-    return Totals(
-        layers=len(accounts),
-        live=sum(account.live for account in accounts),
-        overwritten=sum(account.overwritten for account in accounts),
-        deleted=sum(account.deleted for account in accounts),
-        again=sum(account.again for account in accounts),
-        overhead=sum(account.overhead for account in accounts),
-    )
+    sums = {name: sum(getattr(account, name) for account in accounts) for name in (*KINDS, "overhead")}
+    return Totals(layers=len(accounts), **sums)
 
 
 def headline(book: Ledger) -> str:
@@ -267,11 +248,20 @@ def headline(book: Ledger) -> str:
         return f"{book.name} stores {human_bytes(book.total)} and wastes none of it"
     flows = book.flows()
     mine = [flow for flow in flows if not flow.wasted_by.base]
-    share = human_share(book.wasted, book.total)
-    lost = f"{human_bytes(book.wasted)} ({share} of its content) for nothing"
+    lost = f"{human_bytes(book.wasted)} ({_shares(book)}) for nothing"
     if not mine:
         return f"{book.name} carries {lost}, all of it inside its base image"
     return f"{book.name} carries {lost}: {blame(mine[0], whole=mine[0].bytes == book.wasted)}"
+
+
+def _shares(book: Ledger) -> str:
+    """Say which share of whose content is wasted: "100 % of its own content, 1 % of its base's"."""
+    if not book.base.layers:
+        return f"{human_share(book.wasted, book.total)} of its content"
+    own = [f"{human_share(book.own.wasted, book.own.content)} of its own content"] if book.own.wasted else []
+    whose = "its base's" if own else "its base's content"
+    of_base = human_share(book.base.wasted, book.base.content)
+    return ", ".join([*own, *([f"{of_base} of {whose}"] if book.base.wasted else [])])
 
 
 def blame(flow: Flow, *, whole: bool = False) -> str:
@@ -284,18 +274,12 @@ def blame(flow: Flow, *, whole: bool = False) -> str:
     return f"{flow.wasted_by.where} {done} {size} {flow.stored_by.where} stored"
 
 
+def _sums_dict(sums: Sums) -> dict[str, int]:
+    return {name: getattr(sums, name) for name in ("content", *KINDS, "wasted", "overhead", "tar")}
+
+
 def _totals_dict(sums: Totals) -> dict[str, int]:
-    return {
-        "layers": sums.layers,
-        "content": sums.content,
-        "live": sums.live,
-        "overwritten": sums.overwritten,
-        "deleted": sums.deleted,
-        "again": sums.again,
-        "wasted": sums.wasted,
-        "overhead": sums.overhead,
-        "tar": sums.tar,
-    }
+    return {"layers": sums.layers, **_sums_dict(sums)}
 
 
 def _account_dict(account: LayerAccount) -> dict[str, Any]:
@@ -306,13 +290,6 @@ def _account_dict(account: LayerAccount) -> dict[str, Any]:
         "text": account.row.text,
         "base": account.row.base,
         "diff_id": account.row.diff_id,
-        "content": account.content,
-        "live": account.live,
-        "overwritten": account.overwritten,
-        "deleted": account.deleted,
-        "again": account.again,
-        "wasted": account.wasted,
-        "overhead": account.overhead,
-        "tar": account.tar,
+        **_sums_dict(account),
         "wastes": account.wastes,
     }

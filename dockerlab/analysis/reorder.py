@@ -6,7 +6,6 @@ over lines of (changes a week) x (seconds of the lines that run again).
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from dockerlab.analysis.dependencies import PASSIVE, predecessors
 from dockerlab.analysis.order_cost import LAYERS, Cost, CostModel, Line, Order
 from dockerlab.analysis.order_search import cheapest
+from dockerlab.analysis.packages import is_manifest
 from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import Build, Step
 from dockerlab.errors import BuildError
@@ -26,12 +26,6 @@ COMPUTED = (
 
 # How often, per week, what a line reads changes: guesses to be replaced by the learner's own numbers.
 SOURCE, MANIFEST, RARE = 20.0, 1.0, 0.25
-_MANIFESTS = (
-    *("requirements*.txt", "pyproject.toml", "setup.py", "setup.cfg", "poetry.lock", "Pipfile*", "uv.lock"),
-    *("package.json", "package-lock.json", "package*.json", "yarn.lock", "pnpm-lock.yaml", ".npmrc"),
-    *("go.mod", "go.sum", "go.*", "Cargo.toml", "Cargo.lock", "Gemfile*", "composer.*"),
-    *("pom.xml", "build.gradle"),
-)
 
 
 @dataclass(frozen=True)
@@ -106,8 +100,7 @@ def default_rate(one: Instruction, stages: Mapping[str, float]) -> float:
         local = [name for name, word in zip(names, one.args, strict=False) if "://" not in word]
         if not local:
             return RARE
-        known = all(any(fnmatch.fnmatchcase(name, pattern) for pattern in _MANIFESTS) for name in local)
-        return MANIFEST if known else SOURCE
+        return MANIFEST if all(map(is_manifest, local)) else SOURCE
     if one.keyword in ("RUN", "ENV", "ARG"):
         return RARE
     return 0.0

@@ -56,7 +56,7 @@ def pull_size(subject: Subject, held: Iterable[Subject] = ()) -> int:
 #
 # So an overwritten file counts by what its smallest version leaves out, a removed file counts in full, and a
 # removed folder counts as if nothing were wrong: its one whiteout is the only weight at its path. The
-# ledger's efficiency (live / content) differs there, and on moved files, which dive sees as another path.
+# ledger's efficiency differs there, and on moved files, which dive sees as another path.
 def dive_efficiency(subject: Subject) -> float:
     """Return dive's efficiency score of an image, 0 to 1; 1 when no file has content."""
     smallest: dict[str, int] = {}

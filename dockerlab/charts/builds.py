@@ -71,6 +71,7 @@ def build_timeline(build: Build) -> Picture:
             for step in build.steps
         ),
         right=("step", "time"),
+        data=build.steps,
         spec=spec(rows.traces(), layout(title, note, plot_height=rows.height, left=rows.left) | rows.axes()),
     )
 
@@ -130,6 +131,7 @@ def cache_grid(builds: Mapping[str, Build]) -> Picture:
             for step, row in zip(steps, cells, strict=True)
         ),
         right=("step",),
+        data=dict(builds),
         spec=spec(_cell_traces(edits, cells), frame),
     )
 
@@ -169,6 +171,7 @@ def rebuild_cost(orders: Mapping[str, Mapping[str, float]], *, engine: str) -> P
             for order, costs in orders.items()
         ),
         right=(*edits, "sum per week"),
+        data=orders,
         spec=spec(rows.traces(), frame),
     )
 

@@ -29,6 +29,7 @@ from dockerlab.charts.picture import (
     spec,
 )
 from dockerlab.filesystem import Entry
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
 
 MOST_TILES = 300
@@ -76,6 +77,7 @@ def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None 
             for one in (table or top)[:_TABLE_ROWS]
         ),
         right=("files", "unpacked", "share"),
+        data=image_of(subject).layers[row.layer - 1].entries,
         spec=spec([_treemap(tiles, root)], frame),
     )
 
@@ -124,6 +126,7 @@ def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
         columns=("image", "layers shared", "bytes shared", "layers its own", "bytes its own"),
         rows=tuple(table),
         right=("layers shared", "bytes shared", "layers its own", "bytes its own"),
+        data=tuple(tuple(stack.values()) for stack in stacks),
         spec=spec(rows.traces(), frame),
     )
 
@@ -203,6 +206,11 @@ def _colours(root: _Folder) -> dict[str, str]:
     return {one.path: _TILES[min(i, len(_TILES) - 1)] for i, one in enumerate(order)}
 
 
+def _id(folder: _Folder) -> str:
+    """Return what plotly knows a tile by; a notebook is UTF-8, which a path need not be."""
+    return f"/{printable(folder.path)}"
+
+
 def _treemap(tiles: Sequence[_Tile], root: _Folder) -> dict[str, Any]:
     drawn: Counter[str] = Counter()
     for tile in tiles:
@@ -213,13 +221,13 @@ def _treemap(tiles: Sequence[_Tile], root: _Folder) -> dict[str, Any]:
         name = plain(clip(one.path[len(tile.parent.path) :].lstrip("/"), 24 if one.inside else 16))
         label = f"{name}{'&nbsp; ' if drawn[one.path] else '<br>'}{human_bytes(one.size)}"
         shown = _tile_hover(one, root)
-        nodes.append((f"/{one.path}", label, f"/{tile.parent.path}", one.size, tile.colour, shown))
+        nodes.append((_id(one), label, _id(tile.parent), one.size, tile.colour, shown))
     for folder, colour in [(root, _ROOT), *((tile.what, tile.colour) for tile in tiles)]:
         rest = folder.size - drawn[folder.path]
         if rest and drawn[folder.path]:
             label = f"smaller<br>{human_bytes(rest)}"
             shown = hover(f"smaller files and folders in /{folder.path}", f"{rest:,} bytes")
-            nodes.append((f"/{folder.path}//rest", label, f"/{folder.path}", rest, colour, shown))
+            nodes.append((f"{_id(folder)}//rest", label, _id(folder), rest, colour, shown))
     ids, labels, parents, values, fills, boxes = (list(column) for column in zip(*nodes, strict=True))
     return {
         "type": "treemap",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from dockerlab.charts.picture import BLUE, ORANGE, VERMILLION, sentence
+from dockerlab.printable import escape
 
 # Blue against orange is told apart with any colour vision, and each cell has a mark besides. The letters on
 # each are at least 4.5:1 (WCAG 1.4.3).

@@ -41,6 +41,7 @@ def layer_stack(subject: Subject, *, engine: str | None = None) -> Picture:
         columns=_COLUMNS,
         rows=tuple(_table_row(row, image.layers) for row in made),
         right=("layer", "unpacked", "tar"),
+        data=made,
         spec=spec(
             rows.traces(),
             layout(title, note, plot_height=rows.height, left=rows.left) | rows.axes(),
@@ -89,6 +90,7 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
         columns=("image", *_COLUMNS),
         rows=tuple(table),
         right=("layer", "unpacked", "tar"),
+        data=tuple(layer_rows(one) for one in subjects),
         spec=spec(
             rows.traces(),
             layout(title, note, plot_height=rows.height, left=rows.left) | rows.axes(),

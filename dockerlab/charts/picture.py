@@ -7,9 +7,9 @@ import re
 import textwrap
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from dockerlab.printable import escape, printable
 from dockerlab.units import human_bytes, human_seconds
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Picture:
     """A chart, the finding in it as a sentence, and its numbers as a table.
 
     Notebooks show the chart where plotly can be drawn, and else the sentence and the table. `spec` is the
-    plotly figure as plain lists and dicts; the same input gives the same JSON.
+    plotly figure as plain lists and dicts; the same input gives the same JSON. `data` is what was drawn.
     """
 
     title: str
@@ -58,6 +58,7 @@ class Picture:
     rows: tuple[tuple[str, ...], ...]
     spec: Mapping[str, Any] = field(repr=False)
     right: Collection[str] = ()  # the columns that hold numbers
+    data: Any = field(default=None, repr=False)
 
     @property
     def figure(self) -> go.Figure:
@@ -78,9 +79,9 @@ class Picture:
 
     def text(self) -> str:
         """Return the sentence and the table as plain text."""
-        lines = [self.summary]
+        lines = [printable(self.summary)]
         if self.rows:
-            table = (self.columns, *self.rows)
+            table = [tuple(map(printable, line)) for line in (self.columns, *self.rows)]
             widths = [max(len(line[i]) for line in table) for i in range(len(self.columns))]
             for line in table:
                 cells = zip(self.columns, line, widths, strict=True)
@@ -116,11 +117,12 @@ def ink(text: str, tone: str = "plain", *, size: int | None = None, bold: bool =
 
 def plain(text: str) -> str:
     """Return text so that plotly shows its `<`, `>` and `&` instead of reading them as markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def clip(text: str, width: int) -> str:
     """Cut text to `width` characters, out of its middle: an instruction's end tells as much as its start."""
+    text = printable(text)
     if len(text) <= width:
         return text
     head = (width - 1) * 3 // 5
@@ -136,7 +138,7 @@ def hover(*lines: str) -> str:
     """Return the text of a hover box: long lines wrapped to at most eight, markup shown as it is."""
     shown: list[str] = []
     for line in lines:
-        wrapped = textwrap.wrap(line, 72, break_on_hyphens=False) or [""]
+        wrapped = textwrap.wrap(printable(line), 72, break_on_hyphens=False) or [""]
         shown += [*wrapped[:8], "…"] if len(wrapped) > 8 else wrapped
     return "<br>".join(plain(line) for line in shown)
 

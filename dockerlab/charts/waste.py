@@ -23,18 +23,21 @@ from dockerlab.units import count, human_bytes
 
 LOOK: dict[Kind, tuple[str, str]] = {
     "live": (BLUE, ""),
+    "twice": (BLUE, "+"),
     "overwritten": (ORANGE, "-"),
     "deleted": (VERMILLION, "x"),
     "again": (PURPLE, "/"),
 }
 WORDS: dict[Kind, str] = {
     "live": "live",
+    "twice": "the same content twice",
     "overwritten": "overwritten later",
     "deleted": "deleted later",
     "again": "stored again",
 }
 _SHORT: dict[Kind, str] = {
     "live": "live",
+    "twice": "the same twice",
     "overwritten": "overwritten",
     "deleted": "deleted",
     "again": "stored again",
@@ -52,6 +55,7 @@ def ledger_by_layer(book: Ledger) -> Picture:
         bars.append(cut_short(_base_bar(base, flows), max((bar.size for bar in bars), default=0)))
     rows = Rows(bars, "file content, unpacked bytes")
     title = headline(book)
+    kinds = [kind for kind in KINDS if kind != "twice" or book.all.twice]
     marked = f"on a stand-in for {book.stand_in}" if book.stand_in else ""
     built = ", ".join(part for part in (book.engine, marked) if part)
     note = " · ".join(part for part in (built, "lowest layer at the bottom") if part)
@@ -65,12 +69,13 @@ def ledger_by_layer(book: Ledger) -> Picture:
             "layer",
             "from",
             "instruction",
-            *(WORDS[kind] for kind in KINDS),
+            *(WORDS[kind] for kind in kinds),
             "tar headers",
             "whole tar",
         ),
-        rows=tuple(_table_row(account) for account in book.rows),
-        right=("layer", *(WORDS[kind] for kind in KINDS), "tar headers", "whole tar"),
+        rows=tuple(_table_row(account, kinds) for account in book.rows),
+        right=("layer", *(WORDS[kind] for kind in kinds), "tar headers", "whole tar"),
+        data=book,
         spec=spec(rows.traces(), frame),
     )
 
@@ -88,6 +93,7 @@ def _bar(account: LayerAccount, flows: Sequence[Flow]) -> Bar:
         account.row.text,
         f"{account.row.where} · layer {account.row.layer} · {account.content:,} bytes of content",
         f"live: {account.live:,} bytes",
+        *([f"the same content twice: {account.twice:,} bytes"] if account.twice else []),
         *(f"{fate(flow)}: {flow.bytes:,} bytes, {_files(flow)}" for flow in mine[:5]),
         *([f"and {count(len(mine) - 5, 'smaller cause')}"] if len(mine) > 5 else []),
         *([f"this line wastes {account.wastes:,} bytes in all"] if account.wastes else []),
@@ -163,9 +169,9 @@ def _files(flow: Flow) -> str:
     return flow.largest if flow.files == 1 else f"{count(flow.files, 'file')}, the largest {flow.largest}"
 
 
-def _table_row(account: LayerAccount) -> tuple[str, ...]:
+def _table_row(account: LayerAccount, shown: Sequence[Kind]) -> tuple[str, ...]:
     row = account.row
-    kinds = tuple(human_bytes(getattr(account, kind)) for kind in KINDS)
+    kinds = tuple(human_bytes(getattr(account, kind)) for kind in shown)
     return (
         str(row.layer),
         "base" if row.base else row.where,

@@ -1,8 +1,6 @@
 """Exercises: what each asks, what its check measures, and a progress file that the learner owns.
 
-    from dockerlab.checks import exercise
-
-    task = exercise("02-run-chaining")
+    task = lab.exercise("02-run-chaining")
     task.check(mine)    # `mine` is what %%dockerfile bound
     task.hint()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ from dockerlab.checks.manifest import Lesson, course
 from dockerlab.checks.progress import (
     LONGEST_NAME,
     Progress,
-    ProgressError,
     Record,
     progress_path,
     read_progress,
     write_progress,
 )
+from dockerlab.errors import ProgressError
+from dockerlab.printable import escape
 from dockerlab.units import count
 
 _HEADS = ("lesson", "exercise", "so far", "last check")
@@ -56,7 +56,7 @@ def where(path: Path) -> str:
 class ProgressCard:
     """What the progress file holds; `trouble` is a sentence where it cannot be read."""
 
-    progress: Progress
+    data: Progress
     file: str
     there: bool
     trouble: str = ""
@@ -65,11 +65,11 @@ class ProgressCard:
     def headline(self) -> str:
         """Say how far it is, in one sentence."""
         names = [name for lesson in course() for name in lesson.exercises]
-        passed = sum(self.progress.of(name).passed for name in names)
-        who = f"{self.progress.learner}: " if self.progress.learner else ""
+        passed = sum(self.data.of(name).passed for name in names)
+        who = f"{self.data.learner}: " if self.data.learner else ""
         if self.trouble:
             return self.trouble
-        if not any(map(_begun, map(self.progress.of, names))):
+        if not any(map(_begun, map(self.data.of, names))):
             return f"{who}No exercise checked yet, {len(names)} to do."
         return f"{who}{passed} of {len(names)} exercises passed."
 
@@ -94,7 +94,7 @@ class ProgressCard:
         kept = (
             f"Kept in {self.file}" if self.there else f"Will be kept in {self.file} from the first check on"
         )
-        name = "" if self.progress.learner else ' lab.progress(name="...") writes your name into it.'
+        name = "" if self.data.learner else ' lab.progress(name="...") writes your name into it.'
         return (
             f"{kept}, a file that is yours. Lessons read are not noted, only exercises.",
             f"To hand in: send that file.{name}",
@@ -143,7 +143,7 @@ class ProgressCard:
         """Yield a lesson, whether this is its first row, an exercise of it ("" for none), and its record."""
         for lesson in course():
             for place, name in enumerate(lesson.exercises or ("",)):
-                yield lesson, place == 0, name, self.progress.of(name)
+                yield lesson, place == 0, name, self.data.of(name)
 
 
 def _begun(record: Record) -> bool:

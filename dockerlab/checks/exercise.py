@@ -28,7 +28,6 @@ from dockerlab.checks import (
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
-    ProgressError,
     Record,
     progress_path,
     read_progress,
@@ -37,7 +36,7 @@ from dockerlab.checks.progress import (
 from dockerlab.checks.verdict import Hints, Report, Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine, Event, Finished
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError, DockerlabError, ProgressError
 from dockerlab.units import count
 
 

@@ -14,24 +14,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.checks.learner_names import name_of_path, printable, tidy
+from dockerlab.checks.learner_names import name_of_path, tidy
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
     VERSION,
     Progress,
-    ProgressError,
-    ProgressVersionError,
     Record,
     read_progress,
 )
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import GradeError, ProgressError, ProgressVersionError
+from dockerlab.printable import printable
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB
-
-
-class GradeError(DockerlabError):
-    """There is nothing to grade, or the result cannot be written."""
 
 
 @dataclass(frozen=True)

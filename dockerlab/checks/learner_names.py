@@ -32,10 +32,3 @@ def tidy(name: str) -> str:
     """Return a name without control characters and runs of space, cut to a length that can be shown."""
     plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in name)
     return " ".join(plain.split())[:LONGEST_NAME].strip()
-
-
-def printable(text: str) -> str:
-    """Return text with an escape for each letter that is none: half letters of odd file names, controls."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.errors import DockerlabError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from dockerlab.toml import tomllib
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

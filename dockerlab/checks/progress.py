@@ -21,26 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.checks.verdict import Report
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import ProgressError, ProgressVersionError
 
 VERSION = 1
 FILE_NAME = "progress.json"
 LONGEST_NAME = 80  # characters of a learner's name
-
-
-class ProgressError(DockerlabError):
-    """The progress file cannot be read or written; what was measured is not touched by that."""
-
-
-class ProgressVersionError(ProgressError):
-    """The file is of another version than this package knows; `version` is what it says."""
-
-    def __init__(self, path: Path, version: object) -> None:
-        super().__init__(
-            f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
-            hint="Update dockerlab, or move the file away to start anew.",
-        )
-        self.version = version
 
 
 @dataclass(frozen=True)
@@ -119,7 +104,11 @@ def read_progress(path: Path) -> Progress:
         data = json.loads(text)
         version = data["version"]
         if version != VERSION:
-            raise ProgressVersionError(path, version)
+            raise ProgressVersionError(
+                f"The progress file {path} is of version {version}, this dockerlab knows version {VERSION}.",
+                version=version,
+                hint="Update dockerlab, or move the file away to start anew.",
+            )
         # Half a letter, as \ud800, could not be written again: UnicodeEncodeError, which is a ValueError.
         json.dumps(data, ensure_ascii=False).encode()
         records = {name: _record(record) for name, record in data["exercises"].items()}

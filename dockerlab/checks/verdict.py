@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from dockerlab.printable import escape
 from dockerlab.units import count
 
 PASSED, FAILED = "passed", "not yet"

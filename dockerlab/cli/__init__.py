@@ -8,6 +8,7 @@ image in docs/json.md.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -16,8 +17,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from dockerlab.cli.parser import make_parser
-from dockerlab.errors import DockerlabError
-from dockerlab.options import OptionError
+from dockerlab.errors import DockerlabError, OptionError
 
 DONE, WRONG, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -31,6 +31,9 @@ def command(where: str) -> Callable[[Namespace], int]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; `argv` is sys.argv[1:] when it is None."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal has not is shown by its number
+            stream.reconfigure(errors="backslashreplace")
     parser = make_parser()
     args: Namespace = parser.parse_args(argv)
     try:

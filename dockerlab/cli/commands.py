@@ -11,6 +11,7 @@ from typing import Any
 from dockerlab import engines
 from dockerlab.cli import shapes
 from dockerlab.context import Context
+from dockerlab.dockerfile import decode
 from dockerlab.engines import Event, OnEvent
 from dockerlab.errors import ContextError
 from dockerlab.inputs import read_dockerfile
@@ -163,7 +164,7 @@ def _json_event(event: Event) -> None:
 def _dockerfile(args: Namespace) -> tuple[str, str]:
     """Return the Dockerfile's text, and its name as seen from the context (for its own .dockerignore)."""
     if args.file == "-":
-        return sys.stdin.read(), "Dockerfile"
+        return decode(sys.stdin.buffer.read()), "Dockerfile"
     if not args.context.is_dir():
         raise ContextError(
             f"There is no folder {args.context} to build in.", hint="Give the folder that COPY reads."

@@ -14,7 +14,6 @@ from dockerlab.checks.grade import (
     ATTEMPTED,
     OPEN,
     PASSED,
-    GradeError,
     Grades,
     Remark,
     grade,
@@ -23,8 +22,9 @@ from dockerlab.checks.grade import (
     state,
 )
 from dockerlab.checks.grade_csv import csv_text
-from dockerlab.checks.learner_names import printable
 from dockerlab.checks.progress import Record, write_whole
+from dockerlab.errors import GradeError
+from dockerlab.printable import printable
 from dockerlab.units import count
 from dockerlab.widgets.table import Table
 

@@ -12,13 +12,15 @@ from typing import Any
 from dockerlab.analysis import budget as budgets
 from dockerlab.analysis import changes
 from dockerlab.analysis.advice import advise as look_for_advice
+from dockerlab.analysis.audit import KINDS
 from dockerlab.analysis.history import image_of, name_of
 from dockerlab.analysis.ledger import blame, headline
 from dockerlab.analysis.ledger import ledger as account
 from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.subjects import Subject, find
-from dockerlab.errors import ContextError, ImageError
+from dockerlab.errors import BudgetError, ContextError, ImageError
 from dockerlab.filesystem import Tree
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
 from dockerlab.widgets.findings import advice_table
 from dockerlab.widgets.table import Table
@@ -34,33 +36,31 @@ def ledger(args: Namespace) -> int:
     if args.json:
         print(json.dumps(book.to_dict(claims=args.files), indent=2))
         return 0
+    sums = ("content", *(kind for kind in KINDS if kind != "twice" or book.all.twice), "overhead", "tar")
     table = Table(
         headline(book) + ".",
-        ("where", "instruction", "content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        ("where", "instruction", *sums),
         tuple(
             (
                 one.row.where,
                 one.row.text,
-                *map(
-                    human_bytes,
-                    (one.content, one.live, one.overwritten, one.deleted, one.again, one.overhead, one.tar),
-                ),
+                *(human_bytes(getattr(one, name)) for name in sums),
             )
             for one in book.rows
         ),
-        right=("content", "live", "overwritten", "deleted", "again", "overhead", "tar"),
+        right=sums,
         code=("instruction",),
         note=f"Live is {human_share(book.all.live, book.total)} of {human_bytes(book.total)} unpacked.",
     )
     lines = [table.text(width=130)]
     flows = book.flows()
     lines += [
-        f"{blame(flow)} ({count(flow.files, 'file')}, largest /{flow.largest})"
+        f"{blame(flow)} ({count(flow.files, 'file')}, largest /{printable(flow.largest)})"
         for flow in flows[:_MOST_FLOWS]
     ]
     if args.files:
         wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
-        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{one.path}" for one in wasted]
+        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{printable(one.path)}" for one in wasted]
     _page(args, "\n".join(lines))
     return 0
 
@@ -158,12 +158,12 @@ def _content(tree: changes.Changes) -> str:
 
 def _item_line(item: changes.Item, *, depth: int = 0, whole: bool = True, sign: bool = True) -> str:
     mark = {"added": "+", "changed": "~", "removed": "-", None: " "}[item.change] if sign else " "
-    name = f"/{item.path}" if whole else f"{'  ' * depth}{item.name}"
+    name = f"/{printable(item.path)}" if whole else f"{'  ' * depth}{printable(item.name)}"
     slash = "/" if item.is_dir else ""
     gone = f"{human_bytes(-item.removed):>9}" if item.removed else " " * 9
     sizes = f"{human_bytes(item.stored):>8}{f' {gone}' if sign else ''}"
     paths = f"  ({item.paths:,} paths)" if item.is_dir and item.paths > 1 else ""
-    note = f"  {item.note}" if item.note else ""
+    note = f"  {printable(item.note)}" if item.note else ""
     return f"{sizes}  {mark} {name}{slash}{paths}{note}"
 
 
@@ -185,7 +185,7 @@ def _budget(args: Namespace) -> budgets.Budget:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise budgets.BudgetError(
+        raise BudgetError(
             f"The budget {path} cannot be read: {error}.", hint="Give a TOML file, as budget.toml."
         ) from None
     return limits.over(budgets.read_budget(text, source=str(path)))

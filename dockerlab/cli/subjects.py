@@ -40,7 +40,8 @@ def find(where: str, args: Namespace) -> Subject:
     written = Path(args.file) if getattr(args, "file", None) else None
     if path.is_dir() and (path / "index.json").is_file():
         return _read(read_layout(path, args.reference), written)
-    if path.is_dir() and ((path / "Dockerfile").is_file() or written is not None):
+    named = any((path / name).is_file() for name in ("Dockerfile", "dockerfile"))
+    if path.is_dir() and (named or written is not None):
         return _built(path, written or path / "Dockerfile", args)
     if path.is_file() and not _is_archive(path) and "dockerfile" in path.name.lower():
         return _built(path.absolute().parent, path, args)

@@ -13,6 +13,8 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.errors import EngineError
 from dockerlab.image import Image
+from dockerlab.printable import escape
+from dockerlab.units import count, human_bytes, human_seconds
 
 Builder = Literal["buildkit", "legacy", "embedded"]
 
@@ -49,7 +51,7 @@ class Step:
     changes: tuple[Change, ...] = ()  # of a miss: its own inputs that differ, first the one `reason` names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Build:
     """A finished build. Every number in it was measured on this machine by the engine it names."""
 
@@ -68,6 +70,20 @@ class Build:
     def layers_added(self) -> int:
         """Count the layers this Dockerfile put on top of its base."""
         return len(self.image.layers) - self.image.base_layers
+
+    def __repr__(self) -> str:
+        asked = [step for step in self.steps if step.cached is not None]
+        cached = sum(bool(step.cached) for step in asked)
+        base = f"a stand-in for {self.stand_in}" if self.stand_in else self.base or "scratch"
+        return (
+            f"{self.name}: {human_bytes(self.image.size_unpacked)} unpacked, "
+            f"{count(self.layers_added, 'layer')} on {base}. Built in {human_seconds(self.seconds)}, "
+            f"{cached} of {count(len(asked), 'step')} from the cache ({self.engine})."
+        )
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        border = "border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:8px 12px"
+        return {"text/plain": repr(self), "text/html": f'<div style="{border}">{escape(repr(self))}</div>'}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ over the stage's FROM (where it names an image), RUN, COPY, ADD and WORKDIR. Two
 are one vertex and keep one name. `WORKDIR /` counts for the total but takes no number; a FROM bound by
 --build-context takes none either; steps that the base's ONBUILD brings take the first ones, and say so. The
 number places a vertex; its keyword and text must then agree, or the whole stage is said to be unmatched: no
-cached flag is ever guessed. A FROM that does not agree is passed over: builds that run at the same time share the
-vertex of a base, and it has the name that one of them gave it.
+cached flag is ever guessed. A FROM that does not agree is passed over: builds that run at the same time share
+the vertex of a base, and it has the name that one of them gave it.
 """
 
 from __future__ import annotations

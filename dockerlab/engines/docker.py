@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from dockerlab import oci
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
@@ -20,7 +21,8 @@ from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
 from dockerlab.engines.docker_run import run_container
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
-from dockerlab.image import OWN_PREFIX, STAND_IN, Image, same_reference
+from dockerlab.image import Image
+from dockerlab.reference import OWN_PREFIX, Reference, Wanted
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -127,18 +129,19 @@ class DockerEngine:
                 hint="Build with --engine embedded, or copy the result of a stage: lesson 09 shows how.",
             )
         started = time.perf_counter()
+        tag = Reference.parse(tag or DEFAULT_TAG).familiar
         with _talking():
-            known = self._bases.inspect(tag or DEFAULT_TAG)
+            known = self._bases.inspect(tag)
             if known is not None and not self._ours(known):
                 raise EngineError(
-                    f"{tag or DEFAULT_TAG} is an image of your own, and building would take its name away.",
+                    f"{tag} is an image of your own, and building would take its name away.",
                     hint="Choose another tag, or none.",
                 )
             return self._builds.build(
                 Asked(
                     parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
                     context,
-                    tag or DEFAULT_TAG,
+                    tag,
                     target,
                     dict(build_args or {}),
                     dict(secrets or {}),
@@ -152,17 +155,18 @@ class DockerEngine:
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, BuildKit's before the legacy builder's."""
-        last = self._builds.last
+        last, reference = self._builds.last, Reference.parse(reference).familiar
         return last.get(reference, "buildkit") or last.get(reference, "legacy")
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
+        wanted = Wanted.parse(reference)
         with _talking():
             known = self._inspect(reference)
-            named = None if reference.startswith("sha256:") else reference
-            tags = known.get("RepoTags") or ()
-            if named is not None and not any(same_reference(named, tag) for tag in tags):
-                named = tags[0] if tags else None  # an ID prefix
+            tags = [str(tag) for tag in known.get("RepoTags") or ()]
+            named = next((tag for tag in tags if wanted.names(tag)), None)
+            if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
+                named = tags[0] if tags else None
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
@@ -188,7 +192,7 @@ class DockerEngine:
         labels = (known.get("Config") or {}).get("Labels") or {}
         layers = (known.get("RootFS") or {}).get("Layers") or ()
         return ImageSummary(
-            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(STAND_IN)
+            tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(oci.STAND_IN)
         )
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
@@ -281,7 +285,7 @@ class DockerEngine:
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
         named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
-        if named and (LABEL in labels or STAND_IN in labels):
+        if named and (LABEL in labels or oci.STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
 

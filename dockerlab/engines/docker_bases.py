@@ -7,24 +7,23 @@ sent.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from dockerlab import oci
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.docker_images import archive_under
 from dockerlab.errors import EngineError
-from dockerlab.image import STAND_IN, full_reference
 from dockerlab.imagefile import read_archive
+from dockerlab.reference import Reference, parsed, same_reference, stand_in_name
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed
 
 LABEL = "dev.dockerlab"
-STAND_INS = "dockerlab/stand-in"
 PULL_SILENCE = 20.0  # seconds without a word from the registry, after which a pull is given up
 
 _unpullable: dict[str, str] = {}  # full reference -> why; tried once per process
@@ -50,21 +49,25 @@ class Bases:
         """
         served: dict[str, str] = {}
         for reference in references if self._stand_in is not None else ():
+            if parsed(reference) is None:  # let the build say so
+                continue
             if self.has(reference) or self._pulled(reference, on_event):
                 continue
-            name = f"{STAND_INS}:{slug(reference)}"
-            if self._is_stand_in(name) or self._made(reference, name, on_event):
+            name = stand_in_name(reference)
+            if self._is_stand_in(name, reference) or self._made(reference, name, on_event):
                 served[reference] = name
-                on_event(Note(f"{reference} is a stand-in here: {_unpullable[full_reference(reference)]}"))
+                why = _unpullable[Reference.parse(reference).full]
+                on_event(Note(f"{reference} is a stand-in here: {why}"))
         return served
 
     def has(self, reference: str) -> bool:
         """Tell whether Docker has an image of that name."""
         return self.inspect(reference) is not None
 
-    def _is_stand_in(self, name: str) -> bool:
-        """Tell whether Docker has a stand-in of that name that says it is one."""
-        return STAND_IN in (((self.inspect(name) or {}).get("Config") or {}).get("Labels") or {})
+    def _is_stand_in(self, name: str, reference: str) -> bool:
+        """Tell whether Docker has an image of that name that says it is the reference's stand-in."""
+        labels = ((self.inspect(name) or {}).get("Config") or {}).get("Labels") or {}
+        return same_reference(labels.get(oci.STAND_IN, ""), reference)
 
     def inspect(self, reference: str) -> Mapping[str, Any] | None:
         """Return what Docker knows of an image it has."""
@@ -81,17 +84,21 @@ class Bases:
 
     def _pulled(self, reference: str, on_event: OnEvent) -> bool:
         from docker.errors import APIError, DockerException
-        from docker.utils import parse_repository_tag
         from requests.exceptions import RequestException
 
-        full = full_reference(reference)
+        wanted = Reference.parse(reference)
+        full = wanted.full
         if full in _unpullable:
             return False
         on_event(Note(f"Pulling {reference}."))
-        repository, tag = parse_repository_tag(full)
         api = self._puller(PULL_SILENCE)
         try:
-            for message in api.pull(repository, tag=tag, stream=True, decode=True):
+            for message in api.pull(
+                f"{wanted.registry}/{wanted.repository}",
+                tag=wanted.digest or wanted.tag,
+                stream=True,
+                decode=True,
+            ):
                 if "error" in message:
                     _unpullable[full] = f"it cannot be pulled ({_reason(str(message['error']))})."
                     return False
@@ -119,18 +126,12 @@ class Bases:
             return False
         with tempfile.TemporaryFile() as out:
             stream = cast(BinaryIO, out)
-            archive_under(read_archive(path), name, stream, labels={LABEL: "1", STAND_IN: reference})
+            archive_under(read_archive(path), name, stream, labels={LABEL: "1", oci.STAND_IN: reference})
             stream.seek(0)
             for message in self._api().load_image(stream):
                 if "error" in message:
                     raise EngineError(f"Docker did not take the stand-in of {reference}: {message['error']}")
         return True
-
-
-def slug(reference: str) -> str:
-    """Return a reference as a tag: debian:trixie-slim is debian-trixie-slim."""
-    short = full_reference(reference).removeprefix("docker.io/library/").removeprefix("docker.io/")
-    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", short).strip("-.")[:128]
 
 
 def rewritten(dockerfile: Dockerfile, served: Mapping[str, str], expand: Callable[[str, int], str]) -> str:

@@ -11,6 +11,7 @@ from dockerlab.errors import BuildError, ContextError, DockerfileError, Dockerla
 _EXIT = re.compile(r"exit code: (\d+)|returned a non-zero code: (\d+)")
 _PARSE = re.compile(r"(?:dockerfile )?parse error (?:on )?line (\d+): (.*)", re.S | re.I)
 _MISSING = re.compile(r'"(?P<path>/[^"]*)": not found|stat (?P<stat>\S+): file does not exist')
+_DAMAGED = re.compile(r"unexpected EOF$|archive/tar: |unhandled tar header type")
 _LINE = re.compile(r"^\S*?:(\d+)$")
 _UNREACHABLE = re.compile(
     r"no such host|dial tcp|i/o timeout|connection refused|network is unreachable|TLS handshake"
@@ -58,6 +59,12 @@ def build_error(
         return ContextError(
             f'"{path}" is not in {where}', line=line, hint="Look at the path and at .dockerignore."
         )
+    if at is not None and at.keyword == "ADD" and _DAMAGED.search(text):
+        hint = "Make it again, or copy it as it is with COPY."
+        return BuildError(f"an archive of {at.text} is damaged: {_short(text)}", line=line, hint=hint)
+    if text.endswith("string field contains invalid UTF-8"):
+        hint = "Rename it, or leave it out of what is copied."
+        return ContextError("Docker cannot send a file whose name is not UTF-8", line=line, hint=hint)
     if "no source files were specified" in text and at is not None:
         return ContextError(
             f"{at.text} matches no file", line=line, hint="Look at the path and at .dockerignore."

@@ -23,8 +23,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from dockerlab import oci
 from dockerlab.errors import ImageError, StoreError, StoreFullError
-from dockerlab.image import STAND_IN, BlobLayer, Image, history_rows
+from dockerlab.image import BlobLayer, Image, history_rows
 from dockerlab.keptindex import write_whole
 from dockerlab.streams import decompress, detect_compression
 
@@ -84,7 +85,7 @@ class ImageCache:
             layers=layers,
             history=history_rows(config, layers),
             base_layers=record.base_layers,
-            stand_in=record.stand_in or labels.get(STAND_IN),
+            stand_in=record.stand_in or labels.get(oci.STAND_IN),
         )
 
     def holds(self, identity: str) -> bool:

@@ -120,7 +120,7 @@ def _followed(source: Source, path: str) -> str:
             f'"{path}" in {source.where} is a symlink that goes round in a circle', hint="Point it at a file."
         ) from error
     if not source.tree.is_dir(found) and found not in source.tree:
-        raise _missing(source)
+        raise _missing(source, path)
     return found
 
 
@@ -221,8 +221,15 @@ def is_git(word: str) -> bool:
     return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
-def _missing(source: Source) -> ContextError:
+def _missing(source: Source, path: str) -> ContextError:
     wanted = source.path.strip("/")
+    node = source.tree.get(path)
+    if has_wildcard(wanted) and node is not None and node.entry.kind == "symlink":
+        return ContextError(
+            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}", and that is not '
+            f"in {source.where}",
+            hint="Point it at something that is there, or leave it out.",
+        )
     near = difflib.get_close_matches(wanted, list(source.tree), n=1)
     hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."
     node = source.tree.get(wanted)

@@ -18,20 +18,13 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 8
 
 
-@dataclass(frozen=True, repr=False)
-class Explanation(Table):
-    """The table that `lab.why` shows; `.why` holds the same as data."""
-
-    why: Why | None = None
-
-
-def why_table(found: Why) -> Explanation:
+def why_table(found: Why) -> Table:
     """Return the verdict on each step as a table: hit, miss or nothing to cache, and why."""
     notes = [
         *([DERIVED] if found.derived else []),
         *([f"The base is a stand-in for {found.stand_in}."] if found.stand_in else []),
     ]
-    return Explanation(
+    return Table(
         f"{found.finding} ({found.engine})",
         ("line", "instruction", "cache", "why", "time"),
         tuple(
@@ -47,7 +40,7 @@ def why_table(found: Why) -> Explanation:
         right=("line", "time"),
         code=("instruction",),
         note=" ".join(notes),
-        why=found,
+        data=found,
     )
 
 
@@ -55,12 +48,12 @@ def why_table(found: Why) -> Explanation:
 class BuilderComparison:
     """What each builder ran again after each edit: `.table`, and `.pictures` of the same builds."""
 
-    comparison: Comparison
+    data: Comparison
 
     @property
     def table(self) -> Table:
         """Return a row per edit and step, a column per builder."""
-        found = self.comparison
+        found = self.data
         heads = tuple(BUILDERS[builder] for builder in found.builders)
         engines = {
             BUILDERS[builder]: build.engine
@@ -90,7 +83,7 @@ class BuilderComparison:
         from dockerlab import charts
 
         found = []
-        for builder in self.comparison.builders:
+        for builder in self.data.builders:
             columns = self._column(builder)
             names = list(columns)
             for start in range(0, len(names), _MOST_COLUMNS):
@@ -100,7 +93,7 @@ class BuilderComparison:
         return tuple(found)
 
     def _column(self, builder: Builder) -> Mapping[str, Build]:
-        pairs = ((edit, column.get(builder)) for edit, column in self.comparison.builds.items())
+        pairs = ((edit, column.get(builder)) for edit, column in self.data.builds.items())
         return {edit: build for edit, build in pairs if isinstance(build, Build)}
 
     def __repr__(self) -> str:
@@ -119,14 +112,14 @@ class BuilderComparison:
 class WhatIf:
     """What other orders cost: `.picture` of the orders, `.table` of them, `.lines` with the assumptions."""
 
-    reordering: Reordering
+    data: Reordering
 
     @property
     def picture(self) -> Picture:
         """Return the chart of rebuilding per week by order."""
         from dockerlab import charts
 
-        found = self.reordering
+        found = self.data
         names = {line.line: f"line {line.line} changes" for line in found.lines}
         return charts.rebuild_cost(
             {
@@ -139,7 +132,7 @@ class WhatIf:
     @property
     def table(self) -> Table:
         """Return a row per order: its lines, the time and the bytes it costs a week."""
-        found = self.reordering
+        found = self.data
         given, best = found.given, found.best
         saved = given.total - best.total
         title = (
@@ -169,7 +162,7 @@ class WhatIf:
     @property
     def lines(self) -> Table:
         """Return the lines in the best order, with what was measured and what is assumed of each."""
-        found = self.reordering
+        found = self.data
         by_line = {line.line: line for line in found.lines}
         rows = [by_line[number] for number in found.best.lines]
         return Table(

@@ -12,6 +12,7 @@ from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_
 from dockerlab.engines import Build
 from dockerlab.errors import ImageError
 from dockerlab.filesystem import Tree
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.prediction import buttons_wanted
 from dockerlab.widgets.table import Table
@@ -281,7 +282,7 @@ def _label(item: Item, depth: int, opened: bool, flat: bool) -> str:
     stored = human_bytes(item.stored) if item.stored else ""
     removed = f"-{human_bytes(item.removed)}" if item.removed else ""
     sign = ("▾ " if opened else "▸ ") if item.is_dir and not flat else "  "
-    name = item.path if flat else item.name
+    name = printable(item.path if flat else item.name)
     note = f"  ({item.note})" if item.note else ""
     mark = _MARKS[item.change]
     return f"{stored:>9} {removed:>10}  {mark} {'  ' * depth}{sign}{name}{'/' if item.is_dir else ''}{note}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
+from dockerlab.printable import LINES, escape
 from dockerlab.units import human_bytes
 from dockerlab.widgets.controls import box, labelled, row
 from dockerlab.widgets.explorer import Explorer, Line
@@ -140,7 +140,7 @@ class _Card:
         self.button.description = "More" if line.key.startswith("\0") else "Close" if opened else "Open"
         self.explorer.state.selected = line.key
         said, text = ("", None) if line.key.startswith("\0") else self.explorer.look(line.key)
-        shown = f'<pre tabindex="0">{escape(text)}</pre>' if text is not None else ""
+        shown = f'<pre tabindex="0">{escape(text, keep=LINES)}</pre>' if text is not None else ""
         self.pane.value = f"<div><b>{escape(said)}</b>{shown or self._inside(line)}</div>"
 
     def _inside(self, line: Line) -> str:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dockerlab.analysis.advice import Advice, Finding
+from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.table import Table
 
 
 @dataclass(frozen=True, repr=False)
 class AdviceTable(Table):
-    """What could be better in an image, the most worthwhile first. `findings` holds it as data."""
-
-    findings: tuple[Finding, ...] = field(default=(), kw_only=True)
+    """What could be better in an image, the most worthwhile first; `data` holds the findings."""
 
     def text(self, *, width: int = 110) -> str:
         """Return one block a finding: what was seen, what to change, what it saves, the evidence."""
         lines = [self.caption]
-        for number, finding in enumerate(self.findings, 1):
+        for number, finding in enumerate(self.data, 1):
             lines += ["", *_block(number, finding, width=width)]
         if self.note:
             lines += ["", self.note]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def advice_table(advice: Advice) -> AdviceTable:
@@ -46,7 +45,7 @@ def advice_table(advice: Advice) -> AdviceTable:
         paths=("evidence",),
         prose=("finding", "change"),
         note=_note(advice),
-        findings=findings,
+        data=findings,
     )
 
 

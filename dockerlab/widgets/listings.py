@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines import Build, Engine, ImageSummary, Ran
-from dockerlab.image import OWN_PREFIX, STAND_IN_PREFIX, Image
+from dockerlab.image import Image
+from dockerlab.printable import LINES, clean, escape, printable
+from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
 
@@ -49,6 +50,7 @@ def history_table(subject: Build | Image, *, full: bool = False, made_by: str | 
         ),
         right=("line", "size"),
         code=("instruction",),
+        data=found,
     )
 
 
@@ -76,6 +78,7 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
         ),
         right=("layers", "unpacked"),
         code=("reference",),
+        data=tuple(kept),
     )
 
 
@@ -121,11 +124,15 @@ class Output(Ran):
         return self.output
 
     def __repr__(self) -> str:
-        return f"{self._heading}\n{self.output}".rstrip("\n")
+        return f"{printable(self._heading)}\n{self._shown}".rstrip("\n")
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        html = f"<div>{escape(self._heading)}<pre>{escape(self.output)}</pre></div>"
+        html = f"<div>{escape(self._heading)}<pre>{escape(self._shown, keep=LINES)}</pre></div>"
         return {"text/plain": repr(self), "text/html": html}
+
+    @property
+    def _shown(self) -> str:
+        return printable("\n".join(map(clean, self.output.split("\n"))), keep=LINES)
 
     @property
     def _heading(self) -> str:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
 from dockerlab.context import Context
 from dockerlab.engines import Build, Engine, Event
 from dockerlab.errors import ContextError, DockerlabError
+from dockerlab.printable import LINES, escape, printable
 from dockerlab.stopping import Stop, stoppable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.prediction import buttons_wanted
@@ -201,7 +201,10 @@ class Playground:
         return table, _difference(pair[0].files, pair[1].files)
 
     def __repr__(self) -> str:
-        parts = [f"--- {path}\n{text.rstrip()}" for path, text in self.files.items()]
+        parts = [
+            f"--- {printable(path)}\n{printable(text.rstrip(), keep=LINES)}"
+            for path, text in self.files.items()
+        ]
         if self.attempts:
             parts.append(self.history().text())
         return "\n\n".join([self._lead(), *parts])
@@ -211,7 +214,8 @@ class Playground:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         files = "".join(
-            f"<div><b>{escape(path)}</b><pre>{escape(text)}</pre></div>" for path, text in self.files.items()
+            f"<div><b>{escape(path)}</b><pre>{escape(text, keep=LINES)}</pre></div>"
+            for path, text in self.files.items()
         )
         table = self.history().html() if self.attempts else ""
         bundle: dict[str, Any] = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from contextvars import copy_context
-from html import escape
 from typing import Any
 
 from dockerlab.charts import Picture, compare, layer_stack
 from dockerlab.errors import DockerlabError
+from dockerlab.printable import LINES, escape
 from dockerlab.widgets.controls import SUBMIT, box, labelled, row
 from dockerlab.widgets.playground import DOCKERFILE, Attempt, Playground
 from dockerlab.widgets.progress import REPAINT_SECONDS
@@ -162,7 +162,7 @@ class _Card:
             return
         self._paint()
         error = playground.bench.error
-        self.said.value = f'<pre role="alert">{escape(error)}</pre>' if error else ""
+        self.said.value = f'<pre role="alert">{escape(error, keep=LINES)}</pre>' if error else ""
         latest = playground.attempts[-1] if playground.attempts else None
         if latest is not None and latest is not self._painted:
             self._painted = latest
@@ -198,7 +198,11 @@ class _Card:
     def _compared(self, _: object) -> None:
         one, other = self.one.value, self.other.value
         table, difference = self.playground.compared(one, other)
-        files = f'<pre tabindex="0">{escape(difference)}</pre>' if difference else "<p>The same files.</p>"
+        files = (
+            f'<pre tabindex="0">{escape(difference, keep=LINES)}</pre>'
+            if difference
+            else "<p>The same files.</p>"
+        )
         self.compared.value = f"{table.html()}{files}"
         builds = [self.playground.attempts[number - 1].build for number in (one, other)]
         first, second = builds

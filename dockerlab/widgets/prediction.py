@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from importlib.util import find_spec
 from typing import Any
 
 from dockerlab.errors import DockerlabError
+from dockerlab.printable import escape
 from dockerlab.widgets.display import in_kernel
 
 Option = int | float | str

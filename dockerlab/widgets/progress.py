@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
@@ -11,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any, TextIO
 
 from dockerlab.engines import Build, Event, Finished, Log, Note, Started
+from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.display import show_repaintable
 from dockerlab.widgets.table import Table
@@ -24,13 +23,6 @@ TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
 NO_TIME = 0.01  # seconds
 LOG_LINES = 2000  # of the latest output kept for the log view
 LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
-
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def clean(line: str) -> str:
-    """Return a log line as a terminal leaves it: no colours, only what follows the last carriage return."""
-    return _ESCAPES.sub("", line.rstrip("\r\n").rpartition("\r")[2])
 
 
 @dataclass
@@ -146,7 +138,7 @@ class BuildProgress:
         if not lines:
             return ""
         # Laid out from below, a box stays scrolled to its end while lines come.
-        text = escape("\n".join(lines))
+        text = escape("\n".join(lines), keep=LINES)
         return (
             f"<details open><summary>log, {count(len(lines), 'line')}</summary>"
             '<div tabindex="0" role="log" style="display:flex;flex-direction:column-reverse;max-height:15em;'
@@ -161,7 +153,7 @@ class BuildProgress:
         step = self.running
         with self._lock:
             where = f"step {step} of {self.total}: {self._rows[step].text}" if step is not None else self.note
-        return f"{self.name}: building, {where}" if where else f"{self.name}: building"
+        return printable(f"{self.name}: building, {where}" if where else f"{self.name}: building")
 
     def table(self) -> Table:
         """Return the steps as a table: number, Dockerfile line, instruction, cached or ran, wall time."""
@@ -220,7 +212,10 @@ class PlainLog:
             self._say(f"-- {_said(event)}")
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream if self._stream is not None else sys.stderr, flush=True)
+        stream = self._stream if self._stream is not None else sys.stderr
+        encoding = stream.encoding or "utf-8"  # what the terminal cannot show is no reason to stop a build
+        shown = printable(text, keep="\t").encode(encoding, "backslashreplace").decode(encoding)
+        print(shown, file=stream, flush=True)
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from dockerlab.printable import LINES, escape, printable
 
 _BACKTICKS = re.compile("`([^`]+)`")
 FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
@@ -19,7 +20,7 @@ class Table:
     `right` names the columns that hold numbers, `code` those that hold code, `paths` those whose long words
     may break (after a slash, if that is enough), `prose` those in which `words in backticks` are code; all
     only change how the table looks.
-    `note` is a sentence below the rows, or "".
+    `note` is a sentence below the rows, or "". `data` is what the rows were written from.
     """
 
     caption: str
@@ -30,6 +31,7 @@ class Table:
     note: str = ""
     paths: Collection[str] = ()
     prose: Collection[str] = ()
+    data: Any = field(default=None, kw_only=True)
 
     def newest_first(self) -> Table:
         """Return the same table with its rows the other way round."""
@@ -42,16 +44,16 @@ class Table:
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
         if len(self.rows) > FOLD_ROWS:
             table = f"<details><summary>{len(self.rows)} rows</summary>{table}</details>"
-        note = f"<div>{escape(self.note)}</div>" if self.note else ""
+        note = f"<div>{escape(self.note, keep=LINES)}</div>" if self.note else ""
         return f"<div><b>{escape(self.caption)}</b>{table}{note}</div>"
 
     def text(self, *, width: int = 110) -> str:
         """Return the table as plain text; `code` columns are cut so that a line fits `width` characters."""
-        lines = [self.caption]
+        lines = [printable(self.caption)]
         if self.rows:
             lines += _aligned(self.columns, self.rows, right=self.right, shrink=self.code, width=width)
         if self.note:
-            lines.append(self.note)
+            lines.append(printable(self.note, keep=LINES))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -99,7 +101,8 @@ def _aligned(
     shrink: Collection[str],
     width: int,
 ) -> list[str]:
-    widths = [max(len(line[i]) for line in (columns, *rows)) for i in range(len(columns))]
+    table = [tuple(map(printable, line)) for line in (columns, *rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
     spare = width - sum(widths) - 2 * (len(columns) - 1)
     for i, name in enumerate(columns):
         if spare < 0 and name in shrink:
@@ -107,7 +110,7 @@ def _aligned(
             widths[i] -= cut
             spare += cut
     lines = []
-    for line in (columns, *rows):
+    for line in table:
         cells = []
         for i, (name, text) in enumerate(zip(columns, line, strict=True)):
             shown = text if len(text) <= widths[i] else text[: widths[i] - 1] + "…"

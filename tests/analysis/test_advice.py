@@ -375,7 +375,7 @@ INSTALLS: dict[str, tuple[str, ...]] = {
     "pip install ./a.whl b.whl": (),
     "cd x && NODE_ENV=production npm ci": ("npm",),
     "npm run build": (),
-    "yarn": ("npm",),
+    "yarn": ("yarn",),
     "yarn build": (),
     "apt-get update && apt-get install -y tree": ("apt",),
     "apt-get install -y ./x.deb": (),

@@ -12,6 +12,8 @@ from dockerlab.dockerfile import parse
 from dockerlab.engines import Build, Engine, choose
 from dockerlab.errors import DockerlabError, RegistryError, RunError
 
+pytestmark = pytest.mark.docker
+
 KB = 1000
 TAG = "dockerlab/advice-tests:latest"
 APT = "apt-get update && apt-get install -y --no-install-recommends tree"

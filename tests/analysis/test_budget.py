@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.analysis.budget import Budget, BudgetError, check, make_budget, parse_size, read_budget
+from dockerlab.analysis.budget import Budget, check, make_budget, parse_size, read_budget
 from dockerlab.analysis.ledger import ledger
+from dockerlab.errors import BudgetError
 from tests.stacks import stack
 
 

@@ -16,6 +16,8 @@ from dockerlab.engines import Build, Builder, Engine, choose
 from dockerlab.errors import DockerfileError, DockerlabError, EngineError, ImageNotFoundError
 from dockerlab.widgets.explanations import BuilderComparison, why_table
 
+pytestmark = pytest.mark.docker
+
 TOP = "FROM scratch\nCOPY root /\n"  # the shell is busybox by another name
 BUILDERS: list[Builder] = ["embedded", "buildkit", "legacy"]
 Files = Mapping[str, str | bytes | File]

@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dockerlab.analysis.budget import Budget, check
 from dockerlab.analysis.ledger import Claim, Ledger, headline, ledger
 from dockerlab.filesystem import Entry
 from dockerlab.image import Image
 from dockerlab.layer import ContentReader
-from tests.stacks import stack
+from tests.stacks import Members, stack
 
 MB = 1_000_000
 
 
 def sums(book: Ledger) -> list[tuple[int, int, int, int]]:
-    """Return live, overwritten, deleted, again of each layer."""
+    """Return live, overwritten, deleted, again of each layer; there is nothing twice in it."""
+    assert not book.all.twice
     return [(row.live, row.overwritten, row.deleted, row.again) for row in book.rows]
 
 
@@ -54,6 +56,60 @@ def test_mv_and_cp(tmp_path: Path) -> None:
     assert sums(moved) == [(100, 0, 0, 0), (0, 0, 0, 100)]
     copied = ledger(stack(tmp_path, [{"a": b"x" * 100}, {"b": b"x" * 100}, {"a": None}]))
     assert sums(copied) == [(100, 0, 0, 0), (0, 0, 0, 100), (0, 0, 0, 0)]
+
+
+X = b"x" * 100
+# Layers, and how much of their content was stored again.
+TWICE: dict[str, tuple[list[Members], int]] = {
+    "cp": ([{"a": X}, {"b": X}], 0),
+    "cp, and something else": ([{"a": X}, {"b": X}, {"other": b"y"}], 0),
+    "chmod, then cp": ([{"a": X}, {"a": X}, {"b": X}], 100),
+    "cp, then chmod": ([{"a": X}, {"b": X}, {"a": X}], 100),
+    "cp, then chmod of the copy": ([{"a": X}, {"b": X}, {"b": X}], 100),
+    "cp, then mv": ([{"a": X}, {"b": X}, {"a": None, "c": X}], 100),
+    "mv to one place and cp to another": ([{"a": X}, {"a": None, "b": X, "c": X}], 100),
+    "cp, then rm of a third": ([{"a": X}, {"b": X}, {"c": X}, {"c": None}], 100),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_two_live_paths_are_no_waste(tmp_path: Path, name: str) -> None:
+    """Two paths of one content in the end are it twice, which nobody wasted; a chmod or mv stays waste."""
+    layers, again = TWICE[name]
+    book = ledger(stack(tmp_path, layers))
+    assert (book.all.twice, book.all.again, book.wasted) == (100, again, again)
+    assert book.efficiency == (book.total - again) / book.total
+    (claim,) = (claim for claim in book.claims if claim.kind == "twice")
+    assert claim.path in ("b", "c")
+    assert (claim.wasted_by, claim.first_stored_by) == (None, book.rows[0].row)
+
+
+def test_the_same_content_twice_is_within_any_budget(tmp_path: Path) -> None:
+    """Neither waste nor efficiency of a budget counts it."""
+    book = ledger(stack(tmp_path, [{"a": X}, {"b": X}]))
+    assert [one.ok for one in check(Budget(max_waste=0, min_efficiency=1.0), book)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("layers", "base", "said"),
+    [
+        ([{"base": 900}, {"a": 90}, {"a": None}], 1, "stack:latest carries 90 B (100 % of its own content)"),
+        ([{"base": 900}, {"a": 100, "base": None}], 1, "carries 900 B (100 % of its base's content)"),
+        ([{"base": 900}, {"base": None}], 1, "carries 900 B (100 % of its base's content)"),
+        (
+            [{"base": 10, "more": 90}, {"a": 30, "b": 20}, {"a": None, "base": None}],
+            1,
+            "carries 40 B (60 % of its own content, 10 % of its base's)",
+        ),
+        ([{"a": 30, "b": 90}, {"a": None}], 0, "carries 30 B (25 % of its content)"),
+        ([{"a": 25, "b": 75}, {"a": None}, {"c": 9}], 2, "carries 25 B (25 % of its base's content)"),
+    ],
+)
+def test_the_headline_says_whose_share_it_is(
+    tmp_path: Path, layers: list[Members], base: int, said: str
+) -> None:
+    """Where the base is known, the share is of what own lines store, or of the base, and says so."""
+    assert said in headline(ledger(stack(tmp_path, layers, base=base)))
 
 
 def test_overwritten_by_other_content(tmp_path: Path) -> None:
@@ -201,7 +257,7 @@ def test_every_byte_is_accounted_for_once(layers: list[list[tuple[str, object]]]
             assert account.tar == layer.size_tar
             assert account.overhead >= 1024
         assert sum(claim.bytes for claim in book.claims) == image.size_unpacked
-        assert all((claim.wasted_by is None) == (claim.kind == "live") for claim in book.claims)
+        assert all((claim.wasted_by is None) == (claim.kind in ("live", "twice")) for claim in book.claims)
         assert sum(row.wastes for row in book.rows) == book.wasted
         assert all(
             claim.wasted_by.number >= claim.stored_by.number for claim in book.claims if claim.wasted_by

@@ -51,8 +51,8 @@ def test_dive_misses_a_removed_folder(tmp_path: Path) -> None:
 
 
 def test_dive_sees_paths_not_content(tmp_path: Path) -> None:
-    """A moved file is another path to dive; the ledger knows its content was stored twice."""
+    """A moved file is another path to dive; the ledger knows that its content was stored again."""
     moved = stack(tmp_path, [{"a": 100}, {"a": None, "b": 100}])
     assert dive_efficiency(moved) == 0.5
-    copied = stack(tmp_path, [{"a": 100}, {"b": 100}])
-    assert (dive_efficiency(copied), ledger(copied).efficiency) == (1.0, 0.5)
+    copied = stack(tmp_path, [{"a": 100}, {"b": 100}, {"a": None}])
+    assert (dive_efficiency(copied), ledger(copied).efficiency) == (0.5, 0.5)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.browser import chromium, missing, serve
+from dockerlab.engines import choose
+from tools.browser import Lab, chromium, missing, open_lab
+from tools.jupyterlab import serve
+from tools.sections import NO_DOCKER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -18,8 +21,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a copy of the course (JupyterLab saves what it runs); the value is the address."""
+def lab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """Open a copy of the course (JupyterLab saves what it runs).
+
+    On the embedded engine its notebooks see no Docker, as where nbval runs them.
+    """
     copy = tmp_path_factory.mktemp("course")
     for folder in ("notebooks", "exercises", "solutions"):
         if (ROOT / folder).is_dir():
@@ -27,8 +33,13 @@ def served(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copy(ROOT / "course.toml", copy)
     for notebook in Path(__file__).parent.glob("*.ipynb"):
         shutil.copy(notebook, copy)
-    with serve(copy, home=tmp_path_factory.mktemp("jupyter")) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as environment:
+        if choose()[0].name == "embedded":
+            environment.setenv(*NO_DOCKER)
+        with serve(copy, home=tmp_path_factory.mktemp("jupyter")) as address:
+            environment.undo()
+            with open_lab(browser, address) as lab:
+                yield lab
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dockerlab import charts
-from tools.browser import DRAWN, open_notebook, run_all, screenshot, set_theme
+from tools.browser import DRAWN, run_all, screenshot, set_theme
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from tools.browser import Lab
 
 HERE = Path(__file__).parent
 NARROW = 760  # CSS pixels of the window: what is left of a laptop's with the file browser open
@@ -47,9 +47,9 @@ def test_the_notebook_has_every_chart() -> None:
     assert [name for name in makers if f"charts.{name}(" not in source] == []
 
 
-def test_charts_are_drawn(served: str, browser: Browser, shots: Path) -> None:
+def test_charts_are_drawn(lab: Lab, shots: Path) -> None:
     """Nothing is cut off in any chart, in both themes; no error in the console, no request elsewhere."""
-    with open_notebook(browser, served, "charts.ipynb") as (page, console, left):
+    with lab.notebook("charts.ipynb") as (page, console, left):
         run_all(page)
         plots = page.locator(".js-plotly-plot:has(.main-svg)").count()
         assert plots == 9
@@ -61,9 +61,9 @@ def test_charts_are_drawn(served: str, browser: Browser, shots: Path) -> None:
         assert (console, left) == ([], [])
 
 
-def test_charts_fit_a_narrow_window(served: str, browser: Browser, shots: Path) -> None:
+def test_charts_fit_a_narrow_window(lab: Lab, shots: Path) -> None:
     """In a window of 760 pixels every chart is drawn anew and nothing is cut off."""
-    with open_notebook(browser, served, "charts.ipynb") as (page, console, left):
+    with lab.notebook("charts.ipynb") as (page, console, left):
         page.set_viewport_size({"width": NARROW, "height": 900})
         run_all(page)
         page.wait_for_function(DRAWN)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
+from nbformat import NotebookNode, from_dict
+from nbval.plugin import IPyNbFile, coalesce_streams, get_sanitize_patterns
 
-from tools.browser import Visit, visit
+from tools.browser import Lab, Visit, visit
 from tools.course import ROOT, read_course
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
+SANITIZED = ROOT / "tests" / "nbval.cfg"
 PNG = b"\x89PNG\r\n\x1a\n"
 LESSONS = [lesson.notebook for lesson in read_course().lessons if (ROOT / lesson.notebook).exists()]
 
@@ -25,14 +25,58 @@ def assert_clean(seen: Visit) -> None:
     assert all(path.read_bytes().startswith(PNG) for path in seen.screenshots)
 
 
-def test_a_chart_is_drawn(served: str, browser: Browser, shots: Path) -> None:
+def is_claim(cell: NotebookNode) -> bool:
+    """Say whether a cell's output is compared."""
+    return "nbval-check-output" in cell["metadata"].get("tags", ())
+
+
+def disagreements(session: pytest.Session, notebook: Path, seen: Visit) -> list[str]:
+    """Compare the outputs with the committed ones as nbval does: of the cells tagged for it, sanitized."""
+    committed = IPyNbFile.from_parent(session, path=ROOT / notebook)
+    committed.sanitize_patterns.update(get_sanitize_patterns(SANITIZED.read_text(encoding="utf-8")))
+    claims = [cell for cell in committed.collect() if is_claim(cell.cell)]
+    return [
+        "\n".join([f"cell {cell.cell_num}", cell.cell.source, *cell.comparison_traceback])
+        for cell in claims
+        if not cell.compare_outputs(outputs_of(seen, cell.cell_num), coalesce_streams(cell.cell.outputs))
+    ]
+
+
+def outputs_of(seen: Visit, number: int) -> list[NotebookNode]:
+    """Give what code cell `number` printed and showed in the browser, as nbval has it."""
+    shown: list[NotebookNode] = coalesce_streams([from_dict(output) for output in seen.outputs[number]])
+    return shown
+
+
+@pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
+def test_another_result_is_told(notebook: Path, request: pytest.FixtureRequest) -> None:
+    """What a lesson shows as committed agrees; one claim that came out otherwise is told, with its cell."""
+    committed = nbformat.read(ROOT / notebook, as_version=4)
+    cells = [cell for cell in committed["cells"] if cell["cell_type"] == "code"]
+    shown = tuple(cell["outputs"] for cell in cells)
+    seen = Visit(notebook.as_posix(), len(cells), shown, (), (), (), 0, 0, ())
+    assert disagreements(request.session, notebook, seen) == []
+    claim = next(
+        at for at, cell in enumerate(cells) if "nbval-check-output" in cell["metadata"].get("tags", ())
+    )
+    shown[claim].append(nbformat.v4.new_output("stream", name="stdout", text="otherwise"))
+    (told,) = disagreements(request.session, notebook, seen)
+    assert told.startswith(f"cell {claim}\n{cells[claim]['source']}")
+
+
+def test_a_chart_is_drawn(lab: Lab, shots: Path) -> None:
     """A plotly chart made from its mimetype alone is drawn, and no request leaves the machine."""
-    seen = visit(browser, served, "chart.ipynb", themes=("light", "dark"), shots=shots)
+    seen = visit(lab, "chart.ipynb", themes=("light", "dark"), shots=shots)
     assert_clean(seen)
     assert (seen.cells, seen.charts, len(seen.screenshots)) == (2, 1, 2)
 
 
 @pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
-def test_a_lesson_runs(served: str, browser: Browser, shots: Path, notebook: Path) -> None:
-    """All cells of the lesson run: no error in a cell or the console, no request to another host."""
-    assert_clean(visit(browser, served, notebook.as_posix(), themes=("light", "dark"), shots=shots))
+def test_a_lesson_runs(lab: Lab, shots: Path, notebook: Path, request: pytest.FixtureRequest) -> None:
+    """All cells of the lesson run: no error in a cell or the console, no request to another host.
+
+    What the cells that carry a claim show is what the committed notebook shows.
+    """
+    seen = visit(lab, notebook.as_posix(), themes=("light", "dark"), shots=shots)
+    assert_clean(seen)
+    assert "\n\n".join(disagreements(request.session, notebook, seen)) == ""

@@ -10,7 +10,7 @@ import pytest
 
 from dockerlab.cli import main
 from tests.checks.classroom import messy
-from tools.browser import Theme, open_notebook
+from tools.browser import Lab, Theme
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,9 +33,9 @@ CONTRASTS = """elements => elements.map(element => {
 })"""
 
 
-def test_the_cards_links_go_by_keys(served: str, browser: Browser) -> None:
+def test_the_cards_links_go_by_keys(lab: Lab) -> None:
     """Tab goes from a lesson to its exercise, which says what it is, and Enter opens it in JupyterLab."""
-    with open_notebook(browser, served, "notebooks/00-start-here.ipynb") as (page, console, left):
+    with lab.notebook("notebooks/00-start-here.ipynb") as (page, console, left):
         card = page.locator(".jp-OutputArea-output").filter(has_text="To hand in:").last
         card.get_by_role("link", name="02 One RUN or three?").focus()
         page.keyboard.press("Tab")

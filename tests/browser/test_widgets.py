@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.browser import open_notebook, run_all, screenshot, set_theme
+from tools.browser import run_all, screenshot, set_theme
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Locator, Page
+
+    from tools.browser import Lab
 
 FOCUSED = "() => document.activeElement.closest('.dockerlab-list') ? 'list' : document.activeElement.tagName"
 OUTLINE = "() => getComputedStyle(document.activeElement).outlineStyle"
-# A kernel outlives its page, and with it what was chosen and built there.
-SHUT_DOWN = "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"
 WAIT = 60_000  # milliseconds for what takes some hundred, on a machine that has much else to do
 READY = "() => [...document.querySelectorAll('.dockerlab-box')].every(box => box.dataset.keys === 'on')"
 
@@ -64,17 +64,15 @@ class Widgets:
 
 
 @pytest.fixture
-def widgets(served: str, browser: Browser) -> Iterator[Widgets]:
+def widgets(lab: Lab) -> Iterator[Widgets]:
     """Open and run the notebook of widgets; afterwards nothing was wrong and nothing left the machine."""
-    with open_notebook(browser, served, "widgets.ipynb") as (page, console, left):
+    with lab.notebook("widgets.ipynb") as (page, console, left):
         run_all(page)
         widgets = Widgets(page)
         widgets.until(lambda: len(widgets.lines()) > 2)
         page.wait_for_function(READY, timeout=WAIT)
         yield widgets
-        heard = (list(console), list(left))
-        page.evaluate(SHUT_DOWN)
-        assert heard == ([], [])
+        assert (console, left) == ([], [])
 
 
 def test_widgets_look_right(widgets: Widgets, shots: Path) -> None:
@@ -203,11 +201,11 @@ def test_the_playground_by_keys(widgets: Widgets) -> None:
     widgets.shows(box, "attempt 2: 4 steps, 2 cached")
 
 
-def test_cancel_in_the_browser(served: str, browser: Browser) -> None:
+def test_cancel_in_the_browser(lab: Lab) -> None:
     """While a RUN waits, its log is seen live; Cancel ends it, and the playground is usable again."""
     if not Path("/bin/busybox").exists():
         pytest.skip("needs /bin/busybox")
-    with open_notebook(browser, served, "cancel.ipynb") as (page, console, left):
+    with lab.notebook("cancel.ipynb") as (page, console, left):
         run_all(page)
         widgets, box = Widgets(page), page.locator(".dockerlab-box")
         box.get_by_role("button", name="Build", exact=True).click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -36,7 +37,7 @@ def judged(name: str, answer: str | Answer) -> Report:
     if obstacle is not None:
         pytest.skip(f"the starter cannot be built here: {obstacle}")
     engine, _ = engines.choose()
-    tag = f"dockerlab/test-{name}:answer"
+    tag = f"dockerlab/answer-{name}:{os.getpid()}"  # other workers judge too
     wanted = definition.CONTEXT if answer.files is None else answer.files
     context = None if wanted is None else Context.files(wanted)
     try:

@@ -48,6 +48,7 @@ ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][0]])
 def test_a_right_answer_passes(exercise: str, name: str) -> None:
     """Whatever does what the exercise asks passes all its rules, however it is written."""
@@ -55,6 +56,7 @@ def test_a_right_answer_passes(exercise: str, name: str) -> None:
     assert report.passed, str(report)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][1]])
 def test_a_wrong_answer_fails_the_rules_it_breaks(exercise: str, name: str) -> None:
     """What only looks right fails, and it fails the rules it breaks and no other."""

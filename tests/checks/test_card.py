@@ -10,7 +10,8 @@ import pytest
 
 import dockerlab as lab
 from dockerlab.checks.manifest import course, hints
-from dockerlab.checks.progress import Progress, ProgressError, Record, read_progress, write_progress
+from dockerlab.checks.progress import Progress, Record, read_progress, write_progress
+from dockerlab.errors import ProgressError
 from tests.checks.classroom import hand_in, record
 from tests.test_links import fault, targets
 from tools.course import ROOT

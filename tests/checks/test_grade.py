@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.checks.grade import GradeError, grade, last_time, measured, state
+from dockerlab.checks.grade import grade, last_time, measured, state
 from dockerlab.checks.grade_csv import csv_text, harmless
 from dockerlab.checks.manifest import hints
 from dockerlab.checks.progress import Progress, Record, write_progress
+from dockerlab.errors import GradeError
 from tests.checks.classroom import hand_in, messy, record
 
 
@@ -206,7 +207,7 @@ def test_odd_names_can_be_shown(tmp_path: Path) -> None:
     write_progress(tmp_path / "b.json", Progress("Bob", {"02\x1b[0m": record(1)}))
     grades = grade(tmp_path)
     assert {learner.files[0] for learner in grades.learners} == {
-        "Zo\\udceb.json",
+        "Zo\\xeb.json",
         "a\\n\\x1b[31m.json",
         "b.json",
     }

@@ -10,13 +10,13 @@ import pytest
 
 from dockerlab.checks.progress import (
     Progress,
-    ProgressError,
     Record,
     progress_path,
     read_progress,
     write_progress,
 )
 from dockerlab.checks.verdict import Report, Verdict
+from dockerlab.errors import ProgressError
 
 GOOD = Report("02", (Verdict("it works", True, "yes", "yes", "Why"),), "an engine")
 BAD = Report("02", (Verdict("it works", False, "no", "yes", "Why"),), "an engine", stand_in="debian:12")

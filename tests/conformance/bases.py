@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dockerlab.stages import architecture
+from dockerlab.platform import here
 
 REPOSITORY = "dockerlab/test-conformance-base"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -147,7 +147,7 @@ def _tar(rows: list[Row]) -> bytes:
 def _archive(folder: Path, tag: str, layers: list[bytes], settings: Mapping[str, Any]) -> Path:
     config = json.dumps(
         {
-            "architecture": architecture(),
+            "architecture": here().architecture,
             "os": "linux",
             "created": "2020-01-01T00:00:00Z",
             "config": settings,

@@ -104,6 +104,21 @@ KNOWN: Mapping[str, Difference] = {
         words=r"^layer \d: [a-z/]+ \(dir\) is missing in ours",
         sandboxes=("proot",),
     ),
+    "proot-shebang": Difference(
+        what="A script whose `#!` line ends in a carriage return (a file with CRLF), under proot",
+        buildkit="not found: the carriage return is part of the interpreter's name",
+        ours="runs",
+        why="proot itself takes it for the end of the line",
+        words="ours builds it, BuildKit refuses: (.|\n)*not found",
+        sandboxes=("proot",),
+    ),
+    "latin-names": Difference(
+        what="A file of the context that a COPY or a mount names, and whose name is not UTF-8",
+        buildkit="refused: the name does not fit the messages between client and daemon",
+        ours="built, the name as it is",
+        why="a file system takes any bytes; a RUN, or ADD of an archive, makes such names in both",
+        words="ours builds it, BuildKit refuses: .*(not UTF-8|INTERNAL_ERROR)",
+    ),
     "onbuild-from": Difference(
         what="`ONBUILD COPY --from=STAGE` of a stage in the same Dockerfile",
         buildkit="0.13 refuses it",

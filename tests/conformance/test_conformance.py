@@ -18,6 +18,8 @@ from .compare import LAYER_KEYWORDS, compare_images, compare_steps, missed_only
 from .differences import KNOWN
 from .recording import Recording
 
+pytestmark = [pytest.mark.long, pytest.mark.docker]
+
 CACHED = "second build: cached: "
 PAIRS = [(case, sandbox) for case in CASES for sandbox in case.sandboxes]
 

@@ -17,6 +17,8 @@ from .generated import case as drawn
 from .recording import Recording
 from .test_conformance import differences, was_accident, without_misses
 
+pytestmark = [pytest.mark.long, pytest.mark.docker]
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Draw as many cases as --generated says, from the seed on that --seed says."""

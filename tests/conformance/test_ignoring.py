@@ -8,6 +8,8 @@ import pytest
 
 from tests.ignoring import random_patterns, sent_by_buildkit, sent_by_us
 
+pytestmark = [pytest.mark.long, pytest.mark.docker]
+
 GENERATED = [random_patterns(seed) for seed in range(300)]
 
 

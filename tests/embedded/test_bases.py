@@ -93,7 +93,7 @@ def test_every_recipe_has_its_dockerfile() -> None:
     used = set()
     for reference in standins.references():
         recipe = standins.recipe(reference)
-        assert standins.stand_in_name(reference).startswith("dockerlab/stand-in:")
+        assert standins.kept_as(reference).startswith("dockerlab/stand-in:")
         if isinstance(recipe, standins.Derived):
             used.add(recipe.file)
     assert used == {path.name for path in folder.iterdir()}
@@ -253,6 +253,7 @@ def test_a_stand_in_is_made_once(engine: EmbeddedEngine, base: Image) -> None:
     assert engine.store.validate() == []
 
 
+@pytest.mark.docker
 def test_a_stand_in_goes_to_docker_under_our_name(engine: EmbeddedEngine, base: Image) -> None:
     """The archive for Docker loads as dockerlab/stand-in:..., and runs there."""
     path = engine.bases.stand_in_archive("debian:trixie-slim")

@@ -16,9 +16,9 @@ from dockerlab.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.pull import pull
-from dockerlab.engines.embedded.registry import platform
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import EngineError, RunError, StoreError, StoreFullError
+from dockerlab.platform import here
 from tests.embedded.hostroot import base_layer
 from tests.embedded.stocktaking import content, wrong_in_layout
 from tests.embedded.test_registry import Fake, digest
@@ -67,7 +67,7 @@ def with_base(root: Path, folder: Path) -> EmbeddedEngine:
     with engine.store.new_layer() as new, base.open_tar() as tar:
         new.write(tar.read())
         layer = new.commit()
-    config = {"architecture": platform()[0], "os": "linux", "config": {"Env": ["PATH=/usr/bin:/bin"]}}
+    config = {"architecture": here().architecture, "os": "linux", "config": {"Env": ["PATH=/usr/bin:/bin"]}}
     engine.store.put_image({**config, "history": [{}]}, [layer], reference="base:1")
     return engine
 

@@ -189,6 +189,7 @@ def _docker_answers() -> bool:
         return False
 
 
+@pytest.mark.docker
 @pytest.mark.skipif(not _docker_answers(), reason="no Docker daemon to compare with")
 def test_same_bytes_as_buildkit(tmp_path: Path) -> None:
     """A COPY layer written here from the same metadata is byte for byte BuildKit's, odd names included."""

@@ -25,12 +25,13 @@ import zstandard
 from dockerlab.engines import Event, Note
 from dockerlab.engines.embedded import credentials, transport
 from dockerlab.engines.embedded.pull import pull
-from dockerlab.engines.embedded.registry import forget_silent_registries, platform
+from dockerlab.engines.embedded.registry import forget_silent_registries
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import RegistryError
+from dockerlab.platform import here
 from tests.embedded.test_store import layer_tar, names, put_layer
 
-ARCHITECTURE = platform()[0]
+ARCHITECTURE = here().architecture
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 

@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.store import Store, default_root
 from dockerlab.errors import ImageError, ImageNotFoundError, StoreError, StoreFullError
 from dockerlab.image import Image, Layer
@@ -364,36 +363,6 @@ def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert default_root() == Path("/home/me/lab")
 
 
-@pytest.mark.parametrize(
-    ("text", "full", "familiar"),
-    [
-        ("debian", "docker.io/library/debian:latest", "debian:latest"),
-        ("debian:trixie-slim", "docker.io/library/debian:trixie-slim", "debian:trixie-slim"),
-        ("index.docker.io/a/b", "docker.io/a/b:latest", "a/b:latest"),
-        ("docker.io/debian", "docker.io/library/debian:latest", "debian:latest"),
-        ("localhost:5000/x", "localhost:5000/x:latest", "localhost:5000/x:latest"),
-        ("localhost/x:1", "localhost/x:1", "localhost/x:1"),
-        ("ghcr.io/o/a__b/c-d:v1.2", "ghcr.io/o/a__b/c-d:v1.2", "ghcr.io/o/a__b/c-d:v1.2"),
-        ("x@sha256:" + "0" * 64, "docker.io/library/x@sha256:" + "0" * 64, "x@sha256:" + "0" * 64),
-        ("x:1@sha256:" + "0" * 64, "docker.io/library/x:1@sha256:" + "0" * 64, "x:1@sha256:" + "0" * 64),
-    ],
-)
-def test_references_get_dockers_defaults(text: str, full: str, familiar: str) -> None:
-    """A reference is completed as Docker completes it."""
-    reference = Reference.parse(text)
-    assert (reference.full, reference.familiar) == (full, familiar)
-    assert Reference.parse(full) == Reference.parse(familiar) == reference
-
-
-@pytest.mark.parametrize(
-    "text", ["", "UPPER", "a b", "x:", "x@sha256:1", "a//b", "x:-1", "../x", "-x", "a/../b"]
-)
-def test_what_is_no_reference_is_refused(text: str) -> None:
-    """Text that Docker would not take as a reference is refused with what is wrong in it."""
-    with pytest.raises(ImageError, match="is not an image reference"):
-        Reference.parse(text)
-
-
 # Archives
 
 
@@ -534,6 +503,7 @@ def docker(*arguments: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.docker
 def test_docker_loads_runs_and_saves_it_back(store: Store, tmp_path: Path) -> None:
     """An image we saved loads into a real Docker, runs, and comes back with the same id and layers."""
     name = f"dockerlab-test/busybox:{os.getpid()}"

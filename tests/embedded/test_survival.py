@@ -25,7 +25,6 @@ import pytest
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.layertar import LayerWriter
-from dockerlab.engines.embedded.registry import platform
 from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import EngineError
@@ -33,6 +32,7 @@ from dockerlab.filesystem import Entry
 from dockerlab.image import Image, Layer
 from dockerlab.image import validate as wrong_in_image
 from dockerlab.imagefile import read_archive
+from dockerlab.platform import here
 from tests.embedded import killed
 from tests.embedded.hostroot import base_layer
 from tests.embedded.stocktaking import Content, content, wrong_in_layout
@@ -115,7 +115,7 @@ class Lab:
 
 def put(store: Store, name: str | None, layers: Sequence[Layer]) -> None:
     """Store an image of these layers."""
-    config = {"architecture": platform()[0], "os": "linux", "config": {"Env": ["PATH=/usr/bin:/bin"]}}
+    config = {"architecture": here().architecture, "os": "linux", "config": {"Env": ["PATH=/usr/bin:/bin"]}}
     store.put_image({**config, "history": [{} for _ in layers]}, layers, reference=name)
 
 

@@ -23,6 +23,8 @@ from dockerlab.image import EMPTY_LAYER, validate
 from dockerlab.imagefile import read_archive
 from tests.engines.conftest import BASE, docker
 
+pytestmark = pytest.mark.docker
+
 TAG = "dockerlab/test-engine:1"
 BOTH: list[Builder] = ["buildkit", "legacy"]
 

@@ -10,9 +10,10 @@ RUN make \\
   all
 COPY nosuch /x
 COPY --from=a /nosuch /y
+ADD x.tar /z
 """
 DOCKERFILE = parse(TEXT)
-FROM, RUN, COPY, COPY_FROM = 2, 3, 5, 6
+FROM, RUN, COPY, COPY_FROM, ADD = 2, 3, 5, 6, 7
 
 CASES: list[tuple[str, int, type[DockerlabError], str]] = [
     (
@@ -65,6 +66,20 @@ CASES: list[tuple[str, int, type[DockerlabError], str]] = [
         FROM,
         BuildError,
         "syntax image docker/dockerfile:1",
+    ),
+    ("failed to solve: unexpected EOF", ADD, BuildError, "an archive of ADD x.tar /z is damaged"),
+    (
+        "failed to solve: archive/tar: invalid tar header",
+        ADD,
+        BuildError,
+        "an archive of ADD x.tar /z is damaged",
+    ),
+    (
+        "rpc error: code = Internal desc = grpc: failed to unmarshal the received message: "
+        "string field contains invalid UTF-8",
+        COPY,
+        ContextError,
+        "whose name is not UTF-8",
     ),
     ("failed to register layer: max depth exceeded", RUN, BuildError, "more layers than Docker can stack"),
     ("write /x: no space left on device", RUN, BuildError, "no space is left"),

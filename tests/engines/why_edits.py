@@ -914,7 +914,8 @@ EDITS = [
         "RUN --mount=type=secret,id=id,uid=2 :",
         secrets=BUS,
         misses=(3,),
-        reason='--mount /run/secrets/id was "secret id=id mode=0400 uid=1 gid=0", is "secret id=id mode=0400 uid=2 gid=0"',
+        reason='--mount /run/secrets/id was "secret id=id mode=0400 uid=1 gid=0", '
+        'is "secret id=id mode=0400 uid=2 gid=0"',
     ),
     edit(
         "secret-required",

@@ -70,7 +70,7 @@ def advise(
     found = [
         *secrets.find(case),
         *leftovers.find(case, pool),
-        *caches.find(pool),
+        *caches.find(case, pool),
         *tools.find(case, pool),
         *waste.find(case, pool),
         *base.find(case),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Finding
+from dockerlab.reference import parsed
 from dockerlab.units import human_bytes
 
 # Official images on Docker Hub whose Debian-based tags have a "-slim" form.
@@ -24,10 +25,10 @@ _SUFFIXED = frozenset({"debian", "node"})  # python:3.12-slim-trixie, but node:2
 def find(case: Case) -> Iterator[Finding]:
     """Look at the base of the final stage; what a sibling saves is known only where that image is at hand."""
     stages = case.final_stages()
-    if case.base is None or "@" in case.base or not stages:
+    name = parsed(case.base or "")
+    if name is None or name.tag is None or name.digest or not stages:
         return
-    repository, _, tag = case.base.partition(":")
-    short = repository.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
+    short, tag = name.familiar.rpartition(":")[0], name.tag
     line = stages[0].from_.line
     carried = case.book.base.content
     stand_in = " It is a stand-in here: the real image has other bytes." if case.image.stand_in else ""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dockerlab.analysis.history import Row, Subject, image_of, name_of, readable, rows
-from dockerlab.analysis.ledger import Ledger, ledger
+from dockerlab.analysis.ledger import Claim, Ledger, ledger
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
 from dockerlab.engines import Build, Step
 from dockerlab.errors import DockerfileError, ImageError
 from dockerlab.image import Image
-
-_BEFORE = re.compile(r"^(?:\s*(?:RUN|sudo|exec|env|time|[A-Za-z_]\w*=\S*)\s+)+")
 
 FindImage = Callable[[str], "Image | None"]
 
@@ -52,6 +49,17 @@ class Case:
         """
         one = self.instruction(row)
         return one is not None and one.keyword in ("COPY", "ADD") and one.flag("from") is None
+
+    def read(self, claim: Claim) -> bytes:
+        """Return the content of a file as a layer stores it."""
+        layer = self.image.layers[(claim.stored_by.layer or 1) - 1]
+        entry = next(
+            entry
+            for entry in reversed(layer.entries)
+            if entry.path == claim.path and entry.kind == "file" and entry.size == claim.bytes
+        )
+        with layer.open(entry) as stream:
+            return stream.read()
 
 
 def examine(subject: Subject, dockerfile: Dockerfile | None, find_image: FindImage | None = None) -> Case:
@@ -104,21 +112,14 @@ def needed(dockerfile: Dockerfile) -> tuple[Stage, ...]:
                 for part in mount.split(",")
                 if part.startswith("from=")
             ]
-        others = (dockerfile.stage(name) for name in names if name)
-        todo += [other for other in others if other is not None and other.index < stage.index]
+        others = (dockerfile.stage(name, above=stage) for name in names if name)
+        todo += [other for other in others if other is not None]
     return tuple(stage for stage in dockerfile.stages if stage.index in found)
 
 
 def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
     """Return the stage that `stage` continues by FROM, or None."""
-    other = dockerfile.stage(stage.base)
-    return other if other is not None and other.index < stage.index else None
-
-
-def commands(text: str) -> tuple[str, ...]:
-    """Return the simple commands of a shell text, as far as separators tell: without assignments and sudo."""
-    parts = re.split(r"&&|\|\||[;\n|]", text.replace("\\\n", " "))
-    return tuple(" ".join(_BEFORE.sub("", part.strip()).split()) for part in parts)
+    return dockerfile.stage(stage.base, above=stage)
 
 
 def _chain(dockerfile: Dockerfile, stage: Stage) -> Iterator[Stage]:

@@ -70,7 +70,7 @@ class Pool:
 
 def own_live(claim: Claim) -> bool:
     """Tell whether a line of this Dockerfile stored the content and the image still shows it."""
-    return claim.kind == "live" and not claim.stored_by.base
+    return claim.kind in ("live", "twice") and not claim.stored_by.base
 
 
 def total(claims: Iterable[Claim]) -> int:

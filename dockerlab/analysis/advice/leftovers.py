@@ -58,17 +58,28 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
     """
 
     for venv in _virtual_environments(case):
-        claims = pool.take(partial(_copied, case, re.compile(re.escape(venv))))
         name = venv.rstrip("/").rpartition("/")[2]
+        asked = re.compile(rf"(.*/)?({re.escape(name)}|\.?v?env)/")
+        claims = pool.take(partial(_copied, case, re.compile(re.escape(venv)), asked))
         yield from _finding("context-venv", f"a virtual environment ({name})", f"**/{name}", claims)
     for one in _LEFTOVERS:
-        claims = pool.take(partial(_copied, case, one.paths))
+        claims = pool.take(partial(_copied, case, one.paths, one.paths))
         yield from _finding(one.code, one.what, one.ignore, claims)
 
 
-def _copied(case: Case, paths: re.Pattern[str], claim: Claim) -> bool:
+def _copied(case: Case, paths: re.Pattern[str], asked: re.Pattern[str], claim: Claim) -> bool:
+    """Tell whether a COPY brought a file without naming it or its folder (`asked`) itself."""
     by = claim.stored_by
-    return not by.base and case.copied_from_context(by) and bool(paths.match(claim.path))
+    if by.base or not case.copied_from_context(by) or not paths.match(claim.path):
+        return False
+    one = case.instruction(by)
+    return one is None or not any(_asks_for(asked, source) for source in one.args[:-1])
+
+
+def _asks_for(paths: re.Pattern[str], source: str) -> bool:
+    """Tell whether a COPY names such a file or folder itself, so that it is wanted."""
+    named = source.strip("./").replace("*", "x")
+    return bool(named) and any(paths.match(word) for word in (named, f".{named}", f"{named}/", f".{named}/"))
 
 
 def _finding(code: str, what: str, ignore: str, claims: list[Claim]) -> Iterator[Finding]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from dockerlab.analysis.advice.case import Case, below, commands, needed
+from dockerlab.analysis.advice.case import Case, below, needed
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
+from dockerlab.analysis.ledger import Claim
+from dockerlab.analysis.packages import Install, Manager, install_of, reads
+from dockerlab.analysis.shell import Words, commands, script_of
 from dockerlab.dockerfile import Instruction
 from dockerlab.units import human_seconds
 
@@ -18,31 +23,20 @@ MOST_LAYERS = 127
 LEGACY_LAYERS = 125
 MANY_LAYERS = 100
 
-_INSTALLS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("pip", re.compile(r"(?:python[\d.]* -m )?pip[\d.]* (?:-\S+ )*install\b(?P<rest>.*)")),
-    ("pip", re.compile(r"uv (?:pip install\b(?P<rest>.*)|sync\b.*)")),
-    ("poetry", re.compile(r"(?:poetry install|pipenv (?:install|sync))\b.*")),
-    (
-        "npm",
-        re.compile(r"(?:npm (?:-\S+ )*(?:ci|install|i)\b|pnpm (?:i|install)\b|yarn(?: install\b| -|$)).*"),
-    ),
-    ("bundler", re.compile(r"bundle install\b.*")),
-    ("composer", re.compile(r"composer install\b.*")),
-    ("go", re.compile(r"go mod download\b.*")),
-    ("cargo", re.compile(r"cargo fetch\b.*")),
-    ("apt", re.compile(r"apt(?:-get)? (?:-\S+ )*install\b(?P<rest>.*)")),
-    ("apk", re.compile(r"apk (?:-\S+ )*add\b(?P<rest>.*)")),
-    ("dnf", re.compile(r"(?:dnf|yum|microdnf) (?:-\S+ )*install\b(?P<rest>.*)")),
-)
-_FIRST = {
-    "pip": "`COPY requirements.txt .`",
-    "poetry": "`COPY pyproject.toml poetry.lock ./`",
-    "npm": "`COPY package*.json ./`",
-    "bundler": "`COPY Gemfile Gemfile.lock ./`",
-    "composer": "`COPY composer.json composer.lock ./`",
-    "go": "`COPY go.mod go.sum ./`",
-    "cargo": "`COPY Cargo.toml Cargo.lock ./`",
-}
+MOST_SCRIPT = 200_000  # bytes: a longer script is not read
+
+
+_Done = frozenset[tuple[str, bool]]  # managers that installed above, and whether from a list of the project
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A COPY or ADD that takes a folder of the context, where to, and the files its layer holds of it."""
+
+    one: Instruction
+    dest: str
+    whole: bool  # the whole context
+    claims: tuple[Claim, ...]  # none: the layer is in no image at hand, or empty
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -54,80 +48,160 @@ def find(case: Case) -> Iterator[Finding]:
 def _copies_before_installs(case: Case) -> Iterator[Finding]:
     if case.dockerfile is None:
         return
-    after: dict[int, tuple[Instruction | None, frozenset[str]]] = {}
+    after: dict[int, tuple[tuple[_Copy, ...], _Done, str]] = {}
     for stage in needed(case.dockerfile):
         lower = below(case.dockerfile, stage)
-        copy, done = after.get(lower.index, (None, frozenset())) if lower else (None, frozenset())
+        copies, done, workdir = (
+            after.get(lower.index, ((), frozenset(), "/")) if lower else ((), frozenset(), "/")
+        )
         for one in stage.instructions:
-            if one.keyword in ("COPY", "ADD") and copy is None and _brings_much(case, one):
-                copy = one
+            if one.keyword == "WORKDIR":
+                workdir = posixpath.join(workdir, one.args[0])
+            elif one.keyword in ("COPY", "ADD"):
+                copy = _copy(case, one, workdir)
+                copies += (copy,) if copy else ()
             elif one.keyword == "RUN":
-                managers = installs(one)
-                first = next((name for name in managers if name not in done), None)
-                if copy is not None and first is not None:
-                    yield _copy_before_install(case, copy, one, first)
-                done = done | set(managers)
-        after[stage.index] = (copy, done)
+                found = [install for install in _installs(case, one, workdir) if install.fetches]
+                for install in (install for install in found if not _done(install, done)):
+                    inside = _installs_project(case, one, install.manager)
+                    copy = next((copy for copy in copies if not _reads(copy, install, workdir)), None)
+                    if copy is not None and not inside:
+                        yield _copy_before_install(case, copy.one, one, install)
+                        break
+                done = done | {(install.manager.name, not install.packages) for install in found}
+        after[stage.index] = (copies, done, workdir)
 
 
 def installs(run: Instruction) -> tuple[str, ...]:
     """Return the package managers by which a RUN installs what is not in the build context."""
-    text = " ".join(run.args) if run.json else (run.script or "")
-    found: list[str] = []
-    for command in commands(text):
-        for name, pattern in _INSTALLS:
-            match = pattern.match(command)
-            if match and _fetches(name, match.groupdict().get("rest")):
-                found.append(name)
-    return tuple(dict.fromkeys(found))
+    found = (install_of(words) for words in _commands(run))
+    return tuple(dict.fromkeys(install.manager.name for install in found if install and install.fetches))
 
 
-def _fetches(manager: str, rest: str | None) -> bool:
-    """Tell whether an install's arguments name anything that is not a local path."""
-    if rest is None:
+def _commands(run: Instruction) -> tuple[Words, ...]:
+    if run.json:
+        return commands(shlex.join(run.args))
+    return commands(run.shebang.content if run.shebang else run.script or "")
+
+
+def _installs(case: Case, run: Instruction, workdir: str) -> Iterator[Install]:
+    """Find the installs of a RUN, and of the scripts it runs that a COPY brought into the image."""
+    for words in _commands(run):
+        install = install_of(words)
+        path = None if install else script_of(words)
+        if install is not None:
+            yield install
+        elif path is not None:
+            text = _script(case, run, posixpath.normpath(posixpath.join(workdir, path)))
+            for inner in map(install_of, commands(text)):
+                if inner is not None:
+                    yield replace(inner, script=path)
+
+
+def _script(case: Case, run: Instruction, path: str) -> str:
+    """Return the text of a script that a line above brought; "" for what is none, or not in the image."""
+    for claim in reversed(case.book.claims):
+        by = claim.stored_by
+        if f"/{claim.path}" == path and case.copied_from_context(by) and (by.line or 0) < run.line:
+            data = case.read(claim) if claim.bytes <= MOST_SCRIPT else b""
+            return (
+                data.decode("utf-8", "replace")
+                if not data.startswith((b"#!/usr/bin/env p", b"\x7fELF"))
+                else ""
+            )
+    return ""
+
+
+def _copy(case: Case, one: Instruction, workdir: str) -> _Copy | None:
+    """Return a COPY that takes the whole context or a folder of it, so that any source file changes it."""
+    sources = [source for source in one.args[:-1] if "://" not in source and not source.startswith("git@")]
+    if one.flag("from") is not None or not sources:
+        return None
+    claims = tuple(claim for claim in case.book.claims if claim.stored_by.line == one.line)
+    many = (
+        not any("*" in source for source in sources) and one.keyword == "COPY" and len(claims) > len(sources)
+    )
+    if not many and not any(
+        source in (".", "*", "/") or source.endswith(("/", "/*", "/.")) for source in sources
+    ):
+        return None
+    whole = any(posixpath.normpath(source).strip("/") in ("", ".", "*") for source in sources)
+    return _Copy(one, posixpath.normpath(posixpath.join(workdir, one.args[-1])), whole, claims)
+
+
+def _done(install: Install, done: _Done) -> bool:
+    """Tell whether a line above saw to the most of an install: for what a list names, only a list did."""
+    name = install.manager.name
+    return (name, True) in done or (bool(install.packages) and (name, False) in done)
+
+
+def _installs_project(case: Case, run: Instruction, manager: Manager) -> bool:
+    """Tell whether a list of packages names folders of the project: by path, or as parts of a workspace."""
+    lists = (
+        claim
+        for claim in case.book.claims
+        if manager.inside
+        and case.copied_from_context(claim.stored_by)
+        and (claim.stored_by.line or 0) < run.line
+        and manager.lists_in(posixpath.basename(claim.path))
+    )
+    return any(
+        re.search(manager.inside, case.read(claim).decode("utf-8", "replace"), re.MULTILINE)
+        for claim in lists
+    )
+
+
+def _reads(copy: _Copy, install: Install, workdir: str) -> bool:
+    """Tell whether an install needs what a COPY brings, so that it cannot stand above it."""
+    manager = install.manager
+    if manager.settings and any(re.match(manager.settings, claim.path) for claim in copy.claims):
         return True
-    try:
-        words = shlex.split(rest)
-    except ValueError:  # quotes that the shell would go on reading
-        words = rest.split()
-    if manager == "pip" and any(word in ("-r", "--requirement") or word.startswith("-r") for word in words):
+    if copy.claims and all(reads(manager, claim.path) for claim in copy.claims):
         return True
-    editable = {at + 1 for at, word in enumerate(words) if word in ("-e", "--editable")}
-    names = [word for at, word in enumerate(words) if not word.startswith("-") and at not in editable]
-    return any(not re.match(r"[./$]|.*\.(whl|deb|apk|rpm)$", word) for word in names)
-
-
-def _brings_much(case: Case, copy: Instruction) -> bool:
-    """Tell whether a COPY takes the whole context or a folder of it, so that any source file changes it."""
-    if copy.flag("from") is not None:
+    if copy.whole:
         return False
-    sources = copy.args[:-1]
-    if any(source in (".", "*", "/") or source.endswith(("/", "/*", "/.")) for source in sources):
-        return True
-    row = next((row for row in case.rows if row.line == copy.line and row.layer), None)
-    if row is None or row.layer is None or any("*" in source for source in sources) or copy.keyword == "ADD":
-        return False
-    files = sum(entry.kind == "file" for entry in case.image.layers[row.layer - 1].entries)
-    return files > len(sources)
+    folder = [part for source in copy.one.args[:-1] for part in source.split("/")]
+    named = [
+        *(path for word in install.local for path in re.findall(r"[^\s()$`\"']+", word)),
+        *(install.files if not copy.claims else ()),
+        *([install.script] if install.script else []),
+    ]
+    return (
+        bool(set(folder) & set(manager.folders))
+        or bool(manager.settings and re.match(manager.settings, f"{copy.dest}/".lstrip("/")))
+        or any(
+            f"{posixpath.normpath(posixpath.join(workdir, path))}/".startswith(f"{copy.dest}/")
+            for path in named
+        )
+    )
 
 
-def _copy_before_install(case: Case, copy: Instruction, run: Instruction, manager: str) -> Finding:
+def _copy_before_install(case: Case, copy: Instruction, run: Instruction, install: Install) -> Finding:
+    manager = install.manager
     seconds = case.seconds_of(run.line)
     cost = "" if seconds is None else f", {human_seconds(seconds)}"
-    if manager in _FIRST:
+    if manager.first and not install.packages:
+        first = f"`COPY {' '.join(install.files)} ...`" if install.files else manager.first
         change = (
-            f"Before the install copy only what it reads ({_FIRST[manager]}), and move line {copy.line} "
-            f"below line {run.line}."
+            f"Before the install copy only what it reads ({first}), give it a RUN of its own, and move line "
+            f"{copy.line} below that."
         )
+    elif install.local:
+        change = (
+            f"Copy only what the install reads before line {run.line}, and move line {copy.line} below it."
+        )
+    elif install.script:
+        change = f"Copy {install.script} alone before line {run.line}, and move line {copy.line} below it."
     else:
-        change = f"Move line {run.line} above line {copy.line}."
+        change = f"Move the install above line {copy.line}, in a RUN of its own if line {run.line} does more."
     note = ""
     if seconds is None:
         timed = "was cached in this build" if case.steps else "comes without its build"
         note = f"How long line {run.line} takes is not measured: it {timed}."
+    how = f"{manager.name}{cost}"
     return Finding(
         code="copy-before-install",
-        title=f"line {run.line} installs again ({manager}{cost}) whenever a file of line {copy.line} changes",
+        title=f"line {run.line} installs again ({how}) whenever a file of line {copy.line} changes",
         change=change,
         where=f"line {copy.line}",
         lines=(copy.line, run.line),

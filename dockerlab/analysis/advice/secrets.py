@@ -4,67 +4,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib import resources
 
 from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Evidence, Finding, lines_of
-from dockerlab.analysis.history import Row
+from dockerlab.analysis.history import Row, readable
 from dockerlab.analysis.ledger import Claim
+from dockerlab.toml import tomllib
 
-MOST_READ = 65_536  # bytes: a file that holds a key or a password is small
+MOST_READ = 1_000_000  # bytes: a file that holds a key or a password is small
 _NAME = re.compile(
-    r"(?:^|_)(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY|CREDENTIALS?)$",
+    r"(?:PASSWORD|PASSWD|PASSPHRASE)$|(?:^|_)(?:SECRET|PASS|PWD|TOKEN|API_?KEY|SECRET_KEY_BASE|CREDENTIALS?"
+    r"|(?:ACCESS|SECRET|PRIVATE|ACCOUNT|STORAGE|SIGNING|ENCRYPTION)_KEY)$",
     re.IGNORECASE,
 )
-_NO_VALUE = re.compile(r"|/\S*|\$\{?\w+\}?.*|true|false|none|null|\d{1,6}|x+|\*+|<.*>", re.IGNORECASE)
+# What stands where a secret would, and is none: nothing, a switch, a number, a time, a path, what is put in
+# later, where to find it, a pattern, a word that asks to be replaced. A weak password is one all the same.
+_NO_VALUE = re.compile(
+    r"|true|false|yes|no|on|off|y|n|none|null|nil|undefined|enabled?|disabled?|required|optional"
+    r"|[-+]?\d{1,6}(\.\d+)?%?|(\d+(\.\d+)?\s?(ns|us|ms|s|m|h|d|w|y|secs?|mins?|hours?|days?|[kmg]i?b?))+"
+    r"|\.{0,2}/\S*|~/\S*|[a-z]:\\\S*|[\w.-]*\$[\w{(].*|`.*|%\w+%|.*\{\{.*|@\w+@|<.*>|\[.*|\.\*.*|x+|\*+|\.{2,}|-"
+    r"|(https?|file|vault|ref|op|sm|ssm|arn|secretref|(azure)?keyvault|env|gsm)(\+\w+)?:(?!//[^/]*:[^/]*@).*"
+    r"|.*(change[-_ ]?(me|it|this)|replace[-_ ]?(me|this|with)|place[-_]?holder|dummy|insert[-_]|your[-_]?"
+    r"|example|not[-_]?(a[-_]?)?(real|secret|used|needed)|unused|ignored|todo|fixme|to[-_]be[-_]).*",
+    re.IGNORECASE,
+)
 _ARGS = re.compile(r"^(?:RUN )?\|(\d+) (.*?)(?= /\S+ |$)", re.DOTALL)
 _PAIR = re.compile(r"(?<![\w$])([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|\S*)")
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("an AWS access key id", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{40,})")),
-    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}")),
-    ("a Slack token", re.compile(r"\bxox[abprs]-[\w-]{10,}")),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a PyPI token", re.compile(r"\bpypi-AgEI\w{20,}")),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b")),
-    ("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{16,}")),
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----")),
-    ("a password in a URL", re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@$]+:(?!\$)[^/\s@]+@")),
-    (
-        "a bearer token",
-        re.compile(r"\bAuthorization:\s*(?:Bearer|Basic|token)\s+(?!\$)[\w.+/=-]{8,}", re.IGNORECASE),
-    ),
-)
-_FILES: tuple[tuple[re.Pattern[str], re.Pattern[bytes], str], ...] = (
-    (
-        re.compile(r"(.*/)?(id_(rsa|dsa|ecdsa|ed25519)|[^/]*\.(pem|key|ppk))$"),
-        re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----|PuTTY-User-Key-File"),
-        "a private key",
-    ),
-    (
-        re.compile(r"(.*/)?\.npmrc$"),
-        re.compile(rb"_(?:authToken|auth|password)\s*=\s*(?!\$\{)\S"),
-        "an npm login",
-    ),
-    (re.compile(r"(.*/)?\.?_?netrc$"), re.compile(rb"\bpassword\s+\S"), "a password"),
-    (re.compile(r"(.*/)?\.pypirc$"), re.compile(rb"(?m)^\s*password\s*[:=]\s*\S"), "a PyPI login"),
-    (re.compile(r"(.*/)?\.aws/credentials$"), re.compile(rb"aws_secret_access_key\s*=\s*\S"), "an AWS login"),
-    (re.compile(r"(.*/)?\.docker/config\.json$"), re.compile(rb'"auth"\s*:\s*"[^"]'), "a registry login"),
-    (re.compile(r"(.*/)?\.git-credentials$"), re.compile(rb"://[^:\s]+:[^@\s]+@"), "a git login"),
-    (
-        re.compile(r"(.*/)?\.env(\.local|\.[^/.]+\.local)?$"),
-        re.compile(rb"(?m)^\s*(?:export\s+)?\w+\s*=\s*\S"),
-        "settings",
-    ),
-)
 _NOT_OURS = re.compile(
-    r"(.*/)?(node_modules|site-packages|dist-packages|tests?|testdata|fixtures|examples?|doc)/"
+    r"(.*/)?(node_modules|site-packages|dist-packages|gems|pkg/mod|tests?|specs?|__tests__|testdata|fixtures"
+    r"|samples?|examples?|docs?)/"
 )
+_OF_A_PACKAGE = re.compile(
+    r"usr/(lib|share)/|etc/ssl/private/ssl-cert-snakeoil\.key$"
+)  # when a RUN brings it
 _MOUNT = (
     "Give it to the one RUN that needs it: `RUN --mount=type=secret,id=NAME`, "
     "and `build --secret id=NAME,...`."
 )
 _RENEW = " Treat the value as known to everyone who has the image, and renew it."
+
+
+@dataclass(frozen=True)
+class _SecretFile:
+    """Files that hold a secret: by name, and by what is in them."""
+
+    what: str
+    names: str
+    content: str
+    code: str = "secret-in-file"
+    note: str = ""
+
+    def holds(self, claim: Claim, case: Case) -> bool:
+        """Tell whether a file is one of these."""
+        return (
+            re.fullmatch(rf"(?:.*/)?(?:{self.names})", claim.path) is not None
+            and re.search(self.content.encode(), case.read(claim), re.MULTILINE | re.DOTALL) is not None
+        )
+
+
+def _table() -> tuple[tuple[tuple[str, re.Pattern[str]], ...], tuple[_SecretFile, ...]]:
+    data = tomllib.loads(resources.files(__package__).joinpath("secrets.toml").read_text(encoding="utf-8"))
+    texts = tuple((row["what"], re.compile(row["pattern"])) for row in data["texts"])
+    return texts, tuple(_SecretFile(**row) for row in data["files"])
+
+
+_PATTERNS, _FILES = _table()
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -84,12 +90,18 @@ def find(case: Case) -> Iterator[Finding]:
 def redacted(text: str) -> str:
     """Return an instruction's text with every value that looks secret taken out."""
     for _, pattern in _PATTERNS:
-        text = pattern.sub("…", text)
+        text = pattern.sub(lambda found: "…" if _is_value(found) else found.group(0), text)
     return _PAIR.sub(lambda pair: f"{pair[1]}=…" if _looks_secret(pair[1], pair[2]) else pair[0], text)
 
 
 def _looks_secret(name: str, value: str) -> bool:
     return bool(_NAME.search(name)) and _NO_VALUE.fullmatch(value.strip("\"'")) is None
+
+
+def _is_value(found: re.Match[str]) -> bool:
+    """Tell whether what a pattern found is a secret: no variable, and no word that stands for one."""
+    value = found.groupdict().get("value")
+    return value is None or _NO_VALUE.fullmatch(value) is None
 
 
 def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
@@ -142,9 +154,19 @@ def _in_environment(rows: list[Row]) -> Iterator[Finding]:
 def _in_commands(rows: list[Row]) -> Iterator[Finding]:
     seen: set[str] = set()
     for row in rows:
+        if row.keyword == "RUN":
+            for name, value in _PAIR.findall(readable(row.created_by)):
+                if _looks_secret(name, value):
+                    yield _finding(
+                        "secret-in-history",
+                        f"{row.where} sets {name}: its value stands in the image's history",
+                        _MOUNT + _RENEW,
+                        [row],
+                        _masked(name, value, row),
+                    )
         for what, pattern in _PATTERNS:
             for match in pattern.finditer(row.created_by):
-                if match.group(0) in seen:
+                if match.group(0) in seen or not _is_value(match):
                     continue
                 seen.add(match.group(0))
                 yield _finding(
@@ -163,43 +185,32 @@ def _in_files(case: Case) -> Iterator[Finding]:
             or claim.bytes > MOST_READ
             or claim.kind == "again"
             or _NOT_OURS.match(claim.path)
+            or (claim.stored_by.keyword == "RUN" and _OF_A_PACKAGE.match(claim.path))
         ):
             continue
-        for paths, content, what in _FILES:
-            if paths.match(claim.path) and content.search(_read(case, claim)):
-                yield _file(claim, what)
-                break
+        held = next((one for one in _FILES if one.holds(claim, case)), None)
+        if held is not None:
+            yield _file(claim, held)
 
 
-def _file(claim: Claim, what: str) -> Finding:
+def _file(claim: Claim, one: _SecretFile) -> Finding:
     gone = claim.wasted_by is not None
     after = f"; {claim.wasted_by.where} takes it away, but the layer keeps it" if claim.wasted_by else ""
-    environment = what == "settings"
+    environment = one.code == "env-file"
     by_copy = claim.stored_by.keyword in ("COPY", "ADD")
     change = _MOUNT if not by_copy or not environment else "Pass the settings when the container starts."
     if by_copy:
         change = f"Add `**/{claim.path.rpartition('/')[2]}` to .dockerignore. {change}"
     return Finding(
-        code="env-file" if environment else "secret-in-deleted-file" if gone else "secret-in-file",
-        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {what}{after}",
-        change=change + ("" if environment else _RENEW),
+        code="secret-in-deleted-file" if gone and not environment else one.code,
+        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {one.what}{after}",
+        change=change + ("" if one.note else _RENEW),
         where=claim.stored_by.where,
         lines=lines_of([claim.stored_by, *([claim.wasted_by] if claim.wasted_by else [])]),
         evidence=(Evidence(f"/{claim.path}", claim.bytes, claim.stored_by.where),),
-        note="Whether its values are secret is not known." if environment else "",
+        note=one.note,
         secret=True,
     )
-
-
-def _read(case: Case, claim: Claim) -> bytes:
-    layer = case.image.layers[(claim.stored_by.layer or 1) - 1]
-    entry = next(
-        entry
-        for entry in reversed(layer.entries)
-        if entry.path == claim.path and entry.kind == "file" and entry.size == claim.bytes
-    )
-    with layer.open(entry) as stream:
-        return stream.read()
 
 
 def _masked(name: str, value: str, row: Row) -> Evidence:

@@ -22,7 +22,7 @@ from dockerlab.units import human_bytes
 
 LEAST_TOOLS = 1_000_000  # bytes: a lone small header package is not worth a second stage
 _PACKAGE = re.compile(
-    r".*-dev(el)?$|(g\+\+|gcc|cpp|gfortran|clang|llvm|binutils|golang|rustc|cargo)(-[\w.-]+)?$"
+    r".*-dev(el)?$|(g\+\+|gcc|cpp|gfortran|clang|llvm|binutils|golang|go|rust|rustc|cargo)(-[\w.-]+)?$"
     r"|(build-essential|build-base|make|cmake|ninja-build|meson|automake|autoconf|libtool|dpkg-dev|bison|flex)$"
 )
 _RUNTIME = re.compile(r"gcc-\d+-base$|llvm-[\d.]+-(runtime|libs)$|gcc-.*-libs?$")

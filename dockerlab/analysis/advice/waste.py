@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dockerlab.analysis.advice.case import Case, commands
+from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import LEAST_BYTES, Finding, Pool, largest, lines_of, total
 from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import Claim
+from dockerlab.analysis.packages import BOOKS
+from dockerlab.analysis.shell import commands
 from dockerlab.units import human_bytes
 
 LEAST_REPLACED = 1_000_000  # bytes: two installs rewrite each other's small files, which is no mistake
 _BOOKS = re.compile(  # what every install writes anew
-    r"var/(lib/(dpkg|apt|rpm|dnf|yum|pacman)|cache/(debconf|ldconfig|apt)|log)/|lib/apk/|usr/lib/(apk|sysimage)/"
-    r"|etc/(ld\.so\.cache|passwd|group|shadow|gshadow|apk/)"
+    rf"{BOOKS.pattern}|var/(cache/ldconfig|log)/|etc/(ld\.so\.cache|passwd|group|shadow|gshadow)"
 )
 _MODES = re.compile(r"\b(chmod|chown|chgrp|setfacl|setcap|touch)\b")
-_COPIES = re.compile(r"(mv|cp|ln|rsync|install) ")
+_COPIES = frozenset({"mv", "cp", "ln", "rsync", "install"})
 _TEXTS = re.compile(r"usr/share/(doc|man|locale|info|lintian|licenses)/")  # packages bring equal ones
 _UNPACKS = re.compile(r"\b(tar|unzip|7z|dpkg|gunzip)\b")
 
@@ -99,7 +100,7 @@ def _again(case: Case, pool: Pool) -> Iterator[Finding]:
                 saves=size,
             )
         size = total(other)
-        told = after.keyword in ("COPY", "ADD") or any(map(_COPIES.match, commands(after.text)))
+        told = after.keyword in ("COPY", "ADD") or any(words[0] in _COPIES for words in commands(after.text))
         if size >= LEAST_BYTES and told:
             yield _made(
                 "moved-or-copied",

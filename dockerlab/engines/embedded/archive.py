@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import encoded
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.errors import ImageError
 from dockerlab.image import Layer
 from dockerlab.imagefile import read_archive
+from dockerlab.reference import Reference
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.store import Store

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.embedded import standins
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import ImageNotFoundError, RegistryError
 from dockerlab.image import Image
+from dockerlab.reference import Reference
 
 _ASK_AGAIN = 600.0  # seconds; until then a stand-in that is there is used without asking the registry
 
@@ -100,21 +100,21 @@ class Bases:
 
     def _kept(self, name: str) -> Image | None:
         try:
-            return self._store.image(standins.stand_in_name(name))
+            return self._store.image(standins.kept_as(name))
         except ImageNotFoundError:
             return None
 
     def stand_in_archive(self, reference: str, *, on_event: OnEvent | None = None) -> Path | None:
         """Return a `docker load` archive of the stand-in for a reference; None when it has no recipe.
 
-        In the archive it has a name of ours (`standins.stand_in_name`), never the real one.
+        In the archive it has a name of ours (`standins.kept_as`), never the real one.
         """
         image = self.stand_in(reference, on_event=on_event)
         if image is None:
             return None
         path = self._store.root / "exports" / f"{image.id.removeprefix('sha256:')}.tar"
         if not path.exists():
-            self._store.save([standins.stand_in_name(reference)], path)
+            self._store.save([standins.kept_as(reference)], path)
         return path
 
 

@@ -248,8 +248,8 @@ class Blobs:
 
 
 def encoded(value: object) -> bytes:
-    """Return compact JSON in UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """Return compact JSON in UTF-8; what of a name is not UTF-8 (a lone surrogate) as its \\u escape."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def decoded(data: bytes, path: Path) -> Any:

@@ -27,9 +27,10 @@ from dockerlab.engines.last_builds import read_record, record
 from dockerlab.engines.reasons import Reasons
 from dockerlab.errors import BuildError, DockerfileError, DockerlabError
 from dockerlab.image import Image
+from dockerlab.platform import here
+from dockerlab.reference import Reference
 from dockerlab.scope import Given, scratch_config
 from dockerlab.stages import (
-    architecture,
     earlier,
     expanded,
     global_args,
@@ -81,7 +82,8 @@ class _Builder:
         self.steps: list[Step] = []
         self.total = 0
         self.done: dict[str, Instruction] = {}  # key -> the line of this build that did the step
-        self.name = request.tag or keys.key({"Dockerfile": request.dockerfile.text})
+        tag = request.tag and Reference.parse(request.tag).familiar
+        self.name = tag or keys.key({"Dockerfile": request.dockerfile.text})
         last = read_record(self.name, store.last_build(self.name))
         self.reasons = Reasons(last, no_cache=request.no_cache)
 
@@ -185,7 +187,7 @@ class _Builder:
         elif reference == "scratch":
             state = State(
                 config=scratch_config(),
-                platform={"architecture": architecture(), "os": "linux"},
+                platform={"architecture": here().architecture, "os": "linux"},
                 key=base_key([]),
                 created=rfc3339(self.layers.now),
             )
@@ -198,8 +200,8 @@ class _Builder:
         if stage.platform is None:
             return
         wanted = expanded(stage.platform, self.global_args, stage.from_.line)
-        if wanted.split("/")[:2] != ["linux", architecture()]:
-            raise unsupported(stage.from_, f"FROM --platform={wanted} on a {architecture()} machine")
+        if wanted.split("/")[:2] != ["linux", here().architecture]:
+            raise unsupported(stage.from_, f"FROM --platform={wanted} on a {here().architecture} machine")
 
     def _do(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
         if one.keyword in METADATA:
@@ -314,8 +316,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        known = declared | {*PROXY_ARGS, *(name.lower() for name in PROXY_ARGS), epoch.NAME}
-        unused = sorted(set(self.request.build_args) - known)
+        given = [name for name in self.request.build_args if name.upper() not in PROXY_ARGS]
+        unused = sorted(set(given) - declared - {epoch.NAME})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -98,39 +99,48 @@ class Renamed:
         return self.origin.open(self.entry)
 
 
-def _make(draft: Draft, path: str, options: Options) -> None:
+def _make(draft: Draft, path: str, options: Options, *, mode: int | None = None) -> None:
     try:
-        draft.make_folders(path, owner=options.owner)
+        draft.make_folders(path, owner=options.owner, mode=mode)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
 
 
-def _unpack(draft: Draft, origin: Contents, entry: Entry, dest: str, options: Options) -> bool:
-    found = members(origin, entry)
-    if found is None:
+def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: Options) -> bool:
+    unpacked = members(origin, archive)
+    if unpacked is None:
         return False
+    found, content = unpacked
     target = draft.tree.resolve(dest)
     _make(draft, target, options)
-    for member, content in found:
-        path = draft.tree.resolve(join(target, member.path), follow_last=False)
-        if target and path != target and not path.startswith(f"{target}/"):
-            raise BuildError(
-                f"{entry.path} has a member {member.path}, which a symlink leads out of /{target}",
-                hint="Make the archive again without that symlink.",
-            )
+    for member in found:
+        path = _within(draft, target, member.path, archive)
         old = draft.get(path)
         if old is not None and not (old.kind == "dir" and member.kind == "dir"):
             draft.remove(path)
-        parent = path.rpartition("/")[0]
-        _make(draft, parent, Options(owner=(0, 0)))
-        if member.kind == "hardlink":
-            other = draft.tree.resolve(join(target, member.link), follow_last=False)
-            if draft.get(other) is None:
-                raise BuildError(
-                    f"{entry.path} has a hard link {member.path} to {member.link}, which is not there",
-                    hint="Make the archive again, with that file before the link.",
-                )
-            draft.link(path, other, like=member)
+        _make(draft, path.rpartition("/")[0], Options(), mode=0o755)
+        if member.kind != "hardlink":
+            draft.put(replace(member, path=path), content)
             continue
-        draft.put(replace(member, path=path), content)
+        other = draft.get(_within(draft, target, member.link, archive))
+        if other is None or other.kind == "dir":
+            raise BuildError(
+                f"{archive.path} has a hard link {member.path} to {member.link}, which is no file there",
+                hint="Make the archive again, with that file before the link.",
+            )
+        like = replace(member, mode=other.mode) if other.kind == "symlink" else member
+        draft.link(path, other.path, like=like)
     return True
+
+
+def _within(draft: Draft, target: str, name: str, archive: Entry) -> str:
+    """Return where a member's name leads; symlinks are followed as if `target` were the root."""
+    try:
+        return draft.tree.resolve(name, follow_last=False, root=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise BuildError(
+            f"{archive.path} has a member {name}, which a symlink leads out of /{target}",
+            hint="Make the archive again without that symlink.",
+        ) from error

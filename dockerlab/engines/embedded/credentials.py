@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dockerlab.engines.embedded.reference import DOCKER_HUB
 from dockerlab.errors import RegistryError
+from dockerlab.reference import DOCKER_HUB
 
 _HUB_KEY = "https://index.docker.io/v1/"  # the name Docker keeps Docker Hub's login under
 _HELPER_SECONDS = 10.0
@@ -33,23 +33,33 @@ def login(registry: str) -> Login | None:
     Read from $DOCKER_CONFIG or ~/.docker: plain `auths`, or a `docker-credential-*` helper where one is set
     and installed. Raises RegistryError when that file is there but not what Docker writes.
     """
-    path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    config = docker_config()
+    keys = (_HUB_KEY, DOCKER_HUB) if registry == DOCKER_HUB else (registry, f"https://{registry}")
+    for key in keys:
+        found = _helped(config, key) or _plain(config, key)
+        if found is not None:
+            return found
+    return None
+
+
+def docker_config() -> dict[str, Any]:
+    """Return what Docker's config.json says, {} where there is none; RegistryError when it is damaged."""
+    path = _config_path()
     try:
         config = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return {}
     except (OSError, ValueError) as error:
         raise RegistryError(
             f"{path} cannot be read: {error}.", hint="Correct or remove that file."
         ) from error
     if not isinstance(config, dict):
         raise RegistryError(f"{path} is not what Docker writes.", hint="Correct or remove that file.")
-    keys = (_HUB_KEY, DOCKER_HUB) if registry == DOCKER_HUB else (registry, f"https://{registry}")
-    for key in keys:
-        found = _helped(config, key) or _plain(config, key, path)
-        if found is not None:
-            return found
-    return None
+    return config
+
+
+def _config_path() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
 
 
 def _helped(config: dict[str, Any], key: str) -> Login | None:
@@ -72,7 +82,7 @@ def _helped(config: dict[str, Any], key: str) -> Login | None:
     return Login(answer["Username"], answer.get("Secret", ""))
 
 
-def _plain(config: dict[str, Any], key: str, path: Path) -> Login | None:
+def _plain(config: dict[str, Any], key: str) -> Login | None:
     kept = (config.get("auths") or {}).get(key) or {}
     if not kept.get("auth"):
         return None
@@ -80,6 +90,6 @@ def _plain(config: dict[str, Any], key: str, path: Path) -> Login | None:
         user, colon, password = base64.b64decode(kept["auth"], validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise RegistryError(
-            f"The login for {key} in {path} is damaged.", hint=f"Run `docker login {key}` again."
+            f"The login for {key} in {_config_path()} is damaged.", hint=f"Run `docker login {key}` again."
         ) from error
     return Login(user, password) if colon else None

@@ -37,8 +37,13 @@ class Draft:
         node = self.tree.get(path)
         return node.entry if node else None
 
-    def make_folders(self, path: str, *, owner: tuple[int, int] | None, mtime: int | None = None) -> None:
-        """Make `path` and every missing parent, mode 0755; what exists stays as it is."""
+    def make_folders(
+        self, path: str, *, owner: tuple[int, int] | None, mtime: int | None = None, mode: int | None = None
+    ) -> None:
+        """Make `path` and every missing parent; what exists stays as it is.
+
+        Without a `mode` it is 0755, with the set-group-ID bit below a folder that has it.
+        """
         parts = path.split("/") if path else []
         for depth in range(1, len(parts) + 1):
             here = "/".join(parts[:depth])
@@ -49,7 +54,8 @@ class Draft:
                 inherits = above is not None and bool(above.mode & 0o2000)
                 uid, gid = owner or (0, above.gid if above is not None and inherits else 0)
                 when = self.now if mtime is None else mtime
-                self.put(Entry(here, "dir", 0o2755 if inherits else 0o755, uid, gid, when), NOTHING)
+                bits = mode if mode is not None else 0o2755 if inherits else 0o755
+                self.put(Entry(here, "dir", bits, uid, gid, when), NOTHING)
             elif entry.kind != "dir":
                 raise NotADirectoryError(f"/{here} is a {entry.kind}, not a folder")
 

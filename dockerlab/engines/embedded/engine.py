@@ -21,6 +21,7 @@ from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.last_builds import read_record
 from dockerlab.errors import BuildError, EngineError
 from dockerlab.image import Image
+from dockerlab.reference import Reference
 from dockerlab.scope import DEFAULT_PATH
 
 
@@ -90,7 +91,7 @@ class EmbeddedEngine:
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
-        return read_record(reference, self.store.last_build(reference))
+        return read_record(reference, self.store.last_build(Reference.parse(reference).familiar))
 
     def image(self, reference: str) -> Image:
         """Return the image of that name or id; raises ImageNotFoundError."""

@@ -15,17 +15,18 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
+from dockerlab import oci
 from dockerlab.engines.embedded.debian import Apt, Mirrors
 from dockerlab.engines.embedded.layertar import LayerWriter, in_order
-from dockerlab.engines.embedded.registry import platform
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.trust import FOLDER, own_certificates
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree
-from dockerlab.image import STAND_IN, BlobLayer, Image, Layer
+from dockerlab.image import BlobLayer, Image, Layer
+from dockerlab.platform import here
+from dockerlab.scope import DEFAULT_PATH
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PACKAGES = "/run/packages"  # where the .debs are seen in the sandbox
 _SECONDS = 1800.0  # proot on one slow core takes minutes
 
@@ -134,13 +135,10 @@ def make(
         store.forget_layer(unpacked.diff_id)
     store.forget_layer(configured.diff_id)
     created = datetime.fromtimestamp(newest, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    architecture, variant = platform()
     config = {
-        "architecture": architecture,
-        **({"variant": variant} if variant else {}),
-        "os": "linux",
+        **here().written(),
         "created": created,
-        "config": {"Env": [f"PATH={PATH}"], "Cmd": ["bash"], "Labels": {STAND_IN: reference}},
+        "config": {"Env": [f"PATH={DEFAULT_PATH}"], "Cmd": ["bash"], "Labels": {oci.STAND_IN: reference}},
         "history": [
             {
                 "created": created,
@@ -247,7 +245,7 @@ def _configured(store: Store, sandbox: Sandbox, unpacked: Layer, folder: Path, d
     command = Command(
         ("/bin/sh", "-ec", install),
         {
-            "PATH": PATH,
+            "PATH": DEFAULT_PATH,
             "HOME": "/root",
             "LC_ALL": "C.UTF-8",
             "DEBIAN_FRONTEND": "noninteractive",

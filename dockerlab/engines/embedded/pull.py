@@ -7,19 +7,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dockerlab import oci
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.reference import Reference
-from dockerlab.engines.embedded.registry import Descriptor, Repository, endpoints, platform
+from dockerlab.engines.embedded.registry import Descriptor, Repository, endpoints
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import ImageError, RegistryError
 from dockerlab.image import Image, Layer
+from dockerlab.platform import Platform, here
+from dockerlab.reference import Reference
 from dockerlab.streams import decompress, detect_compression
 
-_CONFIGS = (
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-)
+_CONFIGS = (oci.CONFIG, oci.DOCKER_CONFIG)
 _OTHER_PULL = 600.0  # seconds to wait for another process that is pulling
 _EVERY = 0.1  # seconds between progress events
 
@@ -76,21 +75,19 @@ def _pulled(repository: Repository, store: Store, on_event: OnEvent) -> Image:
 
 def _here(reference: Reference, manifests: Sequence[Mapping[str, Any]]) -> Descriptor:
     """Pick this machine's image of an index; attestations are for platform unknown/unknown."""
-    architecture, variant = platform()
-    fitting, offered = [], set()
-    for item in manifests:
-        where = item.get("platform") or {}
-        if "vnd.docker.reference.type" in (item.get("annotations") or {}) or where.get("os") == "unknown":
-            continue
-        offered.add("/".join(str(where[key]) for key in ("os", "architecture", "variant") if where.get(key)))
-        if (where.get("os"), where.get("architecture")) == ("linux", architecture):
-            fitting.append((where.get("variant", "") not in (variant, ""), item))
+    offered = [
+        (Platform.read(item.get("platform") or {}), item)
+        for item in manifests
+        if not oci.is_attestation(item)
+    ]
+    fitting = [(fit, item) for where, item in offered if (fit := here().fit(where))]
     if not fitting:
+        there = ", ".join(sorted({str(where) for where, _ in offered}))
         raise RegistryError(
-            f"{reference} has no image for linux/{architecture}; it has {', '.join(sorted(offered))}.",
+            f"{reference} has no image for {here()}; it has {there}.",
             hint="Take another tag or another base image.",
         )
-    return Descriptor.read(min(fitting, key=lambda pair: pair[0])[1])
+    return Descriptor.read(max(fitting, key=lambda pair: pair[0])[1])
 
 
 def _unreadable(repository: Repository, error: Exception) -> RegistryError:

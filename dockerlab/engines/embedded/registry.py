@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform as host
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,19 +13,14 @@ from typing import Any, BinaryIO
 
 import requests
 
-from dockerlab.engines.embedded.reference import DOCKER_HUB, Reference
+from dockerlab import oci
 from dockerlab.engines.embedded.transport import TRIES, Connection, forget_silent_registries, scheme
+from dockerlab.reference import DOCKER_HUB, Reference
 
-__all__ = ["Descriptor", "Reference", "Repository", "endpoints", "forget_silent_registries", "platform"]
+__all__ = ["Descriptor", "Reference", "Repository", "endpoints", "forget_silent_registries"]
 
-MANIFESTS = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+MANIFESTS = (oci.INDEX, oci.DOCKER_INDEX, oci.MANIFEST, oci.DOCKER_MANIFEST)
 _MAX_MANIFEST = 4 << 20  # bytes; the specification asks registries to take at least this
-_MAX_CONFIG = 16 << 20
 _CHUNK = 1 << 16  # bytes; what a dropped line may lose
 
 
@@ -47,18 +41,6 @@ class Descriptor:
         if not isinstance(size, int) or size < 0:
             raise ValueError(f"{size!r} is not a size")
         return cls(digest, size, str(value.get("mediaType", "")))
-
-
-def platform() -> tuple[str, str]:
-    """Return this machine's architecture and variant by Go's names: ("amd64", ""), ("arm64", "v8")."""
-    machine = host.machine().lower()
-    known = {
-        "x86_64": ("amd64", ""),
-        "aarch64": ("arm64", "v8"),
-        "armv7l": ("arm", "v7"),
-        "i686": ("386", ""),
-    }
-    return known.get(machine, (machine, ""))
 
 
 def endpoints(reference: Reference) -> Iterator[Repository]:
@@ -99,7 +81,7 @@ class Repository:
 
     def small_blob(self, blob: Descriptor) -> bytes:
         """Return a blob of at most 16 MiB, a config, its digest checked."""
-        data, _ = self._small(f"/blobs/{blob.digest}", {}, limit=min(blob.size, _MAX_CONFIG))
+        data, _ = self._small(f"/blobs/{blob.digest}", {}, limit=min(blob.size, oci.MAX_JSON))
         if _digest(data) != blob.digest:
             raise self._to.lied(f"a blob with the digest {_digest(data)} for {blob.digest}")
         return data

@@ -11,9 +11,10 @@ from dockerlab.dockerfile import Instruction
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.mounts import Tools, prepare, refuse_hidden
+from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount
-from dockerlab.engines.embedded.state import PROXY_ARGS, State, unsupported
+from dockerlab.engines.embedded.state import State, unsupported
 from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.inputs import Run, read_run, run_inputs
 from dockerlab.errors import BuildError, RunError
@@ -77,18 +78,11 @@ def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> 
 
 @contextmanager
 def command(run: Run, state: State, request: Request, tools: Tools, *, line: int) -> Iterator[Command]:
-    """Yield the command with its mounts in place; what was made for it is gone afterwards.
-
-    Proxy settings come from the build arguments, declared or not, else from our own environment.
-    """
+    """Yield the command with its mounts in place; what was made for it is gone afterwards."""
     user = run_user(state.tree, run.user)
     env = dict(run.env)
     env.setdefault("HOME", user.home)
-    for name in PROXY_ARGS:
-        for variant in (name, name.lower()):
-            value = request.build_args.get(variant, os.environ.get(variant))
-            if value is not None:
-                env.setdefault(variant, value)
+    env = proxied(env, request.build_args)
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.

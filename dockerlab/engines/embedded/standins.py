@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 
+from dockerlab import oci
 from dockerlab.engines import Note, OnEvent
 from dockerlab.engines.embedded.debian import mirrors
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import RegistryError
-from dockerlab.image import STAND_IN, Image
+from dockerlab.image import Image
+from dockerlab.reference import Reference, stand_in_name
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,17 @@ def references() -> list[str]:
 
 def recipe(reference: str) -> Minbase | Derived | None:
     """Return how the stand-in for a reference is made, or None."""
-    name = Reference.parse(reference).familiar
-    return _RECIPES.get(_SAME.get(name, name))
+    return _RECIPES.get(_canonical(reference))
 
 
-def stand_in_name(reference: str) -> str:
-    """Return the name a stand-in is kept under: "dockerlab/stand-in:debian-trixie-slim"."""
+def kept_as(reference: str) -> str:
+    """Return the name the stand-in for a reference is kept under, one for all names of the same image."""
+    return stand_in_name(_canonical(reference))
+
+
+def _canonical(reference: str) -> str:
     name = Reference.parse(reference).familiar
-    return "dockerlab/stand-in:" + re.sub(r"[:/@]", "-", _SAME.get(name, name))
+    return _SAME.get(name, name)
 
 
 def make_minbase(
@@ -85,7 +88,7 @@ def make_minbase(
         sandbox(),
         found,
         reference=reference,
-        name=stand_in_name(reference),
+        name=kept_as(reference),
         suite=recipe.suite,
         slim=recipe.slim,
         say=lambda text: on_event(Note(f"Stand-in for {reference}: {text}")),
@@ -106,10 +109,10 @@ def make_derived(
             f"The stand-in for {reference} is built from a Dockerfile, and there is no builder."
         )
     text = (resources.files(__package__) / "recipes" / recipe.file).read_text()
-    name = stand_in_name(reference)
+    name = kept_as(reference)
     on_event(Note(f"Stand-in for {reference}: building {recipe.file}"))
     # Under another name until it is whole: an interrupted build must not count as made.
-    image = build(f'{text}LABEL {STAND_IN}="{reference}"\n', f"{name}-unfinished")
+    image = build(f'{text}LABEL {oci.STAND_IN}="{reference}"\n', f"{name}-unfinished")
     finished = store.put_image(
         image.config, image.layers, reference=name, base_layers=image.base_layers, stand_in=reference
     )

@@ -22,23 +22,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dockerlab import oci
 from dockerlab.engines import ImageSummary
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root, encoded
 from dockerlab.engines.embedded.buildcache import BuildCache
-from dockerlab.engines.embedded.reference import Reference
 from dockerlab.errors import DockerlabError, ImageError, ImageNotFoundError
-from dockerlab.image import BASE_LAYERS, STAND_IN, Image, Layer, history_rows
+from dockerlab.image import Image, Layer, history_rows
+from dockerlab.reference import Reference, Wanted
 
 __all__ = ["NewLayer", "Store", "default_root"]
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar"
-INDEX = "application/vnd.oci.image.index.v1+json"
-
-REF_NAME = "org.opencontainers.image.ref.name"
-CONTAINERD_NAME = "io.containerd.image.name"
 IMAGE_ID = "dev.dockerlab.id"
 REPO_DIGEST = "dev.dockerlab.repo-digest"
 COMPRESSED_SIZE = "dev.dockerlab.compressed-size"
@@ -64,7 +58,7 @@ class Store(BuildCache):
         try:
             data = (self.root / "index.json").read_bytes()
         except FileNotFoundError:
-            return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+            return {"schemaVersion": 2, "mediaType": oci.INDEX, "manifests": []}
         index: dict[str, Any] = decoded(data, self.root / "index.json")
         return index
 
@@ -72,7 +66,7 @@ class Store(BuildCache):
         """Replace index.json; only within changing()."""
         layout = self.root / "oci-layout"
         if not layout.exists():
-            durable.write_whole(layout, b'{"imageLayoutVersion":"1.0.0"}', temporary=self.root / "tmp")
+            durable.write_whole(layout, oci.LAYOUT, temporary=self.root / "tmp")
         durable.write_whole(self.root / "index.json", encoded(index), temporary=self.root / "tmp")
 
     def put_image(
@@ -96,13 +90,13 @@ class Store(BuildCache):
                 {**config, "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}
             )
         name = Reference.parse(reference) if reference is not None else None
-        notes = {BASE_LAYERS: str(base_layers)}
+        notes = {oci.BASE_LAYERS: str(base_layers)}
         if stand_in:
-            notes[STAND_IN] = stand_in
+            notes[oci.STAND_IN] = stand_in
         if repo_digest:
             notes[REPO_DIGEST] = repo_digest
         described: list[dict[str, Any]] = [
-            {"mediaType": LAYER, "digest": layer.diff_id, "size": layer.size_tar} for layer in layers
+            {"mediaType": oci.LAYER, "digest": layer.diff_id, "size": layer.size_tar} for layer in layers
         ]
         for item, size in zip(described, compressed_sizes or (), strict=False):
             item["annotations"] = {COMPRESSED_SIZE: str(size)}
@@ -114,19 +108,19 @@ class Store(BuildCache):
             manifest = encoded(
                 {
                     "schemaVersion": 2,
-                    "mediaType": MANIFEST,
-                    "config": {"mediaType": CONFIG, "digest": image_id, "size": len(config)},
+                    "mediaType": oci.MANIFEST,
+                    "config": {"mediaType": oci.CONFIG, "digest": image_id, "size": len(config)},
                     "layers": described,
                     "annotations": notes,
                 }
             )
             about = {IMAGE_ID: image_id}
             if name is not None:
-                about |= {REF_NAME: name.familiar, CONTAINERD_NAME: name.full}
+                about |= {oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             known = json.loads(config)
             platform = {key: known[key] for key in ("architecture", "os", "variant") if known.get(key)}
             descriptor = {
-                "mediaType": MANIFEST,
+                "mediaType": oci.MANIFEST,
                 "digest": self._put_blob(manifest),
                 "size": len(manifest),
                 "annotations": about,
@@ -148,22 +142,18 @@ class Store(BuildCache):
         return self._find(reference, self.read_index()["manifests"])
 
     def _find(self, reference: str, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        digits = reference.removeprefix("sha256:")
-        if not reference.startswith("sha256:"):
-            wanted = Reference.parse(reference).familiar
-            for item in manifests:
-                if _notes(item).get(REF_NAME) == wanted:
-                    return item
-        if len(digits) >= 4 and set(digits) <= set("0123456789abcdef"):
-            found = [item for item in manifests if _notes(item).get(IMAGE_ID, "")[7:].startswith(digits)]
-            if len({_notes(item)[IMAGE_ID] for item in found}) > 1:
-                raise ImageNotFoundError(
-                    f'"{reference}" is the beginning of {len(found)} image ids.',
-                    hint="Give more of its digits.",
-                )
-            if found:
-                return found[-1]
-        names = sorted(_notes(item)[REF_NAME] for item in manifests if REF_NAME in _notes(item))
+        wanted = Wanted.parse(reference)
+        for item in manifests:
+            if wanted.names(_notes(item).get(oci.REF_NAME, "")):
+                return item
+        found = [item for item in manifests if wanted.begins([_notes(item).get(IMAGE_ID, "")])]
+        if len({_notes(item)[IMAGE_ID] for item in found}) > 1:
+            raise ImageNotFoundError(
+                f'"{reference}" is the beginning of {len(found)} image ids.', hint="Give more of its digits."
+            )
+        if found:
+            return found[-1]
+        names = sorted(_notes(item)[oci.REF_NAME] for item in manifests if oci.REF_NAME in _notes(item))
         raise ImageNotFoundError(
             f'There is no image "{reference}" in the store.',
             hint=f"There is: {', '.join(names[:12])}."
@@ -186,18 +176,20 @@ class Store(BuildCache):
         )
         labels = (config.get("config") or {}).get("Labels") or {}
         return Image(
-            reference=_notes(descriptor).get(REF_NAME),
+            reference=_notes(descriptor).get(oci.REF_NAME),
             id=manifest["config"]["digest"],
             config=config,
             layers=layers,
             history=history_rows(config, layers),
-            base_layers=_number(notes.get(BASE_LAYERS)) or 0,
-            stand_in=notes.get(STAND_IN) or labels.get(STAND_IN) or None,
+            base_layers=_number(notes.get(oci.BASE_LAYERS)) or 0,
+            stand_in=notes.get(oci.STAND_IN) or labels.get(oci.STAND_IN) or None,
         )
 
     def images(self) -> list[ImageSummary]:
         """List the named images, the newest first."""
-        found = [self.image_of(item) for item in self.read_index()["manifests"] if REF_NAME in _notes(item)]
+        found = [
+            self.image_of(item) for item in self.read_index()["manifests"] if oci.REF_NAME in _notes(item)
+        ]
         rows = [
             ImageSummary(
                 reference=image.reference or "",
@@ -216,7 +208,7 @@ class Store(BuildCache):
         name = Reference.parse(new)
         with self.changing() as index:
             old = self._find(reference, index["manifests"])
-            notes = {**_notes(old), REF_NAME: name.familiar, CONTAINERD_NAME: name.full}
+            notes = {**_notes(old), oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             item = {**old, "annotations": notes}
             others = [other for other in index["manifests"] if not _same_place(other, item)]
             self.write_index({**index, "manifests": [*others, item]})
@@ -227,8 +219,7 @@ class Store(BuildCache):
         with self.changing() as index:
             item = self._find(reference, index["manifests"])
             notes = _notes(item)
-            by_name = notes.get(REF_NAME) is not None and not reference.startswith("sha256:")
-            if by_name and notes[REF_NAME] == Reference.parse(reference).familiar:
+            if Wanted.parse(reference).names(notes.get(oci.REF_NAME, "")):
                 kept = [other for other in index["manifests"] if other is not item]
             else:
                 kept = [
@@ -271,7 +262,7 @@ class Store(BuildCache):
 
 def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
     """Return the error for an image in index.json whose manifest or config cannot be read."""
-    name = _notes(descriptor).get(REF_NAME) or _notes(descriptor).get(IMAGE_ID) or descriptor["digest"]
+    name = _notes(descriptor).get(oci.REF_NAME) or _notes(descriptor).get(IMAGE_ID) or descriptor["digest"]
     return ImageError(
         f"The image {name} is damaged: {error.message}",
         hint=f"`dockerlab rm {name}`, `dockerlab prune`, then build, pull or load it again.",
@@ -280,7 +271,7 @@ def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
 
 def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Tell whether two descriptors hold one name; nameless ones are one when they are the same manifest."""
-    names = _notes(one).get(REF_NAME), _notes(other).get(REF_NAME)
+    names = _notes(one).get(oci.REF_NAME), _notes(other).get(oci.REF_NAME)
     return names[0] == names[1] and (names[0] is not None or one["digest"] == other["digest"])
 
 

@@ -14,8 +14,8 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from dockerlab.engines.embedded import credentials
-from dockerlab.engines.embedded.reference import DOCKER_HUB, Reference
 from dockerlab.errors import RegistryError
+from dockerlab.reference import DOCKER_HUB, Reference
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0

@@ -2,192 +2,121 @@
 
 from __future__ import annotations
 
-import io
-import itertools
+import bz2
+import gzip
 import lzma
-import posixpath
-import tarfile
+import os
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any, BinaryIO, cast
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
 
-from dockerlab.engines.sources import Text
-from dockerlab.errors import BuildError
-from dockerlab.filesystem import Contents, Entry, Kind
+from dockerlab.errors import BuildError, ImageError
+from dockerlab.filesystem import Contents, Entry
+from dockerlab.streams import chunks, detect_compression, sparse_window, window
+from dockerlab.tarindex import BLOCK, read_index, starts_tar
 
-_KINDS: dict[bytes, Kind] = {
-    tarfile.REGTYPE: "file",
-    tarfile.AREGTYPE: "file",
-    tarfile.CONTTYPE: "file",
-    tarfile.GNUTYPE_SPARSE: "file",
-    tarfile.DIRTYPE: "dir",
-    tarfile.SYMTYPE: "symlink",
-    tarfile.LNKTYPE: "hardlink",
-    tarfile.CHRTYPE: "char",
-    tarfile.BLKTYPE: "block",
-    tarfile.FIFOTYPE: "fifo",
-}
-
-_DAMAGE = (
-    EOFError,
-    OSError,
-    OverflowError,
-    zlib.error,
-    lzma.LZMAError,
-)  # what the decompressors say of cut or broken data
+_CHUNK = 1 << 20
+_KEPT_XATTR = "security.capability"  # the only extended attribute that BuildKit takes from an archive
 
 
-class _Open(io.RawIOBase):
-    """A stream that keeps what it reads from open for as long as it is open itself."""
+class _Archive:
+    """A tar in a temporary file, which is gone with the last member that is kept."""
 
-    def __init__(self, stream: BinaryIO, held: ExitStack) -> None:
-        self._stream, self._held = stream, held
+    def __init__(self) -> None:
+        handle, name = tempfile.mkstemp(prefix="dockerlab-archive-")
+        os.close(handle)
+        self.path = Path(name)
+        weakref.finalize(self, self.path.unlink, missing_ok=True)
 
-    def readable(self) -> bool:
-        return True
+    def read(self, source: str) -> tuple[Entry, ...]:
+        """Read the headers; ImageError where one is damaged."""
+        with self.path.open("rb", buffering=0) as file:
+            self.index = read_index(file, source=source, layer=False)
+        return self.index.entries
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._held.close()
-        super().close()
-
-
-class _Zstd(io.RawIOBase):
-    """What a zstd stream unpacks to; to go back further than one tar block it starts over."""
-
-    def __init__(self, packed: BinaryIO) -> None:
-        self._packed = packed
-        self._restart()
-
-    def _restart(self) -> None:
-        import zstandard
-
-        self._packed.seek(0)
-        self._damage = zstandard.ZstdError
-        self._plain = zstandard.ZstdDecompressor().stream_reader(self._packed, read_across_frames=True)
-        self._at = 0
-        self._last = b""  # the last bytes that were read
-        self._again = b""  # those of them that are to be given once more
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data, self._again = self._again[: len(buffer)], self._again[len(buffer) :]
-        if not data:
-            try:
-                data = self._plain.read(len(buffer))
-            except self._damage as error:
-                raise tarfile.ReadError(str(error)) from error
-            self._last = (self._last + data)[-tarfile.BLOCKSIZE :]
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        target = offset + (self._at if whence == io.SEEK_CUR else 0)
-        end = self._at + len(self._again)
-        if end - len(self._last) <= target <= end:
-            self._again, self._at = self._last[len(self._last) - (end - target) :], target
-        elif target < end:
-            self._restart()
-        while self._at < target and self.read(min(target - self._at, 1 << 20)):
-            pass
-        return self._at
+    def open(self, entry: Entry) -> BinaryIO:
+        """Return a stream over the content of a member."""
+        pieces = self.index.sparse.get(entry.offset)
+        if pieces is not None:
+            return sparse_window(self.path, entry.offset, entry.size, pieces)
+        return window(self.path, entry.offset, entry.size)
 
 
-class _Member:
-    """Content of one member; the archive is opened anew for each read, so nothing is held in memory."""
+def members(origin: Contents, archive: Entry) -> tuple[list[Entry], Contents] | None:
+    """Return the members of a tar archive and what their content is read from, or None when it is not one.
 
-    def __init__(self, origin: Contents, archive: Entry, number: int) -> None:
-        self.origin, self.archive, self.number = origin, archive, number
-
-    def open(self, entry: Entry) -> BinaryIO:  # noqa: ARG002 - the protocol of every content source
-        """Return a stream over the member."""
-        with ExitStack() as stack:
-            tar = stack.enter_context(_opened(self.origin, self.archive))
-            stream = tar.extractfile(next(itertools.islice(tar, self.number, None)))
-            held = stack.pop_all()
-        return cast(BinaryIO, io.BufferedReader(_Open(cast(BinaryIO, stream), held)))
-
-
-def members(origin: Contents, archive: Entry) -> Iterator[tuple[Entry, Contents]] | None:
-    """Return the members of a tar archive as entries with their content, or None when it is not one.
-
-    As BuildKit does: a file whose first header can be read is an archive. The iterator raises BuildError
-    where the rest of it is damaged.
+    As BuildKit does: a file whose first header can be read is an archive; what comes after the end of the tar
+    is not looked at. Raises BuildError where the rest is damaged, or something no folder can hold.
     """
+    with origin.open(archive) as packed:
+        plain = _plain(packed)
+        head = b""
+        while len(head) < BLOCK and (chunk := next(plain, b"")):
+            head += chunk
+        if not starts_tar(head[:BLOCK]):
+            return None
+        tar = _Archive()
+        with tar.path.open("wb") as out:
+            out.write(head)
+            for chunk in plain:
+                out.write(chunk)
     try:
-        with _opened(origin, archive) as tar:
-            first = tar.next()
-            if first is None or first.size < 0:
-                return None
-    except (tarfile.TarError, *_DAMAGE):
-        return None
-    return _entries(origin, archive)
+        found = [_as_unpacked(entry) for entry in tar.read(archive.path) if entry.path]
+    except ImageError as error:
+        raise BuildError(error.message, hint="Make it again, or copy it as it is with COPY.") from error
+    return found, tar
 
 
-def _entries(origin: Contents, archive: Entry) -> Iterator[tuple[Entry, Contents]]:
-    with _opened(origin, archive) as tar:
-        try:
-            for number, info in enumerate(tar):
-                if info.size < 0:  # tarfile would read on before it, for ever
-                    raise tarfile.ReadError("a size below zero")
-                entry = _entry(info)
-                if entry is None:
-                    continue
-                stream = tar.extractfile(info) if entry.kind == "file" else None
-                if stream is not None and info.size <= 1 << 20:
-                    content = stream.read()
-                    if len(content) != info.size:
-                        raise tarfile.ReadError("unexpected end of data")
-                    yield entry, Text(content)
-                else:
-                    yield entry, _Member(origin, archive, number)
-            tar.fileobj.seek(tar.offset)
-            if 0 < len(tar.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
-                raise tarfile.ReadError("unexpected end of data")  # tarfile itself takes it for the end
-        except (tarfile.TarError, *_DAMAGE) as error:
-            raise BuildError(
-                f"{archive.path} is a damaged archive: {error}", hint="Make it again, or copy it with COPY."
-            ) from error
-
-
-def _entry(info: tarfile.TarInfo) -> Entry | None:
-    path = posixpath.normpath(f"/{info.name}").strip("/")  # as inside a chroot: .. stops at the top
-    kind = _KINDS.get(info.type)
-    if not path or kind is None:
-        return None
-    return Entry(
-        path,
-        kind,
-        info.mode & 0o7777,
-        info.uid,
-        info.gid,
-        int(info.mtime),
-        info.size if kind == "file" else 0,
-        posixpath.normpath(f"/{info.linkname}").strip("/") if kind == "hardlink" else info.linkname,
-        device=(info.devmajor, info.devminor) if kind in ("char", "block") else (0, 0),
+def _as_unpacked(entry: Entry) -> Entry:
+    """Return what lies on disk after unpacking: a symlink has every permission, a time is not below zero."""
+    if entry.kind == "symlink" and not entry.link:
+        raise ImageError(f"The archive has a symlink {entry.path} to an empty name.")
+    return replace(
+        entry,
+        mode=0o777 if entry.kind == "symlink" else entry.mode,
+        mtime=max(0, entry.mtime),
+        xattrs=tuple(pair for pair in entry.xattrs if pair[0] == _KEPT_XATTR),
     )
 
 
-@contextmanager
-def _opened(origin: Contents, archive: Entry) -> Iterator[tarfile.TarFile]:
-    with ExitStack() as held:
-        stream = held.enter_context(origin.open(archive))
-        magic = stream.read(6)
-        stream.seek(0)
-        if magic.startswith(b"\x28\xb5\x2f\xfd"):
-            plain = cast(BinaryIO, held.enter_context(io.BufferedReader(_Zstd(stream), 1 << 16)))
-            yield held.enter_context(tarfile.open(fileobj=plain, mode="r:"))
-        else:
-            yield held.enter_context(tarfile.open(fileobj=stream, mode="r:*"))
+def _plain(packed: BinaryIO) -> Iterator[bytes]:
+    """Yield what a file unpacks to, up to where its compression is damaged."""
+    head = packed.read(6)
+    packed.seek(0)
+    compression = detect_compression(head)
+    if compression == "zstd":
+        yield from _zstd(packed)
+        return
+    reader: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+    if compression == "gzip":
+        reader = gzip.GzipFile(fileobj=packed)
+    elif head.startswith(b"BZh"):
+        reader = bz2.BZ2File(packed)
+    elif head == b"\xfd7zXZ\0":
+        reader = lzma.LZMAFile(packed, format=lzma.FORMAT_XZ)  # noqa: SIM115 - `packed` is the caller's
+    else:
+        yield from chunks(packed)
+        return
+    try:
+        while chunk := reader.read1(_CHUNK):  # what comes before the damage, too, is read
+            yield chunk
+    except (EOFError, zlib.error, lzma.LZMAError):
+        return
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not the decompressor's
+            raise
+
+
+def _zstd(packed: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True, closefd=False)
+    try:
+        while block := reader.read(BLOCK):  # a longer read would lose what comes right before the damage
+            yield block
+    except zstandard.ZstdError:
+        return

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import decoded
 from dockerlab.errors import ImageError, StoreError
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _BUILD_WAIT = 10.0  # seconds to wait for builds of other processes
 _STALE = 3600.0  # seconds; an index file takes well under one to write
 _HEX = re.compile(r"[0-9a-f]{64}")
-_REF_NAME = "org.opencontainers.image.ref.name"
 
 
 def prune(store: Store, *, all: bool = False) -> int:
@@ -37,7 +37,7 @@ def prune(store: Store, *, all: bool = False) -> int:
         store.lock("in-use", exclusive=True, timeout=_BUILD_WAIT, busy=busy),
         store.changing() as index,
     ):
-        named = [item for item in index["manifests"] if _REF_NAME in (item.get("annotations") or {})]
+        named = [item for item in index["manifests"] if oci.REF_NAME in (item.get("annotations") or {})]
         kept = [] if all else named
         if kept != index["manifests"]:
             store.write_index({**index, "manifests": kept})
@@ -109,7 +109,7 @@ def validate(store: Store) -> list[str]:
             if digest.hexdigest() != item.name:
                 wrong.append(f"The blob sha256:{item.name} has the digest sha256:{digest.hexdigest()}.")
         for descriptor in store.read_index()["manifests"]:
-            name = (descriptor.get("annotations") or {}).get(_REF_NAME, descriptor["digest"])
+            name = (descriptor.get("annotations") or {}).get(oci.REF_NAME, descriptor["digest"])
             try:
                 image = store.image_of(descriptor)
                 missing = [layer.diff_id for layer in image.layers if not store.has_layer(layer.diff_id)]

@@ -6,7 +6,20 @@ from collections import Counter
 
 from tests.conformance.case import Case
 
-from . import adding, caching, copying, dates, ignoring, metadata, running, stages, words, working
+from . import (
+    adding,
+    archives,
+    awkward,
+    caching,
+    copying,
+    dates,
+    ignoring,
+    metadata,
+    running,
+    stages,
+    words,
+    working,
+)
 from .served import SERVED
 
 __all__ = ["CASES", "SERVED"]
@@ -15,6 +28,8 @@ CASES: tuple[Case, ...] = (
     *metadata.CASES,
     *copying.CASES,
     *adding.CASES,
+    *archives.CASES,
+    *awkward.CASES,
     *working.CASES,
     *stages.CASES,
     *running.CASES,

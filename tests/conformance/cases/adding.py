@@ -33,7 +33,7 @@ KINDS = {
 def archive(*rows: Row, form: int = tarfile.GNU_FORMAT) -> bytes:
     """Return a tar of these rows."""
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+    with tarfile.open(fileobj=out, mode="w", format=form, errors="surrogateescape") as tar:
         for number, (kind, name, mode, uid, gid, text) in enumerate(rows):
             info = tarfile.TarInfo(name)
             info.type, info.mode, info.uid, info.gid, info.mtime = KINDS[kind], mode, uid, gid, WHEN + number
@@ -116,14 +116,8 @@ ARCHIVES = [
         archive(("dir", "./", 0o700, 3, 4, ""), ("file", "./f", 0o644, 1, 2, "f\n")),
     ),
     _add("tar-absolute", "a.tar /x/", archive(("file", "/abs/f", 0o644, 0, 0, "f\n"))),
-    _add("tar-up", "a.tar /x/", archive(("file", "../up", 0o644, 0, 0, "f\n"))),
+    _add("tar-up", "a.tar /x/", archive(("file", "../up", 0o644, 0, 0, "f\n")), refused="../up"),
     _add("tar-up-inside", "a.tar /x/", archive(("file", "a/../b", 0o644, 0, 0, "f\n"))),
-    _add(
-        "tar-link-escapes",
-        "a.tar /x/",
-        archive(("link", "l", 0o777, 0, 0, "/var/full"), ("file", "l/new", 0o644, 0, 0, "f\n")),
-        refused="symlink",
-    ),
     _add("tar-link-up", "a.tar /x/", archive(("link", "l", 0o777, 0, 0, "../../var"))),
     _add(
         "tar-hard-link-up", "a.tar /x/", archive(("hard", "l", 0o644, 0, 0, "../var/full/one")), refused="l"
@@ -168,7 +162,7 @@ ARCHIVES = [
         archive(("file", "u/" * 60 + "f", 0o644, 0, 0, "1\n"), form=tarfile.USTAR_FORMAT),
     ),
     _add("tar-empty", "a.tar /x/", archive()),
-    _add("tar-cut", "a.tar /x/", PLAIN[:700], refused="damaged"),
+    _add("tar-cut", "a.tar /x/", PLAIN[:700], refused="not a whole tar"),
     _add("tar-gz-cut", "a.tar /x/", gzip.compress(PLAIN, mtime=0)[:60]),
     _add("two-archives", "a.tar c.tar /x/", more={"c.tar": archive(("file", "c", 0o644, 0, 0, "c\n"))}),
     _add("tar-and-file", "a.tar b.txt /x/"),

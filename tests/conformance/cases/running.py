@@ -35,6 +35,13 @@ def _plain(option: str) -> str:
     return option.replace("=", "-").replace(",", "-")
 
 
+def _proxy(name: str, *lines: str, **build_args: str) -> Case:
+    """Return a case that shows a RUN's proxies; its command is its own, as proxies count for no cache key."""
+    run = f"RUN : {name}; env | grep -i _proxy= | sort > /tmp/f; true"
+    text = "\n".join(["FROM @base", *lines, run]) + "\n"
+    return Case(f"run-proxy-{name}", text, build_args=build_args)
+
+
 CHANGES = [
     _run("nothing", "RUN true"),
     _run("new-file", "RUN echo hi > /tmp/f"),
@@ -191,7 +198,17 @@ COMMANDS = [
     _run("arg-env-wins", "ARG A=1", "ENV A=2", "RUN echo $A > /tmp/f", A="3"),
     _run("arg-later", "RUN echo $A > /tmp/f", "ARG A=1", "RUN echo $A > /tmp/g"),
     _run("arg-undeclared", "RUN echo $A- > /tmp/f", A="x"),
-    _run("arg-proxy", "RUN echo $HTTP_PROXY- > /tmp/f", HTTP_PROXY="x:1"),
+    _proxy("arg", HTTP_PROXY="x:1"),
+    _proxy("arg-lower", http_proxy="x:1"),
+    _proxy("arg-mixed", Http_Proxy="x:1"),
+    _proxy("arg-empty", HTTP_PROXY=""),
+    _proxy("args", HTTP_PROXY="h", https_proxy="s", FTP_PROXY="f", no_proxy="n", All_Proxy="a"),
+    _proxy("over-env", "ENV http_proxy=mine", HTTP_PROXY="x:1"),
+    _proxy("over-env-upper", "ENV HTTP_PROXY=mine", http_proxy="x:1"),
+    _proxy("declared", "ARG HTTP_PROXY", HTTP_PROXY="x:1"),
+    _proxy("declared-other-case", "ARG http_proxy", HTTP_PROXY="x:1"),
+    _proxy("declared-default", "ARG HTTP_PROXY=mine"),
+    _proxy("not-a-word", "LABEL a=x$HTTP_PROXY b=x$http_proxy", HTTP_PROXY="x:1"),
     _run("arg-special", "ARG A", 'RUN echo "$A" > /tmp/f', A="a \"b\" $c 'd' \\e"),
     _run("arg-twice", "ARG A=1", "ARG A=2", "ARG A", "RUN echo $A > /tmp/f"),
     _run("arg-of-stage-below", "FROM @base AS below", "ARG A=2", "FROM below", "ARG A", "RUN true"),

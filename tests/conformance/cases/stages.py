@@ -61,6 +61,18 @@ CASES = [
     _stages("from-unknown", "FROM scratch\nCOPY --from=9 /a /b\n", refused="9"),
     _stages("from-itself", "FROM @base AS one\nCOPY --from=one /etc /b\n", refused="one"),
     _stages(
+        "from-glob-dangling",
+        "FROM @base AS one\nRUN mkdir /in && ln -s /no/where /in/l && touch /in/f\n"
+        "FROM @base\nCOPY --from=one /in/* /x/\n",
+        refused='"in/l", which /in/* takes in, is a symlink to "/no/where"',
+    ),
+    _stages(
+        "from-glob-dangling-below",
+        "FROM @base AS one\nRUN mkdir -p /in/d && ln -s ../no /in/d/l\n"
+        "FROM @base\nCOPY --from=one /i*/d /x/\n",
+        refused='"in/d/l", which /i*/d takes in',
+    ),
+    _stages(
         "from-removed",
         "FROM @base AS one\nRUN rm /var/full/one\nFROM scratch\nCOPY --from=one /var/full /f\n",
     ),
@@ -91,7 +103,32 @@ CASES = [
         "FROM a AS c\nRUN echo c > /c\n"
         "FROM scratch\nCOPY --from=b /b /x /\nCOPY --from=c /c /\n",
     ),
-    _stages("same-name", "FROM @base AS one\nFROM @base AS one\nCOPY a.txt /x\n", refused="one"),
+    _stages(
+        "same-name",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS ONE\nCOPY d /y\nFROM one\nENV A=1\n",
+    ),
+    _stages(
+        "same-name-copy",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS one\nCOPY d /y\nFROM @base\nCOPY --from=one /y /z\n",
+    ),
+    _stages(
+        "same-name-target",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM @base AS one\nCOPY d /y\nFROM @base\n",
+        target="one",
+    ),
+    _stages(
+        "same-name-itself", "FROM @base AS one\nCOPY a.txt /x\nFROM one AS one\nCOPY d /y\n", target="one"
+    ),
+    _stages(
+        "same-name-between",
+        "FROM @base AS one\nCOPY a.txt /x\nFROM one AS two\nFROM @base AS one\nCOPY d /y\nFROM two\n",
+    ),
+    _stages("base-case", "FROM @base AS Base\nCOPY a.txt /x\nFROM base\nCOPY d /y\n"),
+    _stages(
+        "base-case-written", "FROM @base AS Base\nCOPY a.txt /x\nFROM Base\nCOPY d /y\n", refused='"base"'
+    ),
+    _stages("global-arg-need", "ARG A=${A:?need}\nFROM @base\nARG A\nLABEL a=$A\n", A="1"),
+    _stages("global-arg-need-missing", "ARG A=${A:?need}\nFROM @base\n", refused="need"),
     _stages("name-bad", "FROM @base AS 1one\nCOPY a.txt /x\n", refused="1one"),
     _stages("name-context", "FROM @base AS context\nCOPY a.txt /x\n"),
     _stages("name-scratch", "FROM @base AS scratch\nCOPY a.txt /x\n"),

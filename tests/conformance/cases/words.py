@@ -37,6 +37,10 @@ EXPANSION = [
     _label("suffix", "LABEL a=${A%.*} b=${A%%.*} c=${P%/*} d=${P%%/*} e=${A%x} f=${A%?}"),
     _label("replace", "LABEL a=${A/./-} b=${A//./-} c=${A/x/y} d=${P//\\//:} e=${A/a/} f=${A//[a-c]/x}"),
     _label("error-form", "LABEL a=${A:?no} b=${A?no} c=${EMPTY?no}"),
+    _label(
+        "error-arg-given", "ARG V=${V:?no}", "ARG W=${NO:?no} X=x${X}", "LABEL a=$V$W$X", V="v", W="w", X="x"
+    ),
+    _label("error-arg", "ARG V=${V:?need}", "LABEL a=$V", refused="need"),
     _label("error-unset", "LABEL a=${NO:?missing-here}", refused="missing-here"),
     _label("error-empty", "LABEL a=${EMPTY:?empty-here}", refused="empty-here"),
     _label("error-unset-2", "LABEL a=${NO?unset-here}", refused="unset-here"),
@@ -75,6 +79,19 @@ EXPANSION = [
     _label("not-in-shell", 'SHELL ["/bin/sh", "$A", "-c"]', "CMD x"),
     _label("not-in-healthcheck", "HEALTHCHECK CMD echo $A", "ONBUILD LABEL a=$A"),
     _label("unicode", "ENV Ü=1", "LABEL ü=$Ü 漢=字"),
+]
+
+EMPTY = [
+    _text("empty-cmd", "FROM @base\nCMD a\nCMD\n"),
+    _text("empty-cmd-json", "FROM @rich\nCMD []\n"),
+    _text("empty-entrypoint", "FROM @rich\nENTRYPOINT\n"),
+    _text("empty-entrypoint-json", "FROM @rich\nENTRYPOINT []\n"),
+    _text("empty-run", "FROM @base\nRUN\n"),
+    _text("empty-run-continued", "FROM @base\nRUN \\\n\n# nothing\n"),
+    _text("empty-run-flag", "FROM @base\nRUN --mount=type=tmpfs,target=/m\n"),
+    _text("empty-onbuild", "FROM @base\nONBUILD RUN\nONBUILD CMD\n"),
+    _bad("empty-run-json", "RUN []", "RUN"),
+    _bad("empty-run-word", 'RUN [""]', "exit code"),
 ]
 
 LINES = [
@@ -154,4 +171,4 @@ REFUSED = [
     _refused("from-flag", "FROM --nothing=1 @base\n", "--nothing"),
 ]
 
-CASES = [*EXPANSION, *LINES, *REFUSED]
+CASES = [*EXPANSION, *EMPTY, *LINES, *REFUSED]

@@ -46,12 +46,12 @@ from dockerlab.engines.embedded.sandbox.worktree import WorkTree
 from dockerlab.errors import EngineError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer
+from dockerlab.scope import DEFAULT_PATH
 from dockerlab.stopping import ended_by
 
 NOT_FOUND = 127  # what a shell says of a command that is not there
 END_SECONDS = 15.0  # how long the supervisor may take to end every process
 HOST_TOOLS = ("bin", "lib", "lib64", "usr", "proc", "dev")  # what a shell needs, for the probe
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROBE_SECONDS = 20.0
 
 
@@ -250,7 +250,8 @@ def _findable(tree: Tree, command: Command) -> bool:
     if "/" in name:
         places = [name if name.startswith("/") else f"{command.cwd}/{name}"]
     else:
-        places = [f"{folder}/{name}" for folder in command.env.get("PATH", DEFAULT_PATH).split(":")]
+        folders = command.env.get("PATH", DEFAULT_PATH).split(":") if name else []
+        places = [f"{folder}/{name}" for folder in folders]
     mounted = tuple(mount.target.rstrip("/") + "/" for mount in command.mounts)
     return any(place.startswith(mounted) or tree.resolve(place) in tree for place in places)
 

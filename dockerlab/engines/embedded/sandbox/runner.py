@@ -270,7 +270,8 @@ def _execute(argv: list[str], env: dict[str, str]) -> str:
     name = argv[0]
     places = [name]
     if "/" not in name:
-        places = [f"{folder or '.'}/{name}" for folder in env.get("PATH", docker.PATH).split(":")]
+        folders = env.get("PATH", "").split(":") if name else []
+        places = [f"{folder or '.'}/{name}" for folder in folders]
     reason = f'exec: "{name}": executable file not found in $PATH'
     for place in places:
         try:
