@@ -56,17 +56,16 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     syntax: str | None = None  # the value of `# syntax=`
 
-    def stage(self, name_or_index: str, *, above: Stage | None = None) -> Stage | None:
+    def stage(self, name_or_index: str) -> Stage | None:
         """Return the stage of that name (case does not matter) or 0-based number, or None.
 
-        Of several with the name it is the last; with `above` only those that come before that stage count.
+        Of several with the name it is the last.
         """
-        stages = self.stages[: above.index if above is not None else None]
-        for stage in reversed(stages):
+        for stage in reversed(self.stages):
             if stage.name == name_or_index.lower():
                 return stage
-        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(stages):
-            return stages[int(name_or_index)]
+        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(self.stages):
+            return self.stages[int(name_or_index)]
         return None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dockerlab.engines import Build, Step
 from dockerlab.image import History, Image
+from dockerlab.stages import chain, global_args, stage_name
 
 Subject = Image | Build
 
@@ -224,14 +225,9 @@ def _chain(build: Build) -> list[Step]:
     """Return the steps behind the final image: those of the last stage and of the stages it builds on."""
     if not build.steps:
         return []
-    names = [build.steps[-1].stage]
-    stage = build.dockerfile.stage(names[0])
-    while stage is not None:
-        below = build.dockerfile.stage(stage.base, above=stage)
-        if below is None:
-            break
-        names.insert(0, below.name or str(below.index))
-        stage = below
+    last = build.dockerfile.stage(build.steps[-1].stage)
+    args = global_args(build.dockerfile, {}, None)
+    names = [stage_name(one) for one in chain(build.dockerfile, last, args)] if last is not None else []
     return [step for name in names for step in build.steps if step.stage == name]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dockerlab import stages
 from dockerlab.analysis.history import Row, Subject, image_of, name_of, readable, rows
 from dockerlab.analysis.ledger import Claim, Ledger, ledger
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage
 from dockerlab.engines import Build, Step
 from dockerlab.errors import DockerfileError, ImageError
 from dockerlab.image import Image
@@ -40,7 +41,23 @@ class Case:
 
     def final_stages(self) -> tuple[Stage, ...]:
         """Return the stages whose layers are in the image, lowest first."""
-        return tuple(_chain(self.dockerfile, self.dockerfile.stages[-1])) if self.dockerfile else ()
+        known = self.dockerfile
+        return stages.chain(known, known.stages[-1], self.args) if known else ()
+
+    def needed_stages(self) -> tuple[Stage, ...]:
+        """Return the stages that the last one needs, in file order."""
+        known = self.dockerfile
+        wanted = stages.needed(known, known.stages[-1], self.args) if known else ()
+        return tuple(stage for stage in (known.stages if known else ()) if stage.index in wanted)
+
+    def below(self, stage: Stage) -> Stage | None:
+        """Return the stage that `stage` continues by FROM, or None."""
+        return stages.base_stage(self.dockerfile, stage, self.args) if self.dockerfile else None
+
+    @property
+    def args(self) -> Mapping[str, str | None]:
+        """Return the ARGs before the first FROM, as far as the Dockerfile has their values."""
+        return stages.global_args(self.dockerfile, {}, None) if self.dockerfile else {}
 
     def copied_from_context(self, row: Row) -> bool:
         """Tell whether a row is a COPY or ADD of files of the build context; False where that is not known.
@@ -94,54 +111,13 @@ def examine(subject: Subject, dockerfile: Dockerfile | None, find_image: FindIma
     )
 
 
-def needed(dockerfile: Dockerfile) -> tuple[Stage, ...]:
-    """Return the stages that the last one needs, in file order."""
-    found: set[int] = set()
-    todo = [dockerfile.stages[-1]]
-    while todo:
-        stage = todo.pop()
-        if stage.index in found:
-            continue
-        found.add(stage.index)
-        names = [stage.base]
-        for one in stage.instructions:
-            names += [one.flag("from") or ""] if one.keyword in ("COPY", "ADD") else []
-            names += [
-                part[5:]
-                for mount in one.flag_values("mount")
-                for part in mount.split(",")
-                if part.startswith("from=")
-            ]
-        others = (dockerfile.stage(name, above=stage) for name in names if name)
-        todo += [other for other in others if other is not None]
-    return tuple(stage for stage in dockerfile.stages if stage.index in found)
-
-
-def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
-    """Return the stage that `stage` continues by FROM, or None."""
-    return dockerfile.stage(stage.base, above=stage)
-
-
-def _chain(dockerfile: Dockerfile, stage: Stage) -> Iterator[Stage]:
-    lower = below(dockerfile, stage)
-    if lower is not None:
-        yield from _chain(dockerfile, lower)
-    yield stage
-
-
 def _root_base(dockerfile: Dockerfile) -> str | None:
     """Return what the lowest FROM of the last stage names, ARG defaults put in."""
-    lowest = next(_chain(dockerfile, dockerfile.stages[-1]))
-    values: dict[str, str] = {}
     try:
-        for one in dockerfile.args:
-            for word in one.args:
-                name, _, default = word.partition("=")
-                values[name] = expand(default, values)
-        name = expand(lowest.base, values)
+        name = stages.root_base(dockerfile, dockerfile.stages[-1], stages.global_args(dockerfile, {}, None))
     except DockerfileError:
         return None  # an ARG without a default: what it stood for is not known
-    return None if name in ("", "scratch") else name
+    return name or None
 
 
 def _as_build(image: Image, dockerfile: Dockerfile, name: str) -> Build:

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dockerlab.analysis.advice.case import Case, below, needed
+from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
 from dockerlab.analysis.ledger import Claim
@@ -49,8 +49,8 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
     if case.dockerfile is None:
         return
     after: dict[int, tuple[tuple[_Copy, ...], _Done, str]] = {}
-    for stage in needed(case.dockerfile):
-        lower = below(case.dockerfile, stage)
+    for stage in case.needed_stages():
+        lower = case.below(stage)
         copies, done, workdir = (
             after.get(lower.index, ((), frozenset(), "/")) if lower else ((), frozenset(), "/")
         )
