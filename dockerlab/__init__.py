@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from dockerlab.context import Context as Context
     from dockerlab.context import File as File
     from dockerlab.dockerfile import parse as parse
-    from dockerlab.imagefile import read_archive as read_archive
-    from dockerlab.imagefile import read_layout as read_layout
     from dockerlab.notebook import advise as advise
     from dockerlab.notebook import build as build
     from dockerlab.notebook import built as built
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook import predict as predict
     from dockerlab.notebook import run as run
     from dockerlab.notebook import status as status
+    from dockerlab.stored import read_archive as read_archive
     from dockerlab.units import human_bytes as human_bytes
     from dockerlab.units import human_seconds as human_seconds
 
@@ -67,8 +66,7 @@ _HOMES = {
     "playground": "dockerlab.notebook",
     "predict": "dockerlab.notebook",
     "progress": "dockerlab.checks.card",
-    "read_archive": "dockerlab.imagefile",
-    "read_layout": "dockerlab.imagefile",
+    "read_archive": "dockerlab.stored",
     "run": "dockerlab.notebook",
     "status": "dockerlab.notebook",
     "what_if": "dockerlab.caching",
@@ -98,7 +96,6 @@ __all__ = [  # a test holds it equal to _HOMES
     "predict",
     "progress",
     "read_archive",
-    "read_layout",
     "run",
     "status",
     "what_if",

@@ -37,7 +37,7 @@ class Image:
     """An image as it was built."""
 
     reference: str | None  # "name:tag"
-    id: str  # "sha256:..." of the config blob
+    id: str  # "sha256:...": of the config; in the containerd image store of the manifest or index
     config: Mapping[str, Any]  # the OCI image config, whole
     layers: tuple[Layer, ...]  # lowest first
     history: tuple[History, ...]  # oldest first

@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from dockerlab.dockerfile import Instruction
@@ -42,6 +42,7 @@ _OTHER_NAMES = {
     "ro": "readonly",
     "rw": "readwrite",
 }
+MOUNT_KEYS = (*_KEYS, *_OTHER_NAMES)
 _ALONE = ("readonly", "readwrite", "required")  # keys that may stand without a value
 _TRUE, _FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp])?i?b?)", re.ASCII | re.IGNORECASE)
@@ -108,9 +109,15 @@ def mount_fields(value: str) -> dict[str, str | None]:
     return fields
 
 
-def read_mounts(one: Instruction, scope: Scope) -> tuple[MountSpec, ...]:
-    """Return what the --mount flags of a RUN ask for; raises DockerfileError."""
-    return tuple(_Flag(value, one.line, scope).spec() for value in one.flag_values("mount"))
+def read_mounts(one: Instruction, scope: Scope, *, namespace: str = "") -> tuple[MountSpec, ...]:
+    """Return what the --mount flags of a RUN ask for; ids of caches are in `namespace`.
+
+    Raises DockerfileError.
+    """
+    specs = tuple(_Flag(value, one.line, scope).spec() for value in one.flag_values("mount"))
+    if not namespace:
+        return specs
+    return tuple(replace(one, id=f"{namespace}/{one.id}") if one.type == "cache" else one for one in specs)
 
 
 class _Flag:
@@ -121,7 +128,7 @@ class _Flag:
         fields = mount_fields(value)
         for name, text in fields.items():
             if name not in _KEYS:
-                raise self._error(f"has an unknown key {name!r}", f"There are {', '.join(_KEYS)}.")
+                raise self._error(f"has an unknown key {name!r}", f"There are {', '.join(MOUNT_KEYS)}.")
             if text is None and name not in _ALONE:
                 raise self._error(f"has {name} without a value", f"Write {name}=VALUE.")
         if "$" in (fields.get("from") or ""):

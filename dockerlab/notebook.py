@@ -126,7 +126,7 @@ def compare(a: Subject, b: Subject, *, engine: str | Engine | None = None) -> Pi
 
 
 def ledger(x: Subject, *, engine: str | Engine | None = None) -> Picture:
-    """Draw what became of every byte: live, overwritten or deleted later, stored again; and by which line."""
+    """Draw what became of every byte: live, there twice, overwritten, deleted, stored again; by whom."""
     from dockerlab import charts
     from dockerlab.analysis.ledger import ledger as account
 
@@ -216,8 +216,9 @@ def run(
     `.exit_code`.
     """
     chosen = _engine_of(x, engine)
-    reference = x if isinstance(x, str) else _reference(x.image if isinstance(x, Build) else x)
-    title = x.name if isinstance(x, Build) else reference
+    image = x.image if isinstance(x, Build) else x
+    reference = image if isinstance(image, str) else image.id
+    title = x.name if isinstance(x, Build) else (x if isinstance(x, str) else x.reference or x.id)
     argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
     try:
         ran = chosen.run(reference, argv, timeout=timeout)
@@ -259,7 +260,3 @@ def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
     if engine is None and isinstance(x, Build):
         engine = "embedded" if x.builder == "embedded" else "docker"
     return find_engine(engine)[0]
-
-
-def _reference(image: Image) -> str:
-    return image.reference or image.id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +22,16 @@ BASE_LAYERS = "dev.dockerlab.base-layers"  # how many layers of an image came fr
 STAND_IN = "dev.dockerlab.stand-in"  # the reference that its base stands in for; a label too
 
 MAX_JSON = 16 << 20  # bytes; an index, manifest or config is a few kB: more is not one
+
+
+def encoded(value: object) -> bytes:
+    """Return compact JSON in UTF-8; a lone surrogate (a byte of a name that is not UTF-8) is escaped."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of bytes: "sha256:..."."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def blob_name(digest: str) -> str:

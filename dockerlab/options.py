@@ -59,6 +59,10 @@ def key_values(pairs: Sequence[str]) -> dict[str, str]:
             values[key] = value
         elif key in os.environ:
             values[key] = os.environ[key]
+        try:
+            (key + values.get(key, "")).encode()
+        except UnicodeEncodeError:
+            raise OptionError(f"--build-arg {key} is not UTF-8, which an ARG has to be.") from None
     return values
 
 
@@ -77,7 +81,7 @@ def read_secrets(options: Sequence[str]) -> dict[str, bytes]:
         source = fields.get("src") or fields.get("source")
         variable = fields.get("env") or (name if source is None else "")
         if variable in os.environ:
-            secrets[name] = os.environ[variable].encode()
+            secrets[name] = os.fsencode(os.environ[variable])
             continue
         try:
             secrets[name] = Path(source or name).expanduser().read_bytes()

@@ -19,6 +19,12 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 AnyScope = TypeVar("AnyScope", bound="Scope")
 
+# Build arguments that mean something to BuildKit without an ARG; those of SBOM are no variables with one.
+HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
+CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
+EPOCH = "SOURCE_DATE_EPOCH"
+SBOM = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
+
 SCOPING = ("ARG", "ENV", "SHELL", "USER", "WORKDIR")
 
 # What BuildKit keeps of a base image's config; older tools wrote more.
@@ -43,7 +49,7 @@ class Scope:
     escape: str = "\\"
     config: dict[str, Any] = field(default_factory=dict)  # the "config" object of the OCI image config
     args: dict[str, str | None] = field(default_factory=dict)  # ARGs in scope; None: no value
-    declared: list[str] = field(default_factory=list)  # a name for each ARG, repeated ones too
+    declared: dict[str, str] = field(default_factory=dict)  # each ARG so far, those below too -> value or ""
     inherited: dict[str, str] = field(default_factory=dict)  # values of ARGs of the stages below
     args_over_env: set[str] = field(default_factory=set)  # ARGs given after an ENV of the same name
     set_by: dict[str, str] = field(default_factory=dict)  # variable -> "ENV V (line 2)"
@@ -88,7 +94,7 @@ class Scope:
             self,
             config=copy.deepcopy(self.config),
             args={},
-            declared=[],
+            declared=dict(self.declared),
             inherited={**self.inherited, **known},
             args_over_env=set(self.args_over_env),
             set_by=dict(self.set_by),
@@ -149,13 +155,15 @@ class Scope:
             if equals and written is None:
                 written = self.expand(default, one.line)
             value = written if equals else given.build_args.get(name, given.global_args.get(name))
-            self.declared.append(name)
+            self.declared[name] = value or ""
+            shown.append(name if value is None else f"{name}={value}")
+            if name in SBOM:
+                continue
             before = self.args.pop(name, None)
             self.args[name] = before if value is None else value
             if value is not None:
                 self.args_over_env.add(name)
                 self.set_by[name] = f"ARG {name} (line {one.line})"
-            shown.append(name if written is None else f"{name}={written}")
         return " ".join(shown)
 
 

@@ -28,7 +28,8 @@ def global_args(
     for kind in ("TARGET", "BUILD"):
         found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
         found |= {f"{kind}VARIANT": ""}
-    found["TARGETSTAGE"] = target or "default"
+    found["TARGETSTAGE"] = target or dockerfile.stages[-1].name or "default"
+    found |= {name: build_args[name] for name in found if name in build_args}
     for one in dockerfile.args:
         for word in one.args:
             name, equals, default = word.partition("=")

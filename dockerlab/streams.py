@@ -11,19 +11,22 @@ from typing import Any, BinaryIO, Literal, cast
 from dockerlab.errors import ImageError
 from dockerlab.tarindex import Pieces
 
-Compression = Literal["gzip", "zstd"]
+Compression = Literal["gzip", "zstd", "xz", "bzip2"]
+MAGIC = 6  # bytes that tell how a blob is compressed
 
 _CHUNK = 1 << 20
 _SMALL = 1 << 16
 
 
 def detect_compression(head: bytes) -> Compression | None:
-    """Tell how a blob that starts with `head` (4 bytes are enough) is compressed."""
+    """Tell how a blob that starts with `head` (MAGIC bytes are enough) is compressed."""
     if head[:2] == b"\x1f\x8b":
         return "gzip"
     if head[:4] == b"\x28\xb5\x2f\xfd" or (head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
         return "zstd"  # a frame, or a skippable frame (RFC 8878, section 3.1)
-    return None
+    if head[:6] == b"\xfd7zXZ\0":
+        return "xz"
+    return "bzip2" if head[:3] == b"BZh" else None
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
@@ -35,40 +38,79 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
 def decompress(stream: BinaryIO, compression: Compression | None, *, source: str) -> Iterator[bytes]:
     """Yield the decompressed bytes of `stream`, at most 1 MiB at a time.
 
-    ImageError, naming `source`, when they are damaged.
+    What follows the compressed data and is none is left out, as the gzip and xz commands do. ImageError,
+    naming `source`, when the data are damaged.
     """
-    hint = "The file is damaged or was cut short; make or fetch it again."
     if compression is None:
         yield from chunks(stream)
-    elif compression == "gzip":
-        unpacker, member, first = zlib.decompressobj(31), False, True
-        try:
-            for chunk in chunks(stream):
-                # Zeros after a member are padding.
-                data, full = chunk if member or first else chunk.lstrip(b"\0"), False
-                while data or full:
-                    piece = unpacker.decompress(data, _CHUNK)
-                    yield piece
-                    member, first = not unpacker.eof, False
-                    data, full = unpacker.unconsumed_tail, len(piece) == _CHUNK
-                    if unpacker.eof:
-                        data, full = unpacker.unused_data.lstrip(b"\0"), False
-                        unpacker = zlib.decompressobj(31)
-        except zlib.error as error:
-            raise ImageError(f"{source} is not whole gzip data: {error}.", hint=hint) from error
-        if member:
-            raise ImageError(f"{source} is gzip data that ends too early.", hint=hint)
-    else:
+        return
+    try:
+        yield from _UNPACKERS[compression](stream)
+    except _damage(compression) as error:
+        raise ImageError(
+            f"{source} is not whole {compression} data: {error}.",
+            hint="The file is damaged or was cut short; make or fetch it again.",
+        ) from error
+
+
+def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
+    unpacker, inside, data = zlib.decompressobj(31), True, b""
+    for chunk in chunks(stream):
+        data += chunk
+        while True:
+            if not inside:  # zeros after a member are padding
+                data = data.lstrip(b"\0")
+                if len(data) < 2:
+                    break
+                if data[:2] != b"\x1f\x8b":
+                    return
+                unpacker, inside = zlib.decompressobj(31), True
+            piece = unpacker.decompress(data, _CHUNK)
+            yield piece
+            inside = not unpacker.eof
+            data = unpacker.unconsumed_tail if inside else unpacker.unused_data
+            if inside and not data and len(piece) < _CHUNK:
+                break
+    if inside:
+        raise EOFError("it ends too early")
+
+
+def _unzstd(stream: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    with zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True, closefd=False) as reader:
+        yield from chunks(cast(BinaryIO, reader))
+
+
+def _unxz(stream: BinaryIO) -> Iterator[bytes]:
+    import lzma
+
+    with lzma.LZMAFile(stream) as reader:
+        yield from chunks(cast(BinaryIO, reader))
+
+
+def _bunzip2(stream: BinaryIO) -> Iterator[bytes]:
+    import bz2
+
+    with bz2.BZ2File(stream) as reader:
+        yield from chunks(cast(BinaryIO, reader))
+
+
+_UNPACKERS = {"gzip": _gunzipped, "zstd": _unzstd, "xz": _unxz, "bzip2": _bunzip2}
+
+
+def _damage(compression: Compression) -> tuple[type[Exception], ...]:
+    """Return what a decompressor raises; the error of a library only where that is in use."""
+    known = (zlib.error, EOFError, OSError)
+    if compression == "zstd":
         import zstandard
 
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(
-                stream, read_across_frames=True, closefd=False
-            ) as reader:
-                while chunk := reader.read(_CHUNK):
-                    yield chunk
-        except zstandard.ZstdError as error:
-            raise ImageError(f"{source} is not whole zstd data: {error}.", hint=hint) from error
+        return (*known, zstandard.ZstdError)
+    if compression == "xz":
+        import lzma
+
+        return (*known, lzma.LZMAError)
+    return known
 
 
 def window(path: Path, start: int, size: int, *, small: int = _SMALL) -> BinaryIO:

@@ -11,6 +11,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the files of a folder share. Elsewhere a test says so itself when it builds on Docker.
+SHARED = {"tests/browser": "the browser", "tests/engines": "Docker"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,9 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills", metavar="N", type=int, default=4, help="how often tests/embedded/test_survival.py kills"
     )
+    parser.addoption(
+        "--stores",
+        choices=("part", "whole"),
+        default="part",
+        help="tests/stores: the first lesson and the containerd store, or all lessons and both stores",
+    )
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
     parser.addoption(
         "--generated", metavar="N", type=int, default=30, help="Dockerfiles to draw for the conformance suite"
+    )
+    parser.addoption(
+        "--oracle",
+        choices=("modern", "installed"),
+        default="modern",
+        help="which Docker's BuildKit is compared with: that of tools/modern_docker.sh, or the installed one",
     )
     parser.addoption(
         "--record",
@@ -59,9 +73,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def shared(nodeid: str) -> str | None:
     """Name what a test's file shares with other files."""
-    file = nodeid.partition("::")[0]
-    if file.startswith("tests/browser/"):
-        return "the browser"
+    file = Path(nodeid.partition("::")[0])
+    if named := SHARED.get(file.parent.as_posix()):
+        return named
     return "Docker" if builds_on_docker(ROOT / file) else None
 
 

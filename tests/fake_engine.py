@@ -116,10 +116,11 @@ class FakeEngine:
         return None
 
     def image(self, reference: str) -> Image:
-        """Return a kept image."""
-        if reference not in self.kept:
-            raise ImageNotFoundError(f"There is no image {reference}.", hint="`dockerlab images` lists them.")
-        return self.kept[reference]
+        """Return a kept image, by name or ID."""
+        for name, image in self.kept.items():
+            if reference in (name, image.id):
+                return image
+        raise ImageNotFoundError(f"There is no image {reference}.", hint="`dockerlab images` lists them.")
 
     def images(self) -> list[ImageSummary]:
         """List what is kept."""

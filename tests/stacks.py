@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dockerlab.image import Image
-from dockerlab.imagefile import read_archive
+from dockerlab.stored import read_archive
 
 Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 

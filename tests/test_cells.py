@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from nbval.plugin import get_sanitize_patterns
 from tests.cells import COMPARED, RAISES, faults, unwatched
 from tools.course import ROOT
 from tools.notebooks import EXECUTED, course_notebooks
-from tools.suite import NBVAL
+from tools.sections import NBVAL
 
 SANITIZED = "tests/nbval.cfg"
 LESSONS = [path for path in course_notebooks() if path.relative_to(ROOT).parts[0] in EXECUTED]
@@ -68,7 +67,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     for name, (cells, _) in NOTEBOOKS.items():
         nbformat.write(v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *NBVAL, "--tb=short", str(folder)],
+        [*NBVAL, "--tb=short", str(folder)],
         cwd=ROOT,
         env={**os.environ, "JUPYTER_PLATFORM_DIRS": "1"},
         capture_output=True,

@@ -121,6 +121,19 @@ def test_build_arg_without_value_comes_from_the_environment(
     assert engine.seen[0]["build_args"] == {"SET": "1"}
 
 
+def test_a_build_arg_is_text(
+    engine: FakeEngine, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build argument that is not UTF-8 is refused as Docker refuses it; a secret may hold any bytes."""
+    with pytest.raises(SystemExit) as ended:
+        main(["build", "--build-arg", "A=caf\udce9", str(project)])
+    assert ended.value.code == 2
+    assert "--build-arg A is not UTF-8" in capsys.readouterr().err
+    monkeypatch.setenv("S", "caf\udce9")
+    assert main(["build", "--secret", "id=s,env=S", str(project)]) == 0
+    assert engine.seen[0]["secrets"] == {"s": b"caf\xe9"}
+
+
 def test_build_reads_a_dockerfile_from_stdin(
     engine: FakeEngine, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

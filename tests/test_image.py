@@ -14,7 +14,7 @@ import zstandard
 
 from dockerlab.errors import ImageError, ImageNotFoundError
 from dockerlab.image import EMPTY_LAYER, validate
-from dockerlab.imagefile import read_archive, read_layout
+from dockerlab.stored import read_archive
 
 
 def _tar(files: dict[str, bytes | None]) -> bytes:
@@ -115,7 +115,7 @@ def test_a_layout_and_an_archive_read_alike(tmp_path: Path, layout: Layout, kind
     config = layout.config()
     root = layout.write(_named(layout.manifest(config, [pack(layer) for layer in LAYERS]), "app:1"))
     if kind == "folder":
-        image = read_layout(root, "app:1")
+        image = read_archive(root, "app:1")
     else:
         path = _archived(root, tmp_path / "image.tar")
         if kind.endswith("gz"):
@@ -178,14 +178,14 @@ def test_attestations_are_no_images_and_indexes_nest(layout: Layout) -> None:
     }
     nested = layout.blob(json.dumps(inner).encode())
     root = layout.write(_named(nested, "docker.io/library/app:latest", "io.containerd.image.name"))
-    assert read_layout(root).reference == "app:latest"
-    assert len(read_layout(root, "app").layers) == 2
+    assert read_archive(root).reference == "app:latest"
+    assert len(read_archive(root, "app").layers) == 2
 
 
 def test_dockerlab_annotations_come_back(layout: Layout) -> None:
     """base_layers and stand_in are read from the manifest's annotations."""
     notes = {"dev.dockerlab.base-layers": "1", "dev.dockerlab.stand-in": "debian:trixie-slim"}
-    image = read_layout(layout.write(layout.manifest(layout.config(), LAYERS, annotations=notes)))
+    image = read_archive(layout.write(layout.manifest(layout.config(), LAYERS, annotations=notes)))
     assert (image.base_layers, image.stand_in, image.reference) == (1, "debian:trixie-slim", None)
 
 
@@ -194,17 +194,17 @@ def test_which_image_must_be_said_when_there_are_several(layout: Layout) -> None
     one = _named(layout.manifest(layout.config(), LAYERS), "one:1")
     two = _named(layout.manifest(layout.config(author="x"), LAYERS), "two:2")
     root = layout.write(one, two)
-    with pytest.raises(ImageError, match=r"holds several images(.|\n)*one:1, two:2"):
-        read_layout(root)
-    with pytest.raises(ImageNotFoundError, match=r"no image named three(.|\n)*one:1, two:2"):
-        read_layout(root, "three")
-    assert read_layout(root, "two:2").config["author"] == "x"
+    with pytest.raises(ImageError, match=r"holds several images(.|\n)*one:1 \(linux/amd64\), two:2"):
+        read_archive(root)
+    with pytest.raises(ImageNotFoundError, match=r"no image named three(.|\n)*one:1 \(linux/amd64\), two:2"):
+        read_archive(root, "three")
+    assert read_archive(root, "two:2").config["author"] == "x"
 
 
 def test_history_that_does_not_fit_gives_no_row_a_layer(layout: Layout) -> None:
     """Rows are matched to layers only when they add up; validate() says when they do not."""
     config = layout.config(history=[{"created_by": "only one"}])
-    image = read_layout(layout.write(layout.manifest(config, LAYERS)))
+    image = read_archive(layout.write(layout.manifest(config, LAYERS)))
     assert [row.layer for row in image.history] == [None]
     assert validate(image) == ["The history has 1 rows that made a layer, the image has 2 layers."]
 
@@ -213,7 +213,7 @@ def test_validate_names_every_mismatch_at_once(layout: Layout) -> None:
     """Two wrong layers are two sentences, each with the digest expected and the one found."""
     wrong = [_sha(b"1"), _sha(b"2")]
     config = layout.config(rootfs={"type": "layers", "diff_ids": wrong})
-    image = read_layout(layout.write(layout.manifest(config, LAYERS)))
+    image = read_archive(layout.write(layout.manifest(config, LAYERS)))
     assert validate(image) == [
         f"Layer {number} should have the digest {diff_id}, but has {_sha(layer)}."
         for number, (diff_id, layer) in enumerate(zip(wrong, LAYERS, strict=True), 1)
@@ -227,21 +227,21 @@ def test_damage_is_an_image_error_that_names_it(tmp_path: Path, layout: Layout) 
     layer = root / "blobs" / "sha256" / _sha(LAYERS[1])[7:]
     layer.unlink()
     with pytest.raises(ImageError, match=f"lacks the layer blobs/sha256/{_sha(LAYERS[1])[7:]}"):
-        read_layout(root)
+        read_archive(root)
     layer.write_bytes(LAYERS[1])
     (root / "blobs" / "sha256" / _sha(config)[7:]).write_bytes(config.replace(b"amd64", b"amd65"))
     with pytest.raises(ImageError, match=f"{_sha(config)[7:]} in .* has the digest"):
-        read_layout(root)
+        read_archive(root)
     with pytest.raises(ImageError, match="names 2 layers, the manifest 1"):
-        read_layout(layout.write(layout.manifest(layout.config(), LAYERS[:1])))
+        read_archive(layout.write(layout.manifest(layout.config(), LAYERS[:1])))
     (root / "index.json").write_text("{")
     with pytest.raises(ImageError, match=r"index\.json in .* is not JSON"):
-        read_layout(root)
+        read_archive(root)
     (root / "index.json").unlink()
     with pytest.raises(ImageError, match=r"neither an index\.json"):
-        read_layout(root)
-    with pytest.raises(ImageError, match="is not a folder"):
-        read_layout(root / "oci-layout")
+        read_archive(root)
+    with pytest.raises(ImageError, match="is not a whole tar"):
+        read_archive(root / "oci-layout")
     (tmp_path / "empty").touch()
     with pytest.raises(ImageError, match="is empty"):
         read_archive(tmp_path / "empty")

@@ -28,7 +28,17 @@ LOW = {
     "units",
 }
 PARSING = {"dockerfile", "expansion", "instruction", "arguments", "flags"}
-STORED = {"tarindex", "streams", "keptindex", "layer", "image", "bundle", "imagefile"}
+STORED = {
+    "tarindex",
+    "streams",
+    "keptindex",
+    "layer",
+    "image",
+    "archive",
+    "stored",
+    "stored_files",
+    "stored_v1",
+}
 MODEL = {"patterns", "go_regexp", "scope", "mounts", "stages"}
 READING = LOW | PARSING | STORED | MODEL | {"context", "disk", "ignorefile"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -60,8 +70,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keptindex": {"filesystem", "tarindex"},
     "layer": {"errors", "filesystem", "tarindex", "streams", "keptindex"},
     "image": {"errors", "filesystem", "layer"},
-    "bundle": {"errors", "filesystem", "tarindex", "streams"},
-    "imagefile": {"errors", "bundle", "image", "layer", "oci", "platform", "reference", "streams"},
+    "archive": {"image", "layer", "oci", "platform", "reference"},
+    "stored_files": {"errors", "oci", "tarindex", "streams"},
+    "stored": {
+        "errors",
+        "image",
+        "layer",
+        "oci",
+        "platform",
+        "reference",
+        "stored_files",
+        "stored_v1",
+        "streams",
+    },
+    "stored_v1": {"errors", "stored_files", "streams"},
     "engines": READING,
     "analysis": READING | {"engines"},
     "charts": READING | {"engines", "analysis"},
@@ -113,10 +135,20 @@ def home(path: Path) -> str:
     return "" if first == "__init__.py" else first.removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield (module, names, line) for every import in a file, in functions and for type checkers too."""
+def imports(path: Path, *, everywhere: bool = True) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield (module, names, line) for every import in a file, in functions and for type checkers too.
+
+    Not `everywhere`: without those that a question for sys.platform guards.
+    """
     package = (PACKAGE.name, *path.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = {
+        inner
+        for node in ast.walk(tree)
+        if not everywhere and isinstance(node, ast.If) and "sys.platform" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in (node for node in ast.walk(tree) if node not in guarded):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, (), node.lineno
@@ -150,7 +182,7 @@ def test_only_the_embedded_engine_is_linux_only(path: Path) -> None:
     """Outside engines/embedded no module needs what only Linux has, nor loads that engine at its top."""
     if "embedded" in path.relative_to(PACKAGE).parts:
         return
-    for module, _, line in imports(path):
+    for module, _, line in imports(path, everywhere=False):
         assert module.split(".")[0] not in LINUX_ONLY, f"{path.name}:{line} imports {module}"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module:

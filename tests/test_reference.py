@@ -15,9 +15,9 @@ from dockerlab.engines import ImageSummary
 from dockerlab.engines.embedded import standins
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.errors import DockerlabError, ImageError
-from dockerlab.imagefile import read_archive, read_layout
 from dockerlab.inputs import held_image
 from dockerlab.reference import Reference, same_reference, stand_in_name
+from dockerlab.stored import read_archive
 from tests.fake_engine import FakeEngine
 from tests.stacks import stack
 
@@ -139,7 +139,7 @@ class Places:
 
     def oci_layout(self, asked: str) -> str:
         """Ask an OCI layout."""
-        return read_layout(self.layout, asked).id
+        return read_archive(self.layout, asked).id
 
     def oci_archive(self, asked: str) -> str:
         """Ask a tar of an OCI layout."""

@@ -51,7 +51,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
     hidden = dict([NO_DOCKER]) if embedded else {}
     on_docker = {"DOCKERLAB_ENGINE": "docker"}
     return {
-        "engine": Section("An engine is ready", 400, (READY,)),
+        "engine": Section("An engine is ready", 300, (READY,)),
         "lint": Section(
             "Lint and types",
             120,
@@ -73,7 +73,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "long": Section(
             "Long tests: right and wrong answers to every exercise",
-            1000,
+            900,
             ((*PYTEST, *side_by_side, "-m", "long and not docker"),),
         ),
         "conformance": Section(
@@ -92,11 +92,11 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1500, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1400, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
-            1550,
+            1450,
             ((*AS_ON_BINDER, ".venv/bin/python", "-m", "tools.suite", "engine", "notebooks"),),
         ),
         "survival": Section(

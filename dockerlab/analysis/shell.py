@@ -44,6 +44,10 @@ _WRAPPERS: dict[str, tuple[frozenset[str], int]] = {
 }
 
 
+_RUNNERS = frozenset({"conda", "mamba", "micromamba", "poetry", "pipenv", "uv", "pdm"})  # and `run`
+_ENVIRONMENT = frozenset({"-n", "-p", "--name", "--prefix"})
+
+
 def commands(text: str) -> tuple[Words, ...]:
     """Return the simple commands of a shell text in order, as words without quotes and redirections.
 
@@ -100,9 +104,9 @@ def _unwrapped(words: list[str]) -> Iterator[Words]:
         name = words[0].rpartition("/")[2]
         if name in _PASSED or _ASSIGNMENT.match(words[0]):
             del words[0]
-        elif name in _WRAPPERS:
-            valued, own = _WRAPPERS[name]
-            del words[0]
+        elif name in _WRAPPERS or (name in _RUNNERS and words[1:2] == ["run"]):
+            valued, own = _WRAPPERS.get(name, (_ENVIRONMENT, 0))
+            del words[: 1 if name in _WRAPPERS else 2]
             while words and (words[0].startswith("-") or _ASSIGNMENT.match(words[0])):
                 del words[: 2 if words[0] in valued else 1]
             del words[:own]

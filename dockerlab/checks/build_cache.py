@@ -12,7 +12,7 @@ import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dockerlab.checks.rules import final_file, reference_of
+from dockerlab.checks.rules import final_file
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine
@@ -71,7 +71,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:  # n
     page = _built(attempt, engine, {**CONTEXT, "page.txt": f"A page with {word}.\n"}, one)
     words = _built(attempt, engine, {**CONTEXT, "words.txt": f"pear\napple\nplum\n{word}\n"}, one)
     release = _built(attempt, engine, CONTEXT, two)
-    said = engine.run(reference_of(page.build, engine)).output
+    said = engine.run(page.build.image.id).output
     return [
         Verdict(
             "An edit of page.txt is in what the image prints",

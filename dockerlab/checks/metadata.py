@@ -10,7 +10,7 @@ import hashlib
 import secrets as randomness
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import final_file, layers_at_most, reference_of, secret_nowhere
+from dockerlab.checks.rules import final_file, layers_at_most, secret_nowhere
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine
@@ -61,7 +61,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
     )
     wanted = f"fetched with the token of digest {hashlib.sha256(token.encode()).hexdigest()[:16]}\n".encode()
     receipt = final_file(build, RECEIPT)
-    said = engine.run(reference_of(build, engine)).output.strip()
+    said = engine.run(build.image.id).output.strip()
     config = build.image.config.get("config") or {}
     settings = (
         "PORT=8080" in (config.get("Env") or ()),

@@ -10,13 +10,14 @@ import hashlib
 import json
 import secrets as randomness
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
 from dockerlab.analysis.history import Row, layer_rows
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine, Ran, Step
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError
 from dockerlab.filesystem import Entry
 from dockerlab.image import Layer
 from dockerlab.units import count, human_bytes
@@ -146,22 +147,11 @@ def secret_nowhere(attempt: Build, *, secret: bytes, rule: str, look: str) -> Ve
 def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
     """Run a command in an image, None for its own; one that cannot be started has ended with code 127."""
     try:
-        return engine.run(reference_of(build, engine), argv)
+        return engine.run(build.image.id, argv)
     except TimeoutError:
         return Ran(124, "it was stopped, it took too long")
     except DockerlabError as error:
         return Ran(127, error.message)
-
-
-def reference_of(build: Build, engine: Engine) -> str:
-    """Return what the engine finds this very build by: its name, or its id once the name is another's."""
-    name, image_id = build.image.reference, build.image.id
-    try:
-        if name is not None and engine.image(name).id == image_id:
-            return name
-    except DockerlabError:  # no image has that name any more
-        return image_id
-    return image_id
 
 
 def base_name_of(build: Build, engine: Engine) -> str:
@@ -169,13 +159,14 @@ def base_name_of(build: Build, engine: Engine) -> str:
 
     Raises BuildError where another build has that name now: no engine builds FROM an id.
     """
-    reference = reference_of(build, engine)
-    if reference == build.image.id:
-        raise BuildError(
-            "Another build has the name of this image now, so it cannot be checked.",
-            hint="Run the cell of your Dockerfile again, then this one.",
-        )
-    return reference
+    name = build.image.reference
+    with suppress(ImageNotFoundError):
+        if name is not None and engine.image(name).id == build.image.id:
+            return name
+    raise BuildError(
+        "Another build has the name of this image now, so it cannot be checked.",
+        hint="Run the cell of your Dockerfile again, then this one.",
+    )
 
 
 def final_file(build: Build, path: str) -> bytes | None:

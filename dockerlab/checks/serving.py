@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from dockerlab import engines
-from dockerlab.checks.rules import base_name_of, reference_of
+from dockerlab.checks.rules import base_name_of
 from dockerlab.engines import Build, Engine
 from dockerlab.errors import DockerlabError
 
@@ -90,7 +90,7 @@ def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]
 def _startable(build: Build, engine: Engine) -> str:
     """Return what to run the client in: the image, or where it has an entry point, the same without one."""
     if not (build.image.config.get("config") or {}).get("Entrypoint"):
-        return reference_of(build, engine)
+        return build.image.id
     bare = "dockerlab/asked:latest"
     engine.build(f"FROM {base_name_of(build, engine)}\nENTRYPOINT []\n", tag=bare, builder=build.builder)
     return bare

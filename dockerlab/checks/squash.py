@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
-from dockerlab.checks.rules import final_file, path_in_no_layer, reference_of
+from dockerlab.checks.rules import final_file, path_in_no_layer
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import File
 from dockerlab.engines import Build, Engine
@@ -41,7 +41,7 @@ def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
     """Measure what the image says, and what a machine that holds the base would have to fetch."""
     seal = (final_file(starter, SEAL) or b"").decode()
     wanted = f"nobody in /srv: {seal[:8]} mm"
-    said = engine.run(reference_of(attempt, engine)).output.strip()
+    said = engine.run(attempt.image.id).output.strip()
     config = attempt.image.config.get("config") or {}
     settings = (
         "UNIT=mm" in (config.get("Env") or ()),

@@ -72,11 +72,15 @@ def build(args: Namespace) -> int:
 
 def history(args: Namespace) -> int:
     """List an image's history rows, newest first, as Docker does."""
-    engine, _ = engines.choose(args.engine)
-    image = engine.image(args.image)
-    table = history_table(image, full=args.no_trunc, made_by=engine.describe())
+    from dockerlab.cli.subjects import image_at  # which imports this module as well
+
+    image, made_by = image_at(args.image, args.reference), None
+    if image is None:
+        engine, _ = engines.choose(args.engine)
+        image, made_by = engine.image(args.image), engine.describe()
+    table = history_table(image, full=args.no_trunc, made_by=made_by)
     width = 10_000 if args.no_trunc else 110
-    _print(args, shapes.history_shape(image, engine.describe()), table.newest_first().text(width=width))
+    _print(args, shapes.history_shape(image, made_by), table.newest_first().text(width=width))
     return 0
 
 
@@ -101,9 +105,10 @@ def save(args: Namespace) -> int:
 def load(args: Namespace) -> int:
     """Read the images of an archive."""
     engine, _ = engines.choose(args.engine)
-    if not args.input.is_file():
+    if not args.input.exists():
         raise ContextError(
-            f"There is no file {args.input}.", hint="Give -i the archive that `docker save` wrote."
+            f"There is no file {args.input}.",
+            hint="Give -i the archive that `docker save` wrote, or an OCI layout.",
         )
     loaded = engine.load(args.input)
     _print(args, {"images": loaded}, "\n".join(f"loaded {reference}" for reference in loaded))

@@ -11,11 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dockerlab import engines
+from dockerlab.engines.buildkit import selected
 from dockerlab.errors import DockerlabError
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.listings import base_names, bases_at_hand
 
 ANSWER_SECONDS = 5.0  # how long a program or a registry may take to answer
+DOCKER = (  # a template: the daemon's version, and which of its image stores it uses
+    "{{.ServerVersion}}, image store: "
+    '{{range .DriverStatus}}{{if eq (index . 0) "driver-type"}}containerd, {{end}}{{end}}{{.Driver}}'
+)
 LOW_SPACE = 2_000_000_000  # bytes: the course's builds with Debian, Python and Node bases fit below this
 
 
@@ -99,10 +104,11 @@ def _docker() -> Finding:
     hint = (
         "Install Docker (or Docker Desktop) and start it; without it the embedded engine is used, on Linux."
     )
-    version = _answer(["docker", "version", "--format", "{{.Server.Version}}"])
-    if version is None:
+    found = _answer(["docker", "info", "--format", DOCKER])
+    if found is None:
         return Finding("docker", False, "no `docker` command", hint)
-    return Finding("docker", True, version[1]) if version[0] else Finding("docker", False, version[1], hint)
+    ok, said = found
+    return Finding("docker", ok, said, "" if ok else hint)
 
 
 def _buildx() -> Finding:
@@ -112,7 +118,11 @@ def _buildx() -> Finding:
     version = _answer(["docker", "buildx", "version"])
     if version is None or not version[0]:
         return Finding("buildx", False, "no `docker buildx`", hint)
-    return Finding("buildx", True, version[1])
+    builder = selected("docker")
+    if builder is None:
+        hint = "`docker buildx ls` lists the builders, `docker buildx use NAME` chooses one."
+        return Finding("buildx", False, f"{version[1]}, and the builder it is to use is not there", hint)
+    return Finding("buildx", True, f"{version[1]}, builder: {builder.name}, driver: {builder.driver}")
 
 
 def _sandbox() -> Finding:

@@ -54,7 +54,8 @@ def make_parser() -> ArgumentParser:
     build.add_argument("-q", "--quiet", action="store_true", help="write no events; print only the image id")
 
     history = _command(add, "history", "commands.history", "list the history rows of an image, newest first")
-    history.add_argument("image", metavar="IMAGE", help="a reference or an id")
+    history.add_argument("image", metavar="PATH|IMAGE", help="an archive, a layout, a reference or an id")
+    history.add_argument("--reference", metavar="NAME", help="which image of an archive that holds several")
     history.add_argument("--no-trunc", action="store_true", help="show whole rows, as the image records them")
 
     _command(add, "images", "commands.images", "list the images that are kept")
@@ -64,7 +65,7 @@ def make_parser() -> ArgumentParser:
     save.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the archive to write")
 
     load = _command(add, "load", "commands.load", "read images from an archive that `docker save` wrote")
-    load.add_argument("-i", "--input", metavar="FILE", type=Path, required=True, help="the archive to read")
+    load.add_argument("-i", "--input", metavar="PATH", type=Path, required=True, help="the archive to read")
 
     rm = _command(add, "rm", "commands.rm", "remove images; on Docker only those made here")
     rm.add_argument("images", metavar="IMAGE", nargs="+", help="a reference or an id")

@@ -57,7 +57,7 @@ def event_shape(event: Event) -> Shape:
     return {"event": name, **asdict(event)}
 
 
-def history_shape(image: Image, engine: str) -> Shape:
+def history_shape(image: Image, engine: str | None) -> Shape:
     """`history`: `rows` oldest first; a row that made no layer has `diff_id` null and sizes 0."""
     return {
         "reference": image.reference,

@@ -15,9 +15,9 @@ from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build
 from dockerlab.errors import ContextError
 from dockerlab.image import Image
-from dockerlab.imagefile import read_archive, read_layout
 from dockerlab.inputs import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
+from dockerlab.stored import read_archive
 from dockerlab.streams import detect_compression
 
 
@@ -38,15 +38,14 @@ def find(where: str, args: Namespace) -> Subject:
     """
     path = Path(where)
     written = Path(args.file) if getattr(args, "file", None) else None
-    if path.is_dir() and (path / "index.json").is_file():
-        return _read(read_layout(path, args.reference), written)
+    image = image_at(where, args.reference)
+    if image is not None:
+        return _read(image, written)
     named = any((path / name).is_file() for name in ("Dockerfile", "dockerfile"))
     if path.is_dir() and (named or written is not None):
         return _built(path, written or path / "Dockerfile", args)
-    if path.is_file() and not _is_archive(path) and "dockerfile" in path.name.lower():
-        return _built(path.absolute().parent, path, args)
     if path.is_file():
-        return _read(read_archive(path, args.reference), written)
+        return _built(path.absolute().parent, path, args)
     if path.exists() or where.endswith(".tar") or where.startswith((".", "/", "~")):
         raise ContextError(
             f"There is no image in {where}.",
@@ -59,6 +58,15 @@ def find(where: str, args: Namespace) -> Subject:
         engine.describe(),
         partial(held_image, engine),
     )
+
+
+def image_at(where: str, reference: str | None) -> Image | None:
+    """Return the image in an archive or an OCI layout, None where `where` is neither."""
+    path = Path(where)
+    stored = (path / "index.json").is_file() or (path / "manifest.json").is_file()
+    if stored or (path.is_file() and (_is_archive(path) or "dockerfile" not in path.name.lower())):
+        return read_archive(path, reference)
+    return None
 
 
 def _read(image: Image, written: Path | None) -> Subject:

@@ -31,16 +31,35 @@ class Request:
     build_args: Mapping[str, str]
     secrets: Mapping[str, bytes]
     no_cache: bool
-    bound: Mapping[str, str]  # reference -> local image that serves it
+    bound: Mapping[str, str]  # reference -> the build context that serves it
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How buildx ended: its exit code, the image's ID, and the lines it printed that were no events."""
+    """How buildx ended: its exit code, and the lines it printed that were no events."""
 
     code: int
-    identity: str
     text: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The builder that buildx has selected ($BUILDX_BUILDER, `docker buildx use`), and its kind."""
+
+    name: str
+    driver: str  # "docker" is the daemon's own BuildKit; "docker-container", "remote", "kubernetes" others
+
+
+def selected(docker: str) -> Instance | None:
+    """Ask buildx which builder it would use; None when it does not say."""
+    command = [docker, "buildx", "inspect"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line and line[0] != " ")
+    if "Driver" not in said:
+        return None
+    # The name of the node and its endpoint follow below "Nodes:": the first "Name" is the builder's.
+    name = done.stdout.partition("Name:")[2].splitlines()[0].strip()
+    return Instance(name, said["Driver"].strip())
 
 
 def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]], None]) -> Ended:
@@ -52,8 +71,7 @@ def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]]
             folder.mkdir()
         else:
             folder = held.enter_context(request.context.materialised())
-        identity = work / "id"
-        command = [docker, *_arguments(request, work, identity), str(folder)]
+        command = [docker, *_arguments(request, work), str(folder)]
         lines = held.enter_context(_running(command))
         objects = Objects()
         with ended_by(lines.terminate):
@@ -63,7 +81,7 @@ def run_buildx(docker: str, request: Request, feed: Callable[[Mapping[str, Any]]
                     feed(message)
             objects.end()
             code = lines.wait()
-        return Ended(code, identity.read_text().strip() if identity.exists() else "", tuple(objects.other))
+        return Ended(code, tuple(objects.other))
 
 
 class _Lines:
@@ -111,7 +129,7 @@ def _running(command: Sequence[str]) -> Iterator[_Lines]:
             process.stderr.close()
 
 
-def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
+def _arguments(request: Request, work: Path) -> list[str]:
     place = work / "dockerfile"
     place.mkdir()
     (place / "Dockerfile").write_text(request.text, "utf-8", "surrogateescape", newline="")
@@ -122,7 +140,7 @@ def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
         if node is not None and node.entry.kind == "file":
             with node.origin.open(node.entry) as content:
                 (place / "Dockerfile.dockerignore").write_bytes(content.read())
-    found = ["buildx", "build", "--progress=rawjson", "--load", "--iidfile", str(identity)]
+    found = ["buildx", "build", "--progress=rawjson", "--load"]
     found += ["--file", str(place / "Dockerfile"), "--tag", request.tag, "--label", request.label]
     if request.target is not None:
         found += ["--target", request.target]
@@ -133,8 +151,8 @@ def _arguments(request: Request, work: Path, identity: Path) -> list[str]:
         path.touch(mode=0o600)
         path.write_bytes(secret)
         found += ["--secret", f"id={name},src={path}"]
-    for reference, image in request.bound.items():
-        found += ["--build-context", f"{reference}=docker-image://{image}"]
+    for reference, context in request.bound.items():
+        found += ["--build-context", f"{reference}={context}"]
     if request.no_cache:
         found.append("--no-cache")
     return found

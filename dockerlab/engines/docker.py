@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 import subprocess
 import tempfile
@@ -10,19 +11,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from dockerlab import oci
+from dockerlab.archive import packed, write_archive
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
-from dockerlab.engines.docker_bases import LABEL, Bases, StandInMaker
+from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, StandInMaker
 from dockerlab.engines.docker_build import Asked, Builds
-from dockerlab.engines.docker_images import ImageCache, archive_without_layers, home
+from dockerlab.engines.docker_images import ImageCache, home, packed_without_layers
 from dockerlab.engines.docker_run import run_container
-from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError
+from dockerlab.engines.kept import key
+from dockerlab.errors import DockerlabError, EngineError, ImageNotFoundError
 from dockerlab.image import Image
-from dockerlab.reference import OWN_PREFIX, Reference, Wanted
+from dockerlab.reference import OWN_PREFIX, Reference, Wanted, parsed
+from dockerlab.stored import Stored
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -84,7 +88,8 @@ class DockerEngine:
     def _client(self, timeout: float) -> Api:
         import docker
 
-        return docker.from_env(timeout=int(timeout)).api
+        # As the docker command does: contexts, and for ssh:// the ssh program with its own settings.
+        return docker.from_env(timeout=int(timeout), use_ssh_client=True).api
 
     @cached_property
     def _version(self) -> str:
@@ -163,14 +168,14 @@ class DockerEngine:
         wanted = Wanted.parse(reference)
         with _talking():
             known = self._inspect(reference)
-            tags = [str(tag) for tag in known.get("RepoTags") or ()]
+            tags = [tag for tag in _names(known) if not _is_kept(tag)]
             named = next((tag for tag in tags if wanted.names(tag)), None)
             if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
                 named = tags[0] if tags else None
             return self.cache.read(str(known["Id"]), named)
 
     def images(self) -> list[ImageSummary]:
-        """List the lab's own images, stand-ins included, the newest first.
+        """List the lab's own images that have a name, stand-ins included, the newest first.
 
         An image that was never read is not saved out of Docker for its size alone.
         """
@@ -178,7 +183,8 @@ class DockerEngine:
             found = [
                 self._summary(str(one["Id"]), tag)
                 for one in self._own_images()
-                for tag in one.get("RepoTags") or ()
+                for tag in _names(one)
+                if not _is_kept(tag)
             ]
         return sorted((one for one in found if one is not None), key=lambda one: one.created, reverse=True)
 
@@ -201,8 +207,8 @@ class DockerEngine:
         Raises BuildError when the command is not over after `timeout` seconds.
         """
         with _talking():
-            self._inspect(reference)
-        return run_container(self._docker, reference, argv, timeout=timeout)
+            identity = str(self._inspect(reference)["Id"])
+        return run_container(self._docker, identity, argv, timeout=timeout)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""
@@ -215,48 +221,71 @@ class DockerEngine:
             part.replace(path)
 
     def load(self, path: Path) -> list[str]:
-        """Load what `docker save` wrote into Docker; return the references (IDs for images without one)."""
+        """Load an archive or an OCI layout into Docker; return the references (IDs for images without one).
+
+        What this Docker does not take as it is, is written anew for it.
+        """
+        from docker.errors import APIError
+        from requests.exceptions import JSONDecodeError  # the answer to an archive of before Docker 1.10
+
+        with _talking():
+            if path.is_file():
+                with path.open("rb") as archive, contextlib.suppress(EngineError, APIError, JSONDecodeError):
+                    if found := self._loaded(archive, path):
+                        return found
+            stored = Stored.open(path)
+            images = [packed(one.config, stored.read(one, None).layers, one.names) for one in stored.images]
+            with tempfile.TemporaryFile() as out:
+                write_archive(images, cast(BinaryIO, out))
+                out.seek(0)
+                return self._loaded(cast(BinaryIO, out), path)
+
+    def _loaded(self, archive: BinaryIO, path: Path) -> list[str]:
         found: list[str] = []
-        if not path.is_file():
-            raise ImageError(f"There is no file {path}.", hint="Give the file that `docker save -o` wrote.")
-        with _talking(), path.open("rb") as archive:
-            for message in self._api.load_image(archive):
-                if "error" in message:
-                    raise EngineError(f"Docker did not take {path}: {message['error']}")
-                for line in str(message.get("stream", "")).splitlines():
-                    if line.startswith("Loaded image"):
-                        found.append(line.partition(": ")[2].strip())
+        for message in self._api.load_image(archive):
+            if "error" in message:
+                raise EngineError(f"Docker did not take {path}: {message['error']}")
+            for line in str(message.get("stream", "")).splitlines():
+                if line.startswith("Loaded image"):
+                    found.append(line.partition(": ")[2].strip())
         return found
 
     def remove(self, reference: str) -> None:
-        """Remove an image of the lab's own; anyone else's is refused with EngineError."""
+        """Remove a name of the lab's own images, by ID all; anyone else's is refused with EngineError."""
         with _talking():
-            if not self._ours(self._inspect(reference)):
+            known = self._inspect(reference)
+            if not self._ours(known):
                 raise EngineError(
                     f"{reference} was not built by dockerlab, so it is left alone.",
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
-            self._api.remove_image(reference)
+            names = _names(known) or [reference]
+            for name in [name for name in names if Wanted.parse(reference).names(name)] or names:
+                self._api.remove_image(name)
 
     def prune(self) -> int:
         """Remove our images that lost their name, and what is kept of images Docker no longer has.
 
-        Returns the bytes freed, in Docker's image store and in the lab's folder. Docker's build cache is
-        shared with everything else that is built here, so it is left alone.
+        What a Build holds in a process that lives stays. Returns the bytes freed, in Docker's image store and
+        in the lab's folder. Docker's build cache is shared with everything else that is built here, so it is
+        left alone.
         """
+        kept = self._builds.kept
         with _talking():
             before = int(self._api.df().get("LayersSize") or 0)
-            for one in self._own_images():
-                if not one.get("RepoTags"):
-                    self._remove_if_unused(str(one["Id"]))
+            with kept.changing():
+                held = kept.held()
+                for one in self._own_images():
+                    for name in _no_longer_needed(one, held):
+                        self._remove_if_unused(name)
             freed = max(0, before - int(self._api.df().get("LayersSize") or 0))
             return freed + self.cache.prune({str(one["Id"]) for one in self._api.images(all=True)})
 
-    def _remove_if_unused(self, identity: str) -> None:
+    def _remove_if_unused(self, reference: str) -> None:
         from docker.errors import APIError
 
         try:
-            self._api.remove_image(identity)
+            self._api.remove_image(reference)
         except APIError as error:
             if error.status_code != 409:  # a container, or an image built on it, still needs it
                 raise
@@ -284,7 +313,7 @@ class DockerEngine:
         The label alone does not do: whoever builds on one of our images inherits it.
         """
         labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
-        named = any(str(tag).startswith(OWN_PREFIX) for tag in known.get("RepoTags") or ())
+        named = any(tag.startswith(OWN_PREFIX) for tag in _names(known))
         if named and (LABEL in labels or oci.STAND_IN in labels):
             return True
         return str(known["Id"]) in (self.cache.built() if built is None else built)
@@ -301,7 +330,9 @@ class DockerEngine:
         known = self._api.inspect_image(identity)
         if not (known.get("RootFS") or {}).get("Layers"):
             # Docker with overlay2 refuses to save these: "empty export - not implemented".
-            return iter([archive_without_layers(known, self._api.history(identity))])
+            out = io.BytesIO()
+            write_archive([packed_without_layers(known, self._api.history(identity))], out)
+            return iter([out.getvalue()])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
     def _command(self, arguments: Sequence[str]) -> None:
@@ -325,9 +356,29 @@ def _talking() -> Iterator[None]:
     except APIError as error:
         raise EngineError(f"Docker refused: {error.explanation or error}") from error
     except (DockerException, RequestException) as error:
-        raise EngineError(
-            f"Docker does not answer: {error}", hint="See whether it runs with `docker version`."
-        ) from error
+        hint = "See whether it runs with `docker version`."
+        if "paramiko" in str(error):
+            hint = "Install what a daemon behind ssh:// needs: pip install 'dockerlab[ssh]'."
+        raise EngineError(f"Docker does not answer: {error}", hint=hint) from error
+
+
+def _names(known: Mapping[str, Any]) -> list[str]:
+    """Return an image's names as people write them: Podman has them in full."""
+    return [name.familiar for tag in known.get("RepoTags") or () if (name := parsed(tag)) is not None]
+
+
+def _is_kept(name: str) -> bool:
+    """Tell whether a name is one that only keeps an image for those who hold it."""
+    return name.startswith(f"{KEPT}:")
+
+
+def _no_longer_needed(known: Mapping[str, Any], held: set[str]) -> list[str]:
+    """Return the names that kept an image nobody holds now, or the ID of one that lost its name."""
+    names = _names(known)
+    if key(known["Id"]) in held:
+        return []
+    kept = [name for name in names if _is_kept(name) and name.partition(":")[2] not in held]
+    return kept if names else [str(known["Id"])]
 
 
 def _ignore(event: Event) -> None:

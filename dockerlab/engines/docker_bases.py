@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from dockerlab import oci
+from dockerlab.archive import renamed, write_archive
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.docker_images import archive_under
 from dockerlab.errors import EngineError
-from dockerlab.imagefile import read_archive
-from dockerlab.reference import Reference, parsed, same_reference, stand_in_name
+from dockerlab.reference import OWN_PREFIX, Reference, parsed, same_reference, stand_in_name
+from dockerlab.stored import read_archive
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed
 
 LABEL = "dev.dockerlab"
+KEPT = f"{OWN_PREFIX}kept"  # repository of the names that builds have before their own, and of what is held
 PULL_SILENCE = 20.0  # seconds without a word from the registry, after which a pull is given up
 
 _unpullable: dict[str, str] = {}  # full reference -> why; tried once per process
@@ -82,6 +84,18 @@ class Bases:
                 return None
             raise
 
+    def tag(self, identity: str, reference: str) -> None:
+        """Give an image a name, which moves to it."""
+        name = Reference.parse(reference)
+        self._api().tag(identity, f"{name.registry}/{name.repository}", tag=name.tag)
+
+    def untag(self, reference: str) -> None:
+        """Take a name away, and with its last one the image; where there is no such name nothing happens."""
+        from docker.errors import NotFound
+
+        with suppress(NotFound):
+            self._api().remove_image(reference)
+
     def _pulled(self, reference: str, on_event: OnEvent) -> bool:
         from docker.errors import APIError, DockerException
         from requests.exceptions import RequestException
@@ -126,7 +140,8 @@ class Bases:
             return False
         with tempfile.TemporaryFile() as out:
             stream = cast(BinaryIO, out)
-            archive_under(read_archive(path), name, stream, labels={LABEL: "1", oci.STAND_IN: reference})
+            labels = {LABEL: "1", oci.STAND_IN: reference}
+            write_archive([renamed(read_archive(path), name, labels=labels)], stream)
             stream.seek(0)
             for message in self._api().load_image(stream):
                 if "error" in message:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +14,12 @@ from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, Stage
 from dockerlab.engines import Build, Event, Note, Step
 from dockerlab.engines import legacy as legacy_builder
-from dockerlab.engines.buildkit import Request, run_buildx
+from dockerlab.engines.buildkit import Request, run_buildx, selected
 from dockerlab.engines.buildkit_steps import Matcher
-from dockerlab.engines.docker_bases import LABEL, Bases, rewritten
+from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
+from dockerlab.engines.kept import Kept, key
 from dockerlab.engines.last_builds import LastBuilds
 from dockerlab.engines.planned_build import PlannedBuild
 from dockerlab.engines.reasons import Reasons, explained
@@ -64,6 +66,7 @@ class Job:
     final: Stage
     stages: tuple[Stage, ...]  # those that will be built, in order
     served: Mapping[str, str]  # reference -> stand-in
+    bound: Mapping[str, str]  # reference -> the build context that BuildKit is to take it from
     lines: tuple[Planned, ...]  # what the stages do, the ONBUILD of their bases included
 
     @property
@@ -79,9 +82,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Made:
-    """What a builder hands back: the image's ID, its steps once the layers are known, context bytes."""
+    """What a builder hands back: the steps once the layers are known, context bytes."""
 
-    identity: str
     steps: Callable[[Mapping[int, str]], tuple[Step, ...]]
     context_bytes: int
 
@@ -94,14 +96,17 @@ class Builds:
         self._api = api
         self._bases = bases
         self._cache = cache
+        self.kept = Kept(cache.root / "kept")
         self.last = LastBuilds(cache.root / "builds")
 
     def build(self, asked: Asked, *, engine: str, started: float) -> Build:
         """Build, and read the image; `started` is when the caller began, by time.perf_counter()."""
         job = self._job(asked)
-        made = self._legacy(job) if asked.legacy else self._buildkit(job)
-        took = time.perf_counter() - started
-        image, diff_ids = self._finished(job, made)
+        with self._own_name() as name:
+            made = self._legacy(job, name) if asked.legacy else self._buildkit(job, name)
+            took = time.perf_counter() - started
+            image, diff_ids = self._finished(job, str((self._bases.inspect(name) or {})["Id"]))
+            self._give_name(image, asked.tag)
         build = Build(
             name=asked.tag.rpartition("/")[2].partition(":")[0],
             image=image,
@@ -117,6 +122,31 @@ class Builds:
         build = replace(build, steps=self._explained(job, build))
         self.last.put(asked.tag, build)
         return build
+
+    @contextlib.contextmanager
+    def _own_name(self) -> Iterator[str]:
+        """Give a name that no other build has: what has it afterwards is what was built, in every store.
+
+        What BuildKit reports as the image's ID is one of a config, which the containerd image store does not
+        know. The name is taken away again, and the image with it where the build came to no good end.
+        """
+        mark = secrets.token_hex(8)
+        with self.kept.changing():
+            release = self.kept.hold(mark)
+        try:
+            yield f"{KEPT}:{mark}"
+        finally:
+            self._bases.untag(f"{KEPT}:{mark}")
+            release()
+
+    def _give_name(self, image: Image, tag: str) -> None:
+        """Move the name to the image; a held one that had it gets a name of ours: no store drops it."""
+        with self.kept.changing():
+            self.kept.hold_image(image)
+            before = self._bases.inspect(tag)
+            if before is not None and before["Id"] != image.id and key(before["Id"]) in self.kept.held():
+                self._bases.tag(before["Id"], f"{KEPT}:{key(before['Id'])}")
+            self._bases.tag(image.id, tag)
 
     def _explained(self, job: Job, build: Build) -> tuple[Step, ...]:
         """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""
@@ -136,7 +166,8 @@ class Builds:
         everything = asked.dockerfile.stages
         wanted = range(final.index + 1) if asked.legacy else sorted(needed(asked.dockerfile, final, args))
         stages = tuple(everything[index] for index in wanted)
-        served = self._bases.ready(images(asked.dockerfile, stages, args), asked.on_event)
+        named = images(asked.dockerfile, stages, args)
+        served = self._bases.ready(named, asked.on_event)
 
         def image(name: str) -> tuple[Sequence[str], Mapping[str, Any]] | None:
             known = self._bases.inspect(served.get(name, name))
@@ -146,28 +177,45 @@ class Builds:
 
         given = Given(asked.build_args, args)
         lines = PlannedBuild(asked.dockerfile, asked.context, given, image, asked.legacy).steps(stages)
-        return Job(asked, args, final, stages, served, lines)
+        bound = {} if asked.legacy else self._bound(named, served)
+        return Job(asked, args, final, stages, served, bound, lines)
 
-    def _id(self, reference: str) -> str:
-        return str((self._bases.inspect(reference) or {})["Id"])
+    def _bound(self, named: Iterable[str], served: Mapping[str, str]) -> dict[str, str]:
+        """Say where BuildKit finds stand-ins, and a builder not the daemon's own all images of the daemon.
+
+        Such a builder sees no image store but its own: it is sent what it needs as an OCI layout.
+        """
+        if self._is_own_builder:
+            return {reference: f"docker-image://{name}" for reference, name in served.items()}
+        held = {reference: self._bases.inspect(served.get(reference, reference)) for reference in named}
+        return {
+            reference: f"oci-layout://{self._cache.root}@{self._cache.manifest(str(known['Id']))}"
+            for reference, known in held.items()
+            if known is not None
+        }
+
+    @cached_property
+    def _is_own_builder(self) -> bool:
+        found = selected(self._docker)
+        return found is None or found.driver == "docker"
 
     @cached_property
     def _machine(self) -> str:
         return str(self._api().version().get("Arch") or "")
 
-    def _buildkit(self, job: Job) -> Made:
+    def _buildkit(self, job: Job, name: str) -> Made:
         numbered = {stage.index: self._from_numbered(job, stage) for stage in job.stages}
         matcher = Matcher(job.asked.dockerfile, job.planned, numbered, job.asked.on_event)
         request = Request(
             job.asked.dockerfile.text,
             job.asked.context,
-            job.asked.tag,
+            name,
             f"{LABEL}=1",
             job.asked.target,
             job.asked.build_args,
             job.asked.secrets,
             job.asked.no_cache,
-            job.served,
+            job.bound,
         )
         ended = run_buildx(self._docker, request, matcher.feed)
         if ended.code:
@@ -187,12 +235,11 @@ class Builds:
             line = job.asked.dockerfile.stages[index].from_.line
             job.asked.on_event(Note(f"BuildKit's report on the stage at line {line} does not fit its lines."))
         return Made(
-            ended.identity or self._id(job.asked.tag),
             matcher.steps,
             matcher.graph.context_bytes,
         )
 
-    def _legacy(self, job: Job) -> Made:
+    def _legacy(self, job: Job, name: str) -> Made:
         if job.asked.secrets:
             raise EngineError("the legacy builder has no secrets", hint='Leave out builder="legacy".')
         progress = legacy_builder.LegacyProgress(
@@ -210,7 +257,7 @@ class Builds:
                 custom_context=True,
                 dockerfile=legacy_builder.DOCKERFILE,
                 decode=True,
-                tag=job.asked.tag,
+                tag=name,
                 buildargs=dict(job.asked.build_args),
                 nocache=job.asked.no_cache,
                 target=job.asked.target or "",
@@ -218,22 +265,22 @@ class Builds:
                 forcerm=True,
             )
             try:
-                identity, error = legacy_builder.messages(stream, progress)
+                error = legacy_builder.messages(stream, progress)
             finally:
                 stream.close()  # on Ctrl-C this is what makes the daemon stop
         if error:
             at = progress.at.instruction if progress.at else None
             raise build_error(error, job.asked.dockerfile, at=at, log=progress.log)
-        return Made(identity or self._id(job.asked.tag), progress.steps, sent.size)
+        return Made(progress.steps, sent.size)
 
     def _from_numbered(self, job: Job, stage: Stage) -> bool:
         base = expanded(stage.base, job.args, stage.from_.line)
         below = base_stage(job.asked.dockerfile, stage, job.args)
-        return below is None and base != "scratch" and base not in job.served
+        return below is None and base != "scratch" and base not in job.bound
 
-    def _finished(self, job: Job, made: Made) -> tuple[Image, dict[int, str]]:
+    def _finished(self, job: Job, identity: str) -> tuple[Image, dict[int, str]]:
         """Return the image, read and marked as ours, and the layer of each step that made one."""
-        image = self._cache.read(made.identity, job.asked.tag)
+        image = self._cache.read(identity, job.asked.tag)
         kept = chain(job.asked.dockerfile, job.final, job.args)
         lines = [line for stage in kept for line in job.lines if line.stage is stage]
         lines = [line for line in lines if line.instruction.keyword != "FROM"]
@@ -252,10 +299,10 @@ class Builds:
         if job.base is None:
             count = 0
         stand_in = job.base if job.base in job.served else None
-        self._cache.mark_built(made.identity, base_layers=count, stand_in=stand_in)
+        self._cache.mark_built(identity, base_layers=count, stand_in=stand_in)
         diff_ids = {
             line.number: row.layer.diff_id
             for line, row in zip(lines, own or (), strict=False)
             if row is not None and row.layer is not None
         }
-        return self._cache.read(made.identity, job.asked.tag), diff_ids
+        return self._cache.read(identity, job.asked.tag), diff_ids

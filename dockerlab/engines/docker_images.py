@@ -10,26 +10,23 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import os
-import posixpath
 import sys
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import Any
 
 from dockerlab import oci
+from dockerlab.archive import Packed, packed
 from dockerlab.errors import ImageError, StoreError, StoreFullError
 from dockerlab.image import BlobLayer, Image, history_rows
 from dockerlab.keptindex import write_whole
-from dockerlab.streams import decompress, detect_compression
-
-_MAX_JSON = 16 << 20
+from dockerlab.stored import Stored
+from dockerlab.stored_files import Received
 
 
 @dataclass(frozen=True)
@@ -80,13 +77,24 @@ class ImageCache:
         labels = (config.get("config") or {}).get("Labels") or {}
         return Image(
             reference=reference,
-            id=record.config,
+            id=identity,
             config=config,
             layers=layers,
             history=history_rows(config, layers),
             base_layers=record.base_layers,
             stand_in=record.stand_in or labels.get(oci.STAND_IN),
         )
+
+    def manifest(self, identity: str) -> str:
+        """Return the digest of an image's manifest: with it the folder is an OCI layout that others read."""
+        image = self.read(identity, None)
+        record = self.record(identity)
+        assert record is not None
+        made = packed(self._blob(record.config).read_bytes(), image.layers, ()).manifest
+        with _writing(self.root):
+            write_whole(self._blob(oci.digest_of(made)), made)
+            write_whole(self.root / "oci-layout", oci.LAYOUT)
+        return oci.digest_of(made)
 
     def holds(self, identity: str) -> bool:
         """Tell whether all of an image is here, so that reading it asks nothing of Docker."""
@@ -138,100 +146,42 @@ class ImageCache:
     def _save(self, identity: str) -> Record:
         for folder in ("blobs/sha256", "index", "images"):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        documents: dict[str, bytes] = {}
-        digests: dict[str, str] = {}  # member -> diff ID
-        links: dict[str, str] = {}
-        stream = _Chunks(self._export(identity))
-        try:
-            with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as tar:
-                for member in tar:
-                    if member.issym():
-                        links[member.name] = posixpath.normpath(
-                            posixpath.join(posixpath.dirname(member.name), member.linkname)
-                        )
-                    elif member.islnk():
-                        links[member.name] = member.linkname
-                    elif member.isfile():
-                        self._member(member, cast(BinaryIO, tar.extractfile(member)), documents, digests)
-        except tarfile.TarError as error:
-            raise ImageError(
-                f"What `docker save {identity[7:19]}` sent is not a whole archive: {error}.",
-                hint="See whether Docker is running, and try again.",
-            ) from error
-        return self._assembled(identity, documents, digests, links)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".save-") as folder:
+            source = f"What `docker save {identity[7:19]}` sent"
+            files = Received(self._export(identity), Path(folder), source=source, held=self._held)
+            stored = Stored(files)
+            image = stored.image()
+            for layer in image.layers:
+                assert isinstance(layer, BlobLayer)
+                self._keep(layer, digest=files.digests.get(layer.path), source=source)
+            if not self._blob(image.id).exists():
+                write_whole(self._blob(image.id), stored.config(image.id))
+        return Record(image.id, tuple(layer.diff_id for layer in image.layers))
 
-    def _member(
-        self, member: tarfile.TarInfo, content: BinaryIO, documents: dict[str, bytes], digests: dict[str, str]
-    ) -> None:
-        folder, _, name = member.name.rpartition("/")
-        if folder == "blobs/sha256" and self._blob(f"sha256:{name}").exists():
-            digests[member.name] = f"sha256:{name}"  # an uncompressed layer that is here: nothing to write
+    def _held(self, digest: str) -> Path | None:
+        path = self._blob(digest)
+        return path if path.exists() else None
+
+    def _keep(self, layer: BlobLayer, *, digest: str | None, source: str) -> None:
+        """Store a layer uncompressed under its diff ID; `digest` is that of its file, if that is new here."""
+        if self._held(layer.diff_id):
             return
-        head = cast(Any, content).peek(4)[:4]
-        if head[:1] in (b"{", b"[") and member.size <= _MAX_JSON:
-            data = content.read()
-            try:
-                json.loads(data)
-            except ValueError:
-                digests[member.name] = self._keep(iter([data]))
-            else:
-                documents[member.name] = data
-        elif (
-            member.size > _MAX_JSON
-            or name == "layer.tar"
-            or folder == "blobs/sha256"
-            or name.endswith(".tar")
-        ):
-            compression = detect_compression(head)
-            digests[member.name] = self._keep(decompress(content, compression, source=member.name))
-
-    def _keep(self, data: Iterator[bytes]) -> str:
-        """Store bytes under their digest, and return it."""
-        sha = hashlib.sha256()
-        handle, name = tempfile.mkstemp(dir=self.root, prefix=".layer-")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                for chunk in data:
+        temporary, found = layer.path, digest
+        if layer.compression:
+            temporary = layer.path.with_name("layer")
+            sha = hashlib.sha256()
+            with temporary.open("wb") as out:
+                for chunk in layer.decompressed():
                     sha.update(chunk)
                     out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-            digest = f"sha256:{sha.hexdigest()}"
-            temporary.replace(self._blob(digest))
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        return digest
-
-    def _assembled(
-        self,
-        identity: str,
-        documents: Mapping[str, bytes],
-        digests: Mapping[str, str],
-        links: Mapping[str, str],
-    ) -> Record:
-        what = f"What `docker save {identity[7:19]}` sent"
-        manifest = json.loads(documents.get("manifest.json", b"[]"))
-        if len(manifest) != 1:
-            raise ImageError(f"{what} has {len(manifest)} images in its manifest.json, one was expected.")
-        name = manifest[0]["Config"]
-        known = digests.get(name)  # a config that is here already
-        raw = documents[name] if name in documents else self._blob(known).read_bytes() if known else None
-        if raw is None:
-            raise ImageError(f"{what} lacks the config {name}.")
-        layers = tuple(digests.get(links.get(one, one), "") for one in manifest[0]["Layers"] or ())
-        wanted = tuple((json.loads(raw).get("rootfs") or {}).get("diff_ids") or ())
-        if layers != wanted:
-            wrong = next((pair for pair in zip(layers, wanted, strict=False) if pair[0] != pair[1]), None)
-            detail = (
-                f"a layer is {wrong[0] or 'missing'} instead of {wrong[1]}" if wrong else "layers are missing"
+            found = f"sha256:{sha.hexdigest()}"
+        if found != layer.diff_id:
+            raise ImageError(
+                f"{source} does not fit its config: a layer is {found} instead of {layer.diff_id}."
             )
-            raise ImageError(f"{what} does not fit its config: {detail}.")
-        config = f"sha256:{hashlib.sha256(raw).hexdigest()}"
-        if not self._blob(config).exists():
-            write_whole(self._blob(config), raw)
-        return Record(config, layers)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(self._blob(layer.diff_id))
 
     def _write_record(self, identity: str, record: Record) -> None:
         write_whole(self._record_path(identity), json.dumps(asdict(record)).encode())
@@ -243,29 +193,8 @@ class ImageCache:
         return self.root / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
-class _Chunks:
-    """What tarfile's stream mode reads from: chunks as they come."""
-
-    def __init__(self, source: Iterable[bytes]) -> None:
-        self._source = iter(source)
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        parts, have = [self._rest], len(self._rest)
-        while size < 0 or have < size:
-            chunk = next(self._source, b"")
-            if not chunk:
-                break
-            parts.append(chunk)
-            have += len(chunk)
-        data = b"".join(parts)
-        cut = len(data) if size < 0 else size
-        self._rest = data[cut:]
-        return data[:cut]
-
-
-def archive_without_layers(known: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return what `docker save` would send of an image that has no layer, made from what Docker tells of it.
+def packed_without_layers(known: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Packed:
+    """Return an image that has no layer, made from what Docker tells of it.
 
     `known` is `docker inspect`'s answer, `history` that of `docker history`, the newest row first.
     """
@@ -287,15 +216,7 @@ def archive_without_layers(known: Mapping[str, Any], history: Sequence[Mapping[s
         "rootfs": {"type": "layers", "diff_ids": []},
         "history": rows,
     }
-    manifest = [{"Config": "config.json", "RepoTags": known.get("RepoTags") or [], "Layers": []}]
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as tar:
-        for name, document in (("config.json", config), ("manifest.json", manifest)):
-            data = json.dumps(document).encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return out.getvalue()
+    return packed(oci.encoded(config), (), known.get("RepoTags") or ())
 
 
 @contextlib.contextmanager
@@ -315,24 +236,3 @@ def _writing(root: Path) -> Iterator[None]:
                 hint="Set DOCKERLAB_HOME to a folder you can write to.",
             ) from error
         raise
-
-
-def archive_under(image: Image, reference: str, out: BinaryIO, *, labels: Mapping[str, str]) -> None:
-    """Write an archive that `docker load` takes, naming the image `reference` and nothing else."""
-    config = json.loads(json.dumps(image.config))
-    inner = config["config"] = config.get("config") or {}
-    inner["Labels"] = {**(inner.get("Labels") or {}), **labels}
-    raw = json.dumps(config).encode()
-    name = f"{hashlib.sha256(raw).hexdigest()}.json"
-    names = [f"{number}-{layer.diff_id[7:]}/layer.tar" for number, layer in enumerate(image.layers)]
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for layer, member in zip(image.layers, names, strict=True):
-            info = tarfile.TarInfo(member)
-            info.size = layer.size_tar
-            with layer.open_tar() as content:
-                tar.addfile(info, content)
-        manifest = json.dumps([{"Config": name, "RepoTags": [reference], "Layers": names}]).encode()
-        for member, data in ((name, raw), ("manifest.json", manifest)):
-            info = tarfile.TarInfo(member)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))

@@ -41,7 +41,7 @@ def run_container(docker: str, reference: str, argv: Sequence[str] | None, *, ti
     output = done.stdout.decode("utf-8", "replace")
     if done.returncode == DAEMON_REFUSED and "docker: " in output:
         if "no command specified" in output.lower():
-            raise BuildError(f"{reference} has no command", hint="Say which one: run(image, ['ls', '/']).")
+            raise BuildError("the image has no command", hint="Say which one: run(image, ['ls', '/']).")
         raise EngineError(f"Docker refused: {output.partition('docker: ')[2].splitlines()[0]}")
     return Ran(done.returncode, output)
 

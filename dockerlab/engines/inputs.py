@@ -17,7 +17,7 @@ from dockerlab.errors import DockerfileError
 from dockerlab.filesystem import Entry, Node, Tree
 from dockerlab.mounts import MountSpec, read_mounts
 from dockerlab.patterns import Patterns
-from dockerlab.scope import DEFAULT_PATH, Scope
+from dockerlab.scope import CACHE_NAMESPACE, DEFAULT_PATH, HOSTNAME, Scope
 
 PIPES = "/dev/pipes"  # where BuildKit puts a heredoc that starts with #!
 
@@ -65,18 +65,27 @@ class Run:
     network: str
     script: str | None  # content of a heredoc that starts with #!
     script_path: str
+    hostname: str
 
 
-def read_run(one: Instruction, scope: Scope) -> Run:
+def read_run(one: Instruction, scope: Scope, build_args: Mapping[str, str]) -> Run:
     """Return what a RUN asks for; raises DockerfileError."""
     network = one.flag("network") or "default"
-    if network not in ("default", "none", "host"):
-        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default, none or host.")
+    if network == "host":
+        raise DockerfileError(
+            "--network=host is not allowed: BuildKit wants --allow network.host for it",
+            line=one.line,
+            hint="Leave it out: a RUN reaches the network without it.",
+        )
+    if network not in ("default", "none"):
+        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default or none.")
     script, path = (one.shebang.content, f"{PIPES}/{one.shebang.name}") if one.shebang else (None, "")
     argv = one.args if one.json else (*scope.shell, path or one.script or "")
     env = {**scope.variables}
     env.setdefault("PATH", DEFAULT_PATH)
-    return Run(argv, env, scope.workdir, scope.user, read_mounts(one, scope), network, script, path)
+    mounts = read_mounts(one, scope, namespace=build_args.get(CACHE_NAMESPACE, ""))
+    hostname = build_args.get(HOSTNAME, "")
+    return Run(argv, env, scope.workdir, scope.user, mounts, network, script, path, hostname)
 
 
 def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> StepInputs:
@@ -94,6 +103,7 @@ def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> St
         "user": run.user,
         "working folder": run.cwd,
         "network": run.network,
+        **({"host name": run.hostname} if run.hostname else {}),
         "mounts": {mount.target or mount.id: mount.shown for mount in mounts},
         "bound files": read.files,
         **read.elsewhere,
@@ -146,6 +156,7 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
         left_out = Patterns.of(exclude)
     except ValueError as error:
         raise DockerfileError(f"--exclude is no pattern: {error}", line=one.line) from error
+    unpack = one.flag("unpack")
     taken = []
     for raw in one.args[:-1]:
         doc = one.heredoc(raw)
@@ -169,7 +180,7 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
                 origin.tree,
                 next(iter(origin.tree)) if remote else word,
                 origin.where,
-                unpack=one.keyword == "ADD" and not remote,
+                unpack=one.keyword == "ADD" and not remote if unpack is None else one.enabled("unpack"),
                 parents=one.enabled("parents"),
                 exclude=left_out,
             )
@@ -183,7 +194,10 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
         f"{dest.rstrip('/')}/" if to in ("", ".") or to.endswith(("/", "/.")) else dest,
         scope.expand(one.flag("chown") or "", one.line),
         scope.expand(one.flag("chmod") or "", one.line),
-        tuple(name for name in ("link", "parents") if one.enabled(name)),
+        (
+            *(name for name in ("link", "parents") if one.enabled(name)),
+            *([f"unpack={one.enabled('unpack')}".lower()] if unpack is not None else []),
+        ),
         exclude,
     )
 
@@ -210,10 +224,12 @@ def copy_inputs(copy: Copy, digest: Digest, *, parent: str) -> StepInputs:
     return StepInputs(shown, {**shown, "sources": names, **read.identity("files")})
 
 
-def workdir_inputs(path: str, user: str, *, parent: str) -> StepInputs:
-    """Return the inputs of a WORKDIR; USER is one, as it owns the folder."""
+def workdir_inputs(path: str, user: str, *, parent: str, date: int | None) -> StepInputs:
+    """Return the inputs of a WORKDIR; USER is one, as it owns the folder, and SOURCE_DATE_EPOCH its date."""
     folder = posixpath.normpath(path)
     shown = {"instruction": "WORKDIR", "folder": folder, "user": user, "parent": parent}
+    if date is not None:
+        shown["date"] = str(date)
     return StepInputs(shown, shown)
 
 

@@ -25,6 +25,8 @@ _NAMES = {
     "working folder": "the working folder",
     "network": "--network",
     "folder": "the folder",
+    "date": "SOURCE_DATE_EPOCH",
+    "host name": "BUILDKIT_SANDBOX_HOSTNAME",
     "sources": "the list of sources",
     "destination": "the destination",
     "owner": "--chown",

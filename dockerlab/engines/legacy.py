@@ -172,17 +172,15 @@ class LegacyProgress:
         self._on_event(Finished(step, len(self._planned)))
 
 
-def messages(stream: Iterator[Mapping[str, Any]], progress: LegacyProgress) -> tuple[str, str]:
-    """Feed a build's output to `progress`; return (image ID, "") or ("", the error's text)."""
-    identity = ""
+def messages(stream: Iterator[Mapping[str, Any]], progress: LegacyProgress) -> str:
+    """Feed a build's output to `progress`; return the error's text, "" when there is none."""
     for message in stream:
         if "error" in message:
-            return "", str(message["error"])
-        identity = str((message.get("aux") or {}).get("ID") or identity)
+            return str(message["error"])
         if "stream" in message:
             progress.feed(str(message["stream"]))
     progress.end()
-    return identity, ""
+    return ""
 
 
 def _info(path: str, entry: Entry) -> tarfile.TarInfo:

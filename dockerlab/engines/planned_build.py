@@ -25,7 +25,7 @@ from dockerlab.engines.sources import Digest
 from dockerlab.engines.steps import Planned
 from dockerlab.errors import ContextError, DockerfileError
 from dockerlab.filesystem import Tree
-from dockerlab.scope import SCOPING, Given, Scope, base_config, scratch_config
+from dockerlab.scope import EPOCH, SCOPING, Given, Scope, base_config, scratch_config
 from dockerlab.stages import base_stage, expanded, onbuild, source_stage, stage_name, triggers
 
 # An image reference -> the diff IDs of its layers and its "config" object; None where it is not here.
@@ -95,11 +95,13 @@ class PlannedBuild:
             if one.keyword in SCOPING:
                 scope.apply(one, self.given)
             if one.keyword == "RUN":
-                return run_inputs(read_run(one, scope), origins, self.digest, parent=at.key)
+                return run_inputs(
+                    read_run(one, scope, self.given.build_args), origins, self.digest, parent=at.key
+                )
             if one.keyword in ("COPY", "ADD"):
                 return copy_inputs(read_copy(one, scope, origins), self.digest, parent=at.key)
             if one.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
-                return workdir_inputs(scope.workdir, scope.user, parent=at.key)
+                return workdir_inputs(scope.workdir, scope.user, parent=at.key, date=self._date)
             line = (
                 " ".join(scope.expand(word, one.line) for word in one.text.split(" ")) if self.legacy else ""
             )
@@ -109,6 +111,11 @@ class PlannedBuild:
             return None
         inputs = {"instruction": one.keyword, "line": line, "parent": at.key}
         return StepInputs(inputs, inputs)
+
+    @property
+    def _date(self) -> int | None:
+        text = self.given.build_args.get(EPOCH, "")
+        return int(text) if text.isdecimal() else None
 
     def _origins(
         self, stage: Stage, one: Instruction, context: Origin, done: Mapping[int, _Stage]

@@ -26,7 +26,7 @@ class Source:
     tree: Tree
     path: str  # as written, variables expanded
     where: str  # for messages: "the build context", "stage build"
-    unpack: bool = False  # a tar archive is unpacked: ADD of a local file
+    unpack: bool = False  # a tar archive is unpacked: ADD of a local file, or of a URL with --unpack
     parents: bool = False  # --parents: the folders above are kept, those before /./ are not
     exclude: Patterns = NO_PATTERNS
 
@@ -61,17 +61,10 @@ def _matches(source: Source, written: str) -> list[Match]:
     base = _followed(source, fixed.replace("\\", "") if not pattern else fixed)
     if not pattern:
         return [Match(source.name, base)]
-    found = [
+    return [
         Match(match.rpartition("/")[2], _followed(source, match))
         for match in _matching(source.tree, base, "", glob(pattern))
     ]
-    for match in found:
-        # BuildKit's checksum of a wildcard follows every symlink below a match, and fails where it cannot.
-        for inner in source.tree.walk(match.path):
-            node = source.tree.get(inner)
-            if node is not None and node.entry.kind == "symlink":
-                _followed(source, inner)
-    return found
 
 
 def _with_parents(source: Source) -> list[Match]:
@@ -143,11 +136,8 @@ def checksums(source: Source, digest: Digest) -> list[Checksum]:
             node = source.tree.get(path)
             if node is None or (source.parents and not below):
                 continue
-            text = _seen(node, digest)
-            if wild and node.entry.kind == "symlink":
-                text += f" to {_pointed_at(source.tree, path, digest)}"
             top = match.path.rpartition("/")[2] if wild else ""
-            found.append(Checksum(path, join(top, below) if below else top, text))
+            found.append(Checksum(path, join(top, below) if below else top, _seen(node, digest)))
     return found
 
 
@@ -158,13 +148,6 @@ def _seen(node: Node, digest: Digest) -> str:
         text = "{}:{}".format(*entry.device)
     owner = f" {entry.uid}:{entry.gid}" if entry.uid or entry.gid else ""
     return f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
-
-
-def _pointed_at(tree: Tree, link: str, digest: Digest) -> str:
-    """Return what is where a symlink leads: below a wildcard BuildKit counts that, too."""
-    top = tree.resolve(link)
-    nodes = ((path, tree.get(path)) for path in [top, *tree.walk(top)])
-    return ", ".join(f"{path[len(top) :]} {_seen(node, digest)}" for path, node in nodes if node is not None)
 
 
 class Text:
@@ -226,9 +209,8 @@ def _missing(source: Source, path: str) -> ContextError:
     node = source.tree.get(path)
     if has_wildcard(wanted) and node is not None and node.entry.kind == "symlink":
         return ContextError(
-            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}", and that is not '
-            f"in {source.where}",
-            hint="Point it at something that is there, or leave it out.",
+            f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}"',
+            hint=f"That is not in {source.where}: point it at something that is, or leave it out.",
         )
     near = difflib.get_close_matches(wanted, list(source.tree), n=1)
     hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."

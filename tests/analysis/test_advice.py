@@ -411,6 +411,21 @@ def test_copy_before_install(tmp_path: Path, text: str) -> None:
     assert all(finding.seconds is None and "not measured" in finding.note for finding in found)
 
 
+CHANGES: dict[str, str] = {
+    "COPY . /app\nRUN pip install -r /app/requirements/prod.txt\n": "(`requirements/prod.txt`)",
+    "WORKDIR /app\nCOPY . .\nRUN npm ci && npm run build\n": "(`COPY package*.json ./`), give it",
+    "COPY . /app\nRUN npm install -g typescript\n": "Move the install above line 2",
+    "COPY . /app\nRUN apt-get install -y git $(cat /app/list)\n": "Copy only what the install reads",
+}
+
+
+@pytest.mark.parametrize("text", CHANGES)
+def test_the_change_of_order_fits_the_install(tmp_path: Path, text: str) -> None:
+    """It names the list that the install reads, the usual ones where it names none, or none at all."""
+    layers: list[Members] = [{}, *({} for line in text.splitlines() if not line.startswith("WORKDIR"))]
+    assert CHANGES[text] in one(from_lines(tmp_path, f"FROM debian:12-slim\n{text}", layers)).change
+
+
 def test_instructions_shown_hide_their_secrets(tmp_path: Path) -> None:
     """The RUN shown as evidence has its password taken out."""
     text = "FROM debian:12-slim\nCOPY . .\nRUN pip install --index-url https://a:hunter2@example.com/ flask\n"

@@ -122,6 +122,7 @@ SHELL: dict[str, list[str]] = {
     'bash -o pipefail -exc "a; b"': ["a", "b"],
     "su - me -c 'a b'": ["a b"],
     "eval a b": ["a b"],
+    "conda run -n base --no-capture-output a b && poetry run c": ["a b", "c"],
     "a > /out 2>&1 < /in >> log": ["a /in"],
     "a # b; c\nd#e": ["a", "d#e"],
     "a \\\n  b": ["a b"],

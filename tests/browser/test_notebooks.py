@@ -9,6 +9,7 @@ import pytest
 from nbformat import NotebookNode, from_dict
 from nbval.plugin import IPyNbFile, coalesce_streams, get_sanitize_patterns
 
+from tests.cells import faults
 from tools.browser import Lab, Visit, visit
 from tools.course import ROOT, read_course
 
@@ -31,15 +32,21 @@ def is_claim(cell: NotebookNode) -> bool:
 
 
 def disagreements(session: pytest.Session, notebook: Path, seen: Visit) -> list[str]:
-    """Compare the outputs with the committed ones as nbval does: of the cells tagged for it, sanitized."""
+    """Compare the outputs with the committed ones as nbval does, of the cells tagged for it, sanitized.
+
+    What no cell may do, as to write to stderr, is told too.
+    """
     committed = IPyNbFile.from_parent(session, path=ROOT / notebook)
     committed.sanitize_patterns.update(get_sanitize_patterns(SANITIZED.read_text(encoding="utf-8")))
-    claims = [cell for cell in committed.collect() if is_claim(cell.cell)]
-    return [
-        "\n".join([f"cell {cell.cell_num}", cell.cell.source, *cell.comparison_traceback])
-        for cell in claims
-        if not cell.compare_outputs(outputs_of(seen, cell.cell_num), coalesce_streams(cell.cell.outputs))
-    ]
+    told = []
+    for cell in committed.collect():
+        shown = outputs_of(seen, cell.cell_num)
+        found = list(faults(cell.cell, shown, committed.sanitize_patterns))
+        if is_claim(cell.cell) and not cell.compare_outputs(shown, coalesce_streams(cell.cell.outputs)):
+            found += cell.comparison_traceback
+        if found:
+            told.append("\n".join([f"cell {cell.cell_num}", cell.cell.source, *found]))
+    return told
 
 
 def outputs_of(seen: Visit, number: int) -> list[NotebookNode]:
@@ -50,7 +57,7 @@ def outputs_of(seen: Visit, number: int) -> list[NotebookNode]:
 
 @pytest.mark.parametrize("notebook", LESSONS, ids=lambda path: path.stem)
 def test_another_result_is_told(notebook: Path, request: pytest.FixtureRequest) -> None:
-    """What a lesson shows as committed agrees; one claim that came out otherwise is told, with its cell."""
+    """What a lesson shows as committed agrees; another result, or an unknown magic, is told with its cell."""
     committed = nbformat.read(ROOT / notebook, as_version=4)
     cells = [cell for cell in committed["cells"] if cell["cell_type"] == "code"]
     shown = tuple(cell["outputs"] for cell in cells)
@@ -59,9 +66,15 @@ def test_another_result_is_told(notebook: Path, request: pytest.FixtureRequest) 
     claim = next(
         at for at, cell in enumerate(cells) if "nbval-check-output" in cell["metadata"].get("tags", ())
     )
-    shown[claim].append(nbformat.v4.new_output("stream", name="stdout", text="otherwise"))
-    (told,) = disagreements(request.session, notebook, seen)
-    assert told.startswith(f"cell {claim}\n{cells[claim]['source']}")
+    for name, text, said in (
+        ("stdout", "otherwise", "stdout"),
+        ("stderr", "UsageError: no magic", "no magic"),
+    ):
+        shown[claim].append(nbformat.v4.new_output("stream", name=name, text=text))
+        (told,) = disagreements(request.session, notebook, seen)
+        assert told.startswith(f"cell {claim}\n{cells[claim]['source']}")
+        assert said in told
+        shown[claim].pop()
 
 
 def test_a_chart_is_drawn(lab: Lab, shots: Path) -> None:

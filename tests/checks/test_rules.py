@@ -203,13 +203,15 @@ def test_an_edit_is_new_each_time(tmp_path: Path) -> None:
     ).passed
 
 
-def test_a_build_is_found_by_its_name_only_while_it_has_it(tmp_path: Path) -> None:
-    """Once a name means another image, or none, the id is used: the very build is measured."""
+def test_a_build_is_a_base_by_its_name_only_while_it_has_it(tmp_path: Path) -> None:
+    """Once a name means another image, or none, the build cannot be built on: the error says what to do."""
     engine = FakeEngine(tmp_path)
     (tmp_path / "first").mkdir()
     first = FakeEngine(tmp_path / "first").build("FROM scratch\nRUN a", tag="mine:1")
-    assert rules.reference_of(first, engine) == first.image.id
+    with pytest.raises(BuildError, match="Another build has the name"):
+        rules.base_name_of(first, engine)
     engine.kept["mine:1"] = first.image
-    assert rules.reference_of(first, engine) == "mine:1"
+    assert rules.base_name_of(first, engine) == "mine:1"
     engine.kept["mine:1"] = engine.build("FROM scratch\nRUN a\nRUN b", tag="mine:1").image
-    assert rules.reference_of(first, engine) == first.image.id
+    with pytest.raises(BuildError, match="Another build has the name"):
+        rules.base_name_of(first, engine)

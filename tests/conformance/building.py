@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.context import Context
+from dockerlab.dockerfile import parse
 from dockerlab.engines import Engine, Step
 from dockerlab.engines.docker import DockerEngine
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import DockerfileError, DockerlabError
 from dockerlab.image import Image
 
 from .case import Case, Item, Names, write_context
@@ -104,15 +106,41 @@ def _once(
     return Made(built.image, built.steps)
 
 
+def _unread(case: Case, names: Names) -> str | None:
+    """Return the case's first text that our parser does not read, or None."""
+    again = case.again.text if case.again is not None else None
+    for text in (case.text, again or case.text):
+        try:
+            parse(names.fill(text))
+        except DockerfileError:
+            return names.fill(text)
+    return None
+
+
+def _builds(text: str, folder: Path, case: Case) -> bool:
+    """Tell whether BuildKit builds a text as it is; nothing is kept of it."""
+    command = ["docker", "buildx", "build", "--quiet", "--output=type=cacheonly", "--file=-", str(folder)]
+    for name, value in case.build_args.items():
+        command += ["--build-arg", f"{name}={value}"]
+    return subprocess.run(command, input=text.encode(), capture_output=True, check=False).returncode == 0
+
+
 class Oracle:
     """BuildKit's outcome of every case that was selected; builds run ahead of the tests that ask.
 
-    `fresh` loads new bases and returns their names.
+    `fresh` loads new bases and returns their names. `unread`: give it what our own parser refuses, too.
     """
 
     def __init__(
-        self, cases: Sequence[Case], names: Names, folder: Path, *, fresh: Callable[[], Names]
+        self,
+        cases: Sequence[Case],
+        names: Names,
+        folder: Path,
+        *,
+        fresh: Callable[[], Names],
+        unread: bool,
     ) -> None:
+        self._give_unread = unread
         self._names = names
         self._folder = folder
         self._fresh = fresh
@@ -157,7 +185,12 @@ class Oracle:
     def _build(self, case: Case, names: Names, folder: Path) -> Outcome:
         if not hasattr(self._local, "engine"):  # an engine each: an HTTP session serves one thread
             self._local.engine = DockerEngine(root=self._folder / "taken")
-        return build(self._local.engine, case, names, folder)
+        outcome = build(self._local.engine, case, names, folder)
+        # The engine reads a Dockerfile before it hands it on: what it refuses, BuildKit must refuse too.
+        unread = _unread(case, names) if outcome.error is not None and self._give_unread else None
+        if unread is not None and _builds(unread, folder / f"{case.name}-{len(outcome.builds) + 1}", case):
+            return Outcome(outcome.builds)
+        return outcome
 
     @contextmanager
     def _slots_held(self, count: int) -> Iterator[None]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from . import bases
 from .building import Oracle
 from .case import Case, Names
 from .cases import SERVED
+from .daemon import Docker, address, column, served
 from .recording import Recording, record
 
 WORDS = ("base", "rich", "bare")
@@ -38,22 +38,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"BuildKit missed its cache beside other builds, not alone: {words}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def accidents(request: pytest.FixtureRequest) -> list[str]:
     """Return the list of BuildKit's accidental misses, to add to."""
     return request.config.stash[ACCIDENTS]
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+@pytest.fixture(scope="package", autouse=True)
+def docker_host(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Point the docker command at the daemon that --oracle says; a recorded run asks none."""
+    chosen = None if request.config.getoption("--recorded") else address(request.config.getoption("--oracle"))
+    with pytest.MonkeyPatch.context() as patch:
+        if chosen is not None:
+            patch.setenv("DOCKER_HOST", chosen)
+        yield
+
+
+@pytest.fixture(scope="package")
+def server(docker_host: None) -> Iterator[str]:
     """Serve what ADD downloads on loopback; yields http://host:port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(_Handler) as url:
+        yield url
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -64,30 +69,41 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, *, body: bool) -> None:
-        served = SERVED.get(self.path.partition("?")[0])
-        if served is None:
+        found = SERVED.get(self.path.partition("?")[0])
+        if found is None:
             self.send_error(404)
             return
         self.send_response(200)
-        for name, value in served.headers.items():
+        for name, value in found.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(served.content)))
+        self.send_header("Content-Length", str(len(found.content)))
         self.end_headers()
         if body:
-            self.wfile.write(served.content)
+            self.wfile.write(found.content)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recording(request: pytest.FixtureRequest) -> Recording | None:
     """Return BuildKit's outcomes as an earlier run recorded them, where they were asked for."""
     folder = request.config.getoption("--recorded")
     return Recording(folder) if folder else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def docker(docker_host: None, recording: Recording | None) -> Docker:
+    """Return which Docker the outcomes are those of."""
+    if recording is not None:
+        return recording.docker
+    version, why = probe()
+    if version is None:
+        pytest.skip(f"needs Docker to compare with: {why}")
+    return column(version)
+
+
+@pytest.fixture(scope="package")
 def names(request: pytest.FixtureRequest, recording: Recording | None) -> Names:
     """Return what the @words stand for in this run."""
     return recording.names if recording else _names(request.getfixturevalue("server"))
@@ -98,7 +114,7 @@ def _names(server: str) -> Names:
     return Names({**{word: bases.reference(word, nonce) for word in WORDS}, "server": server, "nonce": nonce})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def archives(
     names: Names, recording: Recording | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, Path]:
@@ -113,21 +129,19 @@ def _archives(names: Names, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     return bases.archives(tmp_path_factory.mktemp("bases"), program, names.words["nonce"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def oracle(
     request: pytest.FixtureRequest,
     names: Names,
     archives: Mapping[str, Path],
     recording: Recording | None,
+    docker: Docker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Oracle | Recording]:
     """Have BuildKit build the selected cases; what it made is removed from Docker at the end."""
     if recording is not None:
         yield recording
         return
-    version, why = probe()
-    if version is None:
-        pytest.skip(f"needs Docker to compare with: {why}")
     loaded: list[str] = []
 
     def load(names: Names, archives: Mapping[str, Path]) -> Names:
@@ -146,21 +160,23 @@ def oracle(
         case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
         if isinstance(case, Case):
             cases[case.name] = case
-    oracle = Oracle(list(cases.values()), names, tmp_path_factory.mktemp("oracle"), fresh=fresh)
+    # The daemon of 26.1 does not survive a Dockerfile without a stage.
+    folder, unread = tmp_path_factory.mktemp("oracle"), docker != "26.1"
+    oracle = Oracle(list(cases.values()), names, folder, fresh=fresh, unread=unread)
     try:
         yield oracle
     finally:
         built = oracle.close()
         made = [*oracle.images, *loaded]
         if to := request.config.getoption("--record"):
-            record(to, [(cases[name], outcome) for name, outcome in built.items()], names, archives)
+            record(to, docker, [(cases[name], one) for name, one in built.items()], names, archives)
         for at in range(0, len(made), 100):
             subprocess.run(
                 ["docker", "rmi", "--force", *made[at : at + 100]], check=False, capture_output=True
             )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
     """Return an engine with a store of its own that runs commands in namespaces."""
     engine = EmbeddedEngine(tmp_path_factory.mktemp("namespaces"))
@@ -172,7 +188,7 @@ def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFa
     return _loaded(engine, archives)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def proot(
     archives: Mapping[str, Path], recording: Recording | None, tmp_path_factory: pytest.TempPathFactory
 ) -> EmbeddedEngine:

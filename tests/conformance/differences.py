@@ -6,17 +6,30 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .daemon import Docker
+
+BOTH: tuple[Docker, ...] = ("28.5", "26.1")
+OLD: tuple[Docker, ...] = ("26.1",)
+AS_HERE = "as the embedded builder"
+
 
 @dataclass(frozen=True)
 class Difference:
     """One known difference. `words` is a pattern that every difference found in its cases must match."""
 
     what: str
-    buildkit: str
+    buildkit: str  # of Docker 28.5
     ours: str
     why: str
     words: str
     sandboxes: tuple[str, ...] = ("namespaces", "proot")
+    old: str = "the same"  # what BuildKit of Docker 26.1 does
+    dockers: tuple[Docker, ...] = BOTH  # that differ
+    anywhere: bool = False  # it may show in any case, not only in those that name it
+
+    def shows(self, docker: Docker, sandbox: str) -> bool:
+        """Tell whether it is there beside this Docker, in this sandbox."""
+        return docker in self.dockers and sandbox in self.sandboxes
 
     def unexplained(self, found: Sequence[str]) -> list[str]:
         """Return what this difference does not account for."""
@@ -96,6 +109,14 @@ KNOWN: Mapping[str, Difference] = {
         words="tmp/f: (size|content)",
         sandboxes=("proot",),
     ),
+    "proot-host": Difference(
+        what="The host's name, `/etc/hosts` and the size of a tmpfs, under proot",
+        buildkit="`buildkitsandbox` or BUILDKIT_SANDBOX_HOSTNAME, that name, the size asked for",
+        ours="this machine's, the image's, no bound",
+        why="they are the kernel's to change, and an ordinary user may not",
+        words="tmp/[fg](: (size|content)| [(]file[)])",
+        sandboxes=("proot",),
+    ),
     "proot-mount-points": Difference(
         what="Places for mounts that the image lacks, under proot",
         buildkit="`/dev`, `/proc`, `/sys` stay in the layer; so does the folder a place was removed from",
@@ -121,38 +142,119 @@ KNOWN: Mapping[str, Difference] = {
     ),
     "onbuild-from": Difference(
         what="`ONBUILD COPY --from=STAGE` of a stage in the same Dockerfile",
-        buildkit="0.13 refuses it",
+        buildkit=AS_HERE,
+        old="refuses it",
+        dockers=OLD,
         ours="builds that stage and copies from it",
         why="it is what the line says",
         words="ours builds it, BuildKit refuses: .*cannot copy from stage",
     ),
+    "onbuild-unread": Difference(
+        what="`ONBUILD` of something that is no instruction",
+        buildkit="kept as it is; the build that begins with the image fails",
+        ours="refused with its line",
+        why="here is where it can be mended",
+        words="^BuildKit builds it, ours refuses: .*unknown instruction",
+    ),
+    "parents": Difference(
+        what="`COPY --parents`",
+        buildkit="refused without `# syntax=docker/dockerfile:1`",
+        ours="done",
+        why="it is in the Dockerfile reference, from 1.20 on",
+        words="ours builds it, BuildKit refuses: .*unknown flag",
+    ),
     "newer": Difference(
-        what="`COPY --parents`, `COPY --exclude`, `--mount=type=secret,env=`",
-        buildkit="0.13 refuses them; later frontends have them",
-        ours="does them",
-        why="learners meet them on today's Docker",
-        words="ours builds it, BuildKit refuses: .*(unknown flag|unexpected key)",
+        what="`COPY --exclude`, `ADD --unpack`, `--mount=type=secret,env=`, `--mount=type=tmpfs,size=`",
+        buildkit=AS_HERE,
+        old="refuses the first three, ignores the last",
+        dockers=OLD,
+        ours="done",
+        why="they came with later versions of the Dockerfile syntax",
+        words="ours builds it, BuildKit refuses: .*(unknown flag|unexpected key)|: (size|content) ",
+    ),
+    "json-text": Difference(
+        what='Text after a JSON form: `CMD ["a"] b`, `RUN ["a"] && b`',
+        buildkit=AS_HERE,
+        old="ignores the text",
+        dockers=OLD,
+        ours="makes it the shell form, brackets and all",
+        why="it is what BuildKit does now",
+        words="^BuildKit builds it, ours refuses: |^(config|layer|history row)",
     ),
     "chmod": Difference(
         what="`--chmod` of something that is no octal number: `--chmod=$MODE`, `--chmod=u+x`",
-        buildkit="0.13 ignores the flag; later ones put in the variable, and refuse what is then no number",
-        ours="as later ones",
+        buildkit=AS_HERE,
+        old="ignores the flag",
+        dockers=OLD,
+        ours="the variable is put in; changes such as `u+x,go=rX` are done to the mode of each file",
         why="a flag that is ignored in silence teaches nothing",
         words="--chmod|: mode ",
     ),
-    "glob-link": Difference(
-        what="A wildcard over a folder with a symlink to a file that no COPY of the Dockerfile names",
-        buildkit="refused: it sends only what is named, then follows the link and finds nothing",
-        ours="built",
-        why="every file of the context is at hand here; a link that leads nowhere at all is refused by both",
-        words="ours builds it, BuildKit refuses: .*is not in the build context",
+    "chmod-parents": Difference(
+        what="`COPY --chmod=700` to a folder that is not there",
+        buildkit=AS_HERE,
+        old="it gets mode 0755",
+        dockers=OLD,
+        ours="the folders made on the way get the mode too, as mkdir with the umask 022 gives it",
+        why="it is what BuildKit does now",
+        words=r"^(second build: )?layer \d: [a-z/]+: mode 0755 in BuildKit's",
     ),
-    "glob-own-base": Difference(
-        what="`COPY --from=STAGE` of a wildcard over a dangling symlink, in a stage `FROM` that STAGE",
-        buildkit="built; refused from any other stage and from the context",
-        ours="refused as there",
-        why="one rule for all",
-        words="^BuildKit builds it, ours refuses: .*is not in stage",
+    "history-words": Difference(
+        what="What the history says of `ARG`, `EXPOSE` and of a `RUN` below an `ARG`",
+        buildkit=AS_HERE,
+        old="`ARG A` where a value was given, `EXPOSE map[80/tcp:{}]`, an ARG for each line that declares it",
+        dockers=OLD,
+        ours="`ARG A=value`, `EXPOSE [80/tcp]`, each ARG once, those of the stages below too",
+        why="it is what BuildKit writes now",
+        words=r"^(second build: )?history row \d+: \('(ARG |EXPOSE map\[|RUN )",
+        anywhere=True,
+    ),
+    "add-owner": Difference(
+        what="`ADD --chown` of an archive; the folders it implies, below one with the set-group-ID bit",
+        buildkit=AS_HERE,
+        old="only the folder made for it; they get the bit too, and group 0",
+        dockers=OLD,
+        ours="every member gets the owner; they get that group and not the bit",
+        why="it is what BuildKit does now",
+        words=": (uid|gid|mode) ",
+    ),
+    "folders-for-files": Difference(
+        what="A folder in the place of `/etc/passwd` or `/etc/group`, and a RUN",
+        buildkit=AS_HERE,
+        old="fails",
+        dockers=OLD,
+        ours="counts as one without users",
+        why="it is what runc does now",
+        words="ours builds it, BuildKit refuses: .*is a directory",
+    ),
+    "target-stage": Difference(
+        what="`TARGETSTAGE` in a build without `--target`",
+        buildkit=AS_HERE,
+        old='"default"',
+        dockers=OLD,
+        ours='the name of the last stage, "default" where that has none',
+        why="it is what BuildKit does now",
+        words=": (size|content) |: TARGETSTAGE",
+    ),
+    "glob-link": Difference(
+        what="A symlink in a folder that a wildcard names",
+        buildkit=AS_HERE,
+        old="followed: the build fails where it leads nowhere, or to what no COPY names; "
+        "what it leads to counts for the cache",
+        dockers=OLD,
+        ours="copied as it is; the cache goes by where it points",
+        why="it is what BuildKit does now",
+        words="ours builds it, BuildKit refuses: .*is not in the build context"
+        r"|^second build: cached: BuildKit .*COPY done.*ours .*COPY cached",
+    ),
+    "cache-from": Difference(
+        what="`--mount=type=cache,from=` in a build without the cache",
+        buildkit=AS_HERE,
+        old="has what the build before left",
+        dockers=OLD,
+        ours="starts with what `from=` holds",
+        why="it is what BuildKit does now",
+        words="tmp/f: (size|content)",
     ),
     "workdir-scratch": Difference(
         what="A cached `WORKDIR` that a stage from `scratch` begins with",
@@ -163,10 +265,21 @@ KNOWN: Mapping[str, Difference] = {
     ),
     "glob-retarget": Difference(
         what="A symlink below a wildcard, turned to another file of the same content",
-        buildkit="COPY comes from the cache, with the old link",
+        buildkit=AS_HERE,
+        old="COPY comes from the cache, with the old link",
+        dockers=OLD,
         ours="done again",
         why="the image would not be what the context is",
         words="^second build: cached: |^second build: layer 3: x/(src/)?l: link ",
+    ),
+    "epoch-workdir": Difference(
+        what="`SOURCE_DATE_EPOCH` and the folder that a `WORKDIR` makes",
+        buildkit=AS_HERE,
+        old="has the time of the build, and a change of the date is no miss",
+        dockers=OLD,
+        ours="has that date, which its cache key covers",
+        why="it is what BuildKit does now",
+        words="^second build: cached: |: mtime ",
     ),
     "epoch-files": Difference(
         what="`SOURCE_DATE_EPOCH`: the times of files in the build's own layers",
@@ -187,6 +300,11 @@ KNOWN: Mapping[str, Difference] = {
 
 def table() -> str:
     """Return the table of docs/differences.md."""
-    rows = ["| What | BuildKit | Embedded builder | Why |", "|---|---|---|---|"]
-    rows += [f"| {one.what} | {one.buildkit} | {one.ours} | {one.why} |" for one in KNOWN.values()]
+    rows = [
+        "| What | BuildKit of Docker 28.5 | of Docker 26.1 | Embedded builder | Why |",
+        "|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {one.what} | {one.buildkit} | {one.old} | {one.ours} | {one.why} |" for one in KNOWN.values()
+    ]
     return "\n".join(rows) + "\n"

@@ -54,6 +54,7 @@ WORKDIRS = ("/x", "y", "/srv/app", "/var/to-folder/w", "../up", "/w/$WHAT")
 NAMES = ("ann", "bob:staff", "0:staff")
 NUMBERS = ("3:4", "1000", "1000:50", "0:0")
 MODES = ("755", "600", "4711", "2770", "1777", "0444")
+CHANGES = ("u+x", "go-r", "a=rX", "g=u,o=", "+t", "ug+s")
 
 
 def case(seed: int) -> Case:
@@ -103,7 +104,9 @@ class _Drawn:
         if self.draw.random() < 0.3:
             flags += f" --chown={self.draw.choice(NAMES + NUMBERS if self.root == '@base' else NUMBERS)}"
         if self.draw.random() < 0.2:
-            flags += f" --chmod={self.draw.choice(MODES)}"
+            flags += f" --chmod={self.draw.choice(MODES + CHANGES)}"
+        if self.draw.random() < 0.1:
+            flags += f" --exclude={self.draw.choice(('*.txt', 'sub', '**/three.txt', '*', 'dir/sub'))}"
         return flags
 
     def _copy(self) -> str:

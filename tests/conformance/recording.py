@@ -4,6 +4,7 @@ Kept are the cases that have a RUN and one build, which are those that the proot
 
     names.json        what the @words stood for
     bases/            the archives of the bases, named by their words
+    docker            which Docker's BuildKit it was
     outcomes.json     case -> the configs of its images, or why it was refused
     layers/           layer tars by their digests
 """
@@ -23,10 +24,15 @@ from dockerlab.layer import BlobLayer
 
 from .building import Made, Outcome
 from .case import Case, Names
+from .daemon import Docker, column
 
 
 def record(
-    folder: Path, outcomes: Iterable[tuple[Case, Outcome]], names: Names, archives: Mapping[str, Path]
+    folder: Path,
+    docker: Docker,
+    outcomes: Iterable[tuple[Case, Outcome]],
+    names: Names,
+    archives: Mapping[str, Path],
 ) -> None:
     """Write the outcomes of the cases that proot is tried on; what the folder held before is gone."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -47,6 +53,7 @@ def record(
             if not place.exists():
                 with layer.open_tar() as tar, place.open("wb") as out:
                     shutil.copyfileobj(tar, out)
+    (folder / "docker").write_text(docker)
     (folder / "outcomes.json").write_text(json.dumps(kept))
     (folder / "names.json").write_text(json.dumps(dict(names.words)))
 
@@ -57,6 +64,11 @@ class Recording:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._outcomes = json.loads((folder / "outcomes.json").read_text())
+
+    @property
+    def docker(self) -> Docker:
+        """The Docker that made them."""
+        return column((self._folder / "docker").read_text())
 
     @property
     def names(self) -> Names:

@@ -15,6 +15,7 @@ from .building import Oracle, Outcome, build
 from .case import Case, Names
 from .cases import CASES
 from .compare import LAYER_KEYWORDS, compare_images, compare_steps, missed_only
+from .daemon import Docker
 from .differences import KNOWN
 from .recording import Recording
 
@@ -31,6 +32,7 @@ def test_case(
     case: Case,
     sandbox: str,
     oracle: Oracle | Recording,
+    docker: Docker,
     names: Names,
     embedded: Callable[[str], EmbeddedEngine],
     accidents: list[str],
@@ -45,14 +47,22 @@ def test_case(
     name = case.differs
     if name is None and sandbox == "proot" and os.geteuid():
         name = case.differs_unprivileged
-    known = KNOWN[name] if name else None
-    if known is not None and sandbox in known.sandboxes:
+    if name and KNOWN[name].shows(docker, sandbox):
         assert found, f"{case.name} no longer differs: take it out of the known differences"
-        found = known.unexplained(found)
+        found = KNOWN[name].unexplained(found)
+    found = without_common(found, docker, sandbox)
     assert not found, "; ".join(found)
     if not name:
         wrong = wrong_reason(case, ours)
         assert wrong is None, wrong
+
+
+def without_common(found: list[str], docker: Docker, sandbox: str) -> list[str]:
+    """Return the differences but for those that any case may show beside this Docker."""
+    for known in KNOWN.values():
+        if known.anywhere and known.shows(docker, sandbox):
+            found = known.unexplained(found)
+    return found
 
 
 def differences(case: Case, theirs: Outcome, ours: Outcome) -> list[str]:

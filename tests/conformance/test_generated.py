@@ -12,10 +12,11 @@ from dockerlab.engines.embedded import EmbeddedEngine
 
 from .building import Oracle, build
 from .case import Case, Names
+from .daemon import Docker
 from .differences import KNOWN
 from .generated import case as drawn
 from .recording import Recording
-from .test_conformance import differences, was_accident, without_misses
+from .test_conformance import differences, was_accident, without_common, without_misses
 
 pytestmark = [pytest.mark.long, pytest.mark.docker]
 
@@ -33,6 +34,7 @@ def test_generated(
     case: Case,
     sandbox: str,
     oracle: Oracle | Recording,
+    docker: Docker,
     names: Names,
     embedded: Callable[[str], EmbeddedEngine],
     accidents: list[str],
@@ -46,6 +48,10 @@ def test_generated(
     found = differences(case, theirs, ours)
     if sandbox == "proot" and os.geteuid():
         found = KNOWN["proot-setuid"].unexplained(found)
+    found = without_common(found, docker, sandbox)
+    if docker == "26.1":
+        for name in ("chmod-parents", "add-owner"):
+            found = KNOWN[name].unexplained(found)
     if was_accident(case, theirs, ours, oracle):
         found = without_misses(case, found, accidents)
     assert not found, "\n".join([case.text, f"{dict(case.build_args)} {case.again}", *found])

@@ -189,7 +189,7 @@ def test_history_rows_read_as_buildkits(engine: EmbeddedEngine) -> None:
     assert [row.created_by for row in image.history] == [
         "ARG V=1",
         "COPY --chown=1:2 a / # buildkit",
-        "EXPOSE map[53/udp:{} 80/tcp:{}]",
+        "EXPOSE [53/udp 80/tcp]",
         "ENV X=1 Y=two words",
         "WORKDIR /w",
     ]

@@ -64,10 +64,11 @@ def test_the_environment_counts_as_a_build_argument(tmp_path: Path, monkeypatch:
 
 
 def test_the_cache_knows_nothing_of_the_date(tmp_path: Path) -> None:
-    """Built with a date and then without, every step is cached and the files have their own times again."""
+    """Built with a date and then without, a COPY is cached and the files have their own times again."""
     engine = EmbeddedEngine(tmp_path)
-    first = engine.build("FROM scratch\nWORKDIR /a\n")
-    dated = engine.build("FROM scratch\nWORKDIR /a\n", build_args=EPOCH)
-    again = engine.build("FROM scratch\nWORKDIR /a\n")
+    text, files = "FROM scratch\nCOPY a /\n", Context.files({"a": "1"})
+    first = engine.build(text, context=files)
+    dated = engine.build(text, context=files, build_args=EPOCH)
+    again = engine.build(text, context=files)
     assert [step.cached for step in (*dated.steps[1:], *again.steps[1:])] == [True, True]
     assert first.image.layers == again.image.layers != dated.image.layers

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.engines.embedded.buildargs import PROXY
 from dockerlab.engines.embedded.proxies import proxied
-from dockerlab.engines.embedded.state import PROXY_ARGS
 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Set no proxy anywhere; return the folder of Docker's config.json."""
-    for name in PROXY_ARGS:
+    for name in PROXY:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))

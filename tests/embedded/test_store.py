@@ -24,7 +24,7 @@ from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.store import Store, default_root
 from dockerlab.errors import ImageError, ImageNotFoundError, StoreError, StoreFullError
 from dockerlab.image import Image, Layer
-from dockerlab.imagefile import read_archive, read_layout
+from dockerlab.stored import read_archive
 
 CONFIG = {
     "architecture": "amd64",
@@ -537,8 +537,8 @@ def test_skopeo_reads_the_store(store: Store, tmp_path: Path) -> None:
         ["skopeo", "copy", "-q", f"oci:{store.root}:ghcr.io/lab/app:1", f"oci:{tmp_path / 'copy'}:x"],
         check=True,
     )
-    assert read_layout(tmp_path / "copy", "x").id == image.id
-    assert read_layout(store.root, "ghcr.io/lab/app:1").id == image.id
+    assert read_archive(tmp_path / "copy", "x").id == image.id
+    assert read_archive(store.root, "ghcr.io/lab/app:1").id == image.id
 
 
 def test_dive_reads_what_save_writes(store: Store, tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ from dockerlab.errors import EngineError
 from dockerlab.filesystem import Entry
 from dockerlab.image import Image, Layer
 from dockerlab.image import validate as wrong_in_image
-from dockerlab.imagefile import read_archive
 from dockerlab.platform import here
+from dockerlab.stored import read_archive
 from tests.embedded import killed
 from tests.embedded.hostroot import base_layer
 from tests.embedded.stocktaking import Content, content, wrong_in_layout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import secrets
 import shutil
 import socket
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.docker import DockerEngine, probe
+from dockerlab.platform import here
 
 BASE = "dockerlab/test-engine-base:1"
 APPLETS = (
@@ -41,7 +44,8 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def _static_busybox() -> Path | None:
+def static_busybox() -> Path | None:
+    """Return a busybox that needs no library, or None."""
     for name in ("/usr/bin/busybox", "/bin/busybox", "/bin/busybox.static"):
         path = Path(name)
         if path.exists() and b"/ld-linux" not in path.read_bytes():
@@ -50,12 +54,9 @@ def _static_busybox() -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def base() -> Iterator[str]:
-    """Import a base image of one layer, busybox; removed at the end with all that was built on it."""
-    version, why = probe()
-    if version is None:
-        pytest.skip(f"needs Docker: {why}")
-    busybox = _static_busybox()
+def busybox_tar() -> bytes:
+    """Return a root file system of busybox, as `docker import` takes it."""
+    busybox = static_busybox()
     if busybox is None:
         pytest.skip("needs a statically linked busybox to make a base image of")
     out = io.BytesIO()
@@ -79,7 +80,41 @@ def base() -> Iterator[str]:
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
-    subprocess.run(["docker", "import", "-", BASE], input=out.getvalue(), capture_output=True, check=True)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def busybox_archive(busybox_tar: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the base image as an archive that every engine loads."""
+    diff_id = f"sha256:{hashlib.sha256(busybox_tar).hexdigest()}"
+    config = {
+        "architecture": here().architecture,
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "history": [{"created_by": "busybox"}],
+    }
+    manifest = [{"Config": "config.json", "RepoTags": [BASE], "Layers": ["layer.tar"]}]
+    path = tmp_path_factory.mktemp("busybox") / "base.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in (
+            ("config.json", json.dumps(config).encode()),
+            ("manifest.json", json.dumps(manifest).encode()),
+            ("layer.tar", busybox_tar),
+        ):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture(scope="session")
+def base(busybox_tar: bytes) -> Iterator[str]:
+    """Import a base image of one layer, busybox; removed at the end with all that was built on it."""
+    version, why = probe()
+    if version is None:
+        pytest.skip(f"needs Docker: {why}")
+    subprocess.run(["docker", "import", "-", BASE], input=busybox_tar, capture_output=True, check=True)
     yield BASE
     ours = docker(
         "images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=dockerlab/test-engine*"

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.docker_images import ImageCache, archive_under
+from dockerlab.archive import renamed, write_archive
+from dockerlab.engines.docker_images import ImageCache
 from dockerlab.errors import ImageError
 from dockerlab.image import validate
-from dockerlab.imagefile import read_archive
+from dockerlab.stored import read_archive
 
 
 def _tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
@@ -130,11 +131,11 @@ def test_prune_keeps_what_is_alive(tmp_path: Path) -> None:
 
 
 def test_an_archive_under_another_name(tmp_path: Path) -> None:
-    """archive_under() gives the image that name alone and those labels, its layers unchanged."""
+    """renamed() gives the image that name alone and those labels, its layers unchanged."""
     cache = ImageCache(tmp_path, lambda _: _pieces(_new()))
     path = tmp_path / "out.tar"
     with path.open("wb") as out:
-        archive_under(cache.read(ID, "debian:13"), "dockerlab/x:1", out, labels={"k": "v"})
+        write_archive([renamed(cache.read(ID, "debian:13"), "dockerlab/x:1", labels={"k": "v"})], out)
     image = read_archive(path)
     assert (image.reference, validate(image)) == ("dockerlab/x:1", [])
     assert image.config["config"]["Labels"] == {"dev.dockerlab.stand-in": "debian:13", "k": "v"}

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dockerlab.archive import renamed, write_archive
 from dockerlab.context import Context
 from dockerlab.engines.docker_bases import LABEL
-from dockerlab.engines.docker_images import archive_under
 from dockerlab.engines.embedded import EmbeddedEngine
 from tools.bench.turns import run
 from tools.bench.works import BASE
@@ -69,7 +69,7 @@ def export_base(reference: str, archive: Path) -> None:
     """
     image = EmbeddedEngine().bases.get(reference)
     with archive.open("wb") as out:
-        archive_under(image, f"{BASE}:latest", out, labels={LABEL: "1", _MARK: "1"})
+        write_archive([renamed(image, f"{BASE}:latest", labels={LABEL: "1", _MARK: "1"})], out)
 
 
 def our_command(home: Path) -> Program:

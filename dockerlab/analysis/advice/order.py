@@ -24,6 +24,7 @@ LEGACY_LAYERS = 125
 MANY_LAYERS = 100
 
 MOST_SCRIPT = 200_000  # bytes: a longer script is not read
+_SHELL_SCRIPT = re.compile(rb"(?!\x7fELF)(?!#!)|#!.*\b(ba|da|a|k|z)?sh\b")
 
 
 _Done = frozenset[tuple[str, bool]]  # managers that installed above, and whether from a list of the project
@@ -64,9 +65,10 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
                 found = [install for install in _installs(case, one, workdir) if install.fetches]
                 for install in (install for install in found if not _done(install, done)):
                     inside = _installs_project(case, one, install.manager)
-                    copy = next((copy for copy in copies if not _reads(copy, install, workdir)), None)
-                    if copy is not None and not inside:
-                        yield _copy_before_install(case, copy.one, one, install)
+                    above = [copy for copy in copies if not _reads(copy, install, workdir)]
+                    if above and not inside:
+                        copy = next((copy for copy in above if copy.whole), above[0])
+                        yield _copy_before_install(case, copy, one, install, workdir)
                         break
                 done = done | {(install.manager.name, not install.packages) for install in found}
         after[stage.index] = (copies, done, workdir)
@@ -104,11 +106,7 @@ def _script(case: Case, run: Instruction, path: str) -> str:
         by = claim.stored_by
         if f"/{claim.path}" == path and case.copied_from_context(by) and (by.line or 0) < run.line:
             data = case.read(claim) if claim.bytes <= MOST_SCRIPT else b""
-            return (
-                data.decode("utf-8", "replace")
-                if not data.startswith((b"#!/usr/bin/env p", b"\x7fELF"))
-                else ""
-            )
+            return data.decode("utf-8", "replace") if _SHELL_SCRIPT.match(data) else ""
     return ""
 
 
@@ -176,12 +174,15 @@ def _reads(copy: _Copy, install: Install, workdir: str) -> bool:
     )
 
 
-def _copy_before_install(case: Case, copy: Instruction, run: Instruction, install: Install) -> Finding:
-    manager = install.manager
+def _copy_before_install(
+    case: Case, above: _Copy, run: Instruction, install: Install, workdir: str
+) -> Finding:
+    copy, manager = above.one, install.manager
     seconds = case.seconds_of(run.line)
     cost = "" if seconds is None else f", {human_seconds(seconds)}"
     if manager.first and not install.packages:
-        first = f"`COPY {' '.join(install.files)} ...`" if install.files else manager.first
+        files = [posixpath.join("/", workdir, path) for path in install.files]
+        first = " ".join(f"`{posixpath.relpath(path, above.dest)}`" for path in files) or manager.first
         change = (
             f"Before the install copy only what it reads ({first}), give it a RUN of its own, and move line "
             f"{copy.line} below that."

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.filesystem import Entry
@@ -227,7 +228,7 @@ class Blobs:
         durable.publish(fd, aside, path)
 
     def _put_blob(self, data: bytes) -> str:
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        digest = oci.digest_of(data)
         path = self.blob_path(digest)
         if not path.exists() or path.stat().st_size != len(data):
             durable.write_whole(path, data, temporary=self.root / "tmp")
@@ -245,11 +246,6 @@ class Blobs:
                 hint="Build or pull the image again after a prune.",
             )
         return data
-
-
-def encoded(value: object) -> bytes:
-    """Return compact JSON in UTF-8; what of a name is not UTF-8 (a lone surrogate) as its \\u escape."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def decoded(data: bytes, path: Path) -> Any:

@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dockerlab import oci
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.blobs import Blobs, encoded
+from dockerlab.engines.embedded.blobs import Blobs
 from dockerlab.errors import StoreError
 from dockerlab.mounts import Sharing
 
@@ -50,7 +51,7 @@ class BuildCache(Blobs):
     def _put_record(self, kind: str, key: str, record: Any) -> None:
         with durable.plain_errors(self.root):
             durable.write_whole(
-                self.root / kind / _hashed(key), encoded(record), temporary=self.root / "tmp", sync=False
+                self.root / kind / _hashed(key), oci.encoded(record), temporary=self.root / "tmp", sync=False
             )
 
     @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
-from dockerlab.engines.embedded import epoch
+from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
 from dockerlab.engines.embedded.instructions import METADATA
@@ -20,7 +20,7 @@ from dockerlab.engines.embedded.layersteps import LayerSteps, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.squash import net_change, squashed_history
-from dockerlab.engines.embedded.state import PROXY_ARGS, State, unsupported
+from dockerlab.engines.embedded.state import State, unsupported
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.inputs import base_key
 from dockerlab.engines.last_builds import read_record, record
@@ -55,8 +55,7 @@ def build(
 
     Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or StoreError, with the line.
     """
-    with store.building():
-        return _Builder(request, store, bases, sandbox, on_event).build(engine)
+    return _Builder(request, store, bases, sandbox, on_event).build(engine)
 
 
 class _Builder:
@@ -90,6 +89,7 @@ class _Builder:
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
         dockerfile = self.request.dockerfile
+        buildargs.check(dockerfile, self.request.build_args)
         final = target(dockerfile, self.request.target)
         if self.request.target is not None and final.name != self.request.target.lower():
             raise DockerfileError(
@@ -316,8 +316,8 @@ class _Builder:
             for word in one.args
         }
         declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        given = [name for name in self.request.build_args if name.upper() not in PROXY_ARGS]
-        unused = sorted(set(given) - declared - {epoch.NAME})
+        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
+        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:
             self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 

@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.unpack import members
 from dockerlab.engines.sources import Match, Source, kept, matches
@@ -18,7 +19,7 @@ class Options:
     """The flags of one COPY or ADD that say how files arrive."""
 
     owner: tuple[int, int] | None = None  # None: as in the source
-    mode: int | None = None
+    mode: Chmod | None = None
 
 
 def copy(draft: Draft, source: Source, dest: str, options: Options) -> None:
@@ -81,7 +82,7 @@ def _put(draft: Draft, tree: Tree, path: str, target: str, options: Options, cop
     if options.owner is not None:
         entry = replace(entry, uid=options.owner[0], gid=options.owner[1])
     if options.mode is not None and entry.kind != "symlink":
-        entry = replace(entry, mode=options.mode)
+        entry = replace(entry, mode=options.mode.of(entry.mode, folder=entry.kind == "dir"))
     draft.put(entry, Renamed(node.origin, node.entry))
     if entry.kind == "file":
         copied[id(node)] = target
@@ -99,9 +100,10 @@ class Renamed:
         return self.origin.open(self.entry)
 
 
-def _make(draft: Draft, path: str, options: Options, *, mode: int | None = None) -> None:
+def _make(draft: Draft, path: str, options: Options, *, inherit: bool = True) -> None:
+    mode = options.mode.new_folder if options.mode is not None else 0o755
     try:
-        draft.make_folders(path, owner=options.owner, mode=mode)
+        draft.make_folders(path, owner=options.owner, mode=mode, inherit=inherit)
     except NotADirectoryError as error:
         raise BuildError(str(error), hint="Copy to another path.") from error
 
@@ -112,13 +114,15 @@ def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: 
         return False
     found, content = unpacked
     target = draft.tree.resolve(dest)
-    _make(draft, target, options)
-    for member in found:
+    _make(draft, target, replace(options, mode=None))
+    for unowned in found:
+        uid, gid = options.owner or (unowned.uid, unowned.gid)
+        member = replace(unowned, uid=uid, gid=gid)
         path = _within(draft, target, member.path, archive)
         old = draft.get(path)
         if old is not None and not (old.kind == "dir" and member.kind == "dir"):
             draft.remove(path)
-        _make(draft, path.rpartition("/")[0], Options(), mode=0o755)
+        _make(draft, path.rpartition("/")[0], Options(), inherit=False)
         if member.kind != "hardlink":
             draft.put(replace(member, path=path), content)
             continue

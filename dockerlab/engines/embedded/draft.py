@@ -38,24 +38,30 @@ class Draft:
         return node.entry if node else None
 
     def make_folders(
-        self, path: str, *, owner: tuple[int, int] | None, mtime: int | None = None, mode: int | None = None
+        self,
+        path: str,
+        *,
+        owner: tuple[int, int] | None,
+        mode: int = 0o755,
+        inherit: bool = True,
+        mtime: int | None = None,
     ) -> None:
         """Make `path` and every missing parent; what exists stays as it is.
 
-        Without a `mode` it is 0755, with the set-group-ID bit below a folder that has it.
+        As mkdir(2), below a folder with the set-group-ID bit they get its group, and the bit with `inherit`.
         """
         parts = path.split("/") if path else []
         for depth in range(1, len(parts) + 1):
             here = "/".join(parts[:depth])
             entry = self.get(here)
             if entry is None:
-                # As mkdir(2) does below a folder with the set-group-ID bit.
                 above = self.get("/".join(parts[: depth - 1]))
                 inherits = above is not None and bool(above.mode & 0o2000)
                 uid, gid = owner or (0, above.gid if above is not None and inherits else 0)
                 when = self.now if mtime is None else mtime
-                bits = mode if mode is not None else 0o2755 if inherits else 0o755
-                self.put(Entry(here, "dir", bits, uid, gid, when), NOTHING)
+                self.put(
+                    Entry(here, "dir", mode | (0o2000 * (inherits and inherit)), uid, gid, when), NOTHING
+                )
             elif entry.kind != "dir":
                 raise NotADirectoryError(f"/{here} is a {entry.kind}, not a folder")
 

@@ -22,7 +22,7 @@ from dockerlab.engines.last_builds import read_record
 from dockerlab.errors import BuildError, EngineError
 from dockerlab.image import Image
 from dockerlab.reference import Reference
-from dockerlab.scope import DEFAULT_PATH
+from dockerlab.scope import DEFAULT_PATH, EPOCH
 
 
 class EmbeddedEngine:
@@ -76,18 +76,22 @@ class EmbeddedEngine:
             no_cache,
             squash,
         )
-        return build(
-            request,
-            self.store,
-            self.bases,
-            lambda: self.sandbox,
-            engine=self.describe,
-            on_event=on_event or _ignore,
-        )
+        with self.store.building():
+            built = build(
+                request,
+                self.store,
+                self.bases,
+                lambda: self.sandbox,
+                engine=self.describe,
+                on_event=on_event or _ignore,
+            )
+            with self.store.kept.changing():
+                self.store.kept.hold_image(built.image)
+        return built
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
         # A stand-in is as old as its packages, whatever date a build of yours is given.
-        return self.build(dockerfile, tag=tag, build_args={epoch.NAME: ""}).image
+        return self.build(dockerfile, tag=tag, build_args={EPOCH: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
@@ -107,7 +111,7 @@ class EmbeddedEngine:
         config = image.config.get("config") or {}
         words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]
         if not words:
-            raise BuildError(f"{reference} has no command", hint="Say which one: run(image, ['ls', '/']).")
+            raise BuildError("the image has no command", hint="Say which one: run(image, ['ls', '/']).")
         user = run_user(image.tree(), str(config.get("User") or ""))
         env = dict(pair.split("=", 1) for pair in config.get("Env") or [])
         command = Command(

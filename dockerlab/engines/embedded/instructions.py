@@ -48,15 +48,13 @@ def _entrypoint(state: State, one: Instruction, given: Given) -> None:  # noqa: 
 
 def _expose(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001
     # EXPOSE port[-port][/protocol] ...
-    ports = {}
-    for raw in one.args:
-        for word in state.expand_words(raw, one.line):
-            ports.update(dict.fromkeys(_ports(word, one.line)))
+    words = [word for raw in one.args for word in state.expand_words(raw, one.line)]
+    ports = sorted(port for word in words for port in _ports(word, one.line))
     state.config["ExposedPorts"] = {
         **(state.config.get("ExposedPorts") or {}),
-        **{port: {} for port in sorted(ports)},
+        **{port: {} for port in ports},
     }
-    state.record("EXPOSE map[" + " ".join(f"{port}:{{}}" for port in sorted(ports)) + "]")
+    state.record(f"EXPOSE [{' '.join(ports)}]")
 
 
 def _healthcheck(state: State, one: Instruction, given: Given) -> None:  # noqa: ARG001

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import OnEvent, keys
+from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
+from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.copy import Options
 from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft
@@ -25,7 +27,7 @@ from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
 from dockerlab.engines.sources import Digest, is_git, is_url
-from dockerlab.errors import BuildError, DockerfileError
+from dockerlab.errors import BuildError
 from dockerlab.filesystem import Node, Tree
 from dockerlab.image import Layer
 from dockerlab.stages import source_stage, stage_name
@@ -68,18 +70,21 @@ class LayerSteps:
     def workdir(self, state: State, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
         user = state.user
+        date = epoch.read(self.request.build_args)
 
         def execute() -> Layer:
             draft = Draft(state.tree, now=self.now)
+            folder = state.tree.resolve(path)
+            there = draft.get(folder) is not None
             try:
-                draft.make_folders(
-                    state.tree.resolve(path), owner=file_owner(state.tree, user) if user else None
-                )
+                draft.make_folders(folder, owner=file_owner(state.tree, user) if user else None)
             except NotADirectoryError as error:
                 raise BuildError(str(error), hint="Choose another folder.") from error
+            if date is not None and not there:
+                draft.set_mtime(folder, date)
             return written(draft, self.store)
 
-        return LayerStep(workdir_inputs(path, user, parent=state.key), execute, f"WORKDIR {path}")
+        return LayerStep(workdir_inputs(path, user, parent=state.key, date=date), execute, f"WORKDIR {path}")
 
     def copy(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
@@ -93,7 +98,7 @@ class LayerSteps:
             draft = Draft(Tree() if "link" in asked.flags else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, asked.owner) if asked.owner else None,
-                _mode(asked.mode, one.line) if asked.mode else None,
+                read_chmod(asked.mode, one.line) if asked.mode else None,
             )
             for source in sources:
                 copy_source(draft, source, asked.dest, options)
@@ -149,13 +154,3 @@ def written(draft: Draft, store: Store) -> Layer:
     with store.new_layer() as out:
         draft.write(out)
         return out.commit()
-
-
-def _mode(text: str, line: int) -> int:
-    try:
-        value = int(text, 8)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 0o7777:
-        raise DockerfileError(f'--chmod is "{text}"', line=line, hint="Write an octal number such as 755.")
-    return value

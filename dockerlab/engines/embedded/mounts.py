@@ -36,7 +36,7 @@ def prepare(
 ) -> Mount:
     """Make what the mount shows, at `place` where it needs one; `stack` undoes it."""
     if spec.type == "tmpfs":
-        return Mount("tmpfs", spec.target, read_only=spec.read_only)
+        return Mount("tmpfs", spec.target, read_only=spec.read_only, size=spec.size)
     if spec.type == "secret":
         place.write_bytes(secrets[spec.id])
         place.chmod(spec.mode if spec.mode is not None else 0o400)
@@ -73,15 +73,12 @@ def refuse_hidden(mounts: Sequence[Mount], tree: Tree, *, line: int) -> None:
 
 
 def _cache(spec: MountSpec, stack: ExitStack, tools: Tools) -> Path:
-    """Return the folder of a cache: one of the id, of what it starts with and of its mode and owner.
-
-    One that starts with the files of a from= is never emptied, as in BuildKit.
-    """
+    """Return the folder of a cache: one of the id, of what it starts with and of its mode and owner."""
     origin = tools.origins(spec.origin) if spec.origin is not None else None
     parts = [spec.id, spec.owned, f"{origin.key} {spec.source}" if origin is not None else ""]
     identity = "\n".join(part for part in parts if part)
-    emptied = origin is None and tools.empty(identity)
-    folder = stack.enter_context(tools.store.cache_mount(identity, sharing=spec.sharing, emptied=emptied))
+    held = tools.store.cache_mount(identity, sharing=spec.sharing, emptied=tools.empty(identity))
+    folder = stack.enter_context(held)
     if origin is not None and not any(folder.iterdir()):
         tree = _known(origin)
         checkout(tree, tree.resolve(spec.source), folder)

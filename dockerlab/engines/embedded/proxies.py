@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from dockerlab.engines.embedded.buildargs import PROXY
 from dockerlab.engines.embedded.credentials import docker_config
-from dockerlab.engines.embedded.state import PROXY_ARGS
 
-_CONFIG_KEYS = dict(
-    zip(PROXY_ARGS, ("httpProxy", "httpsProxy", "ftpProxy", "noProxy", "allProxy"), strict=True)
-)
+_CONFIG_KEYS = dict(zip(PROXY, ("httpProxy", "httpsProxy", "ftpProxy", "noProxy", "allProxy"), strict=True))
 
 
 def proxied(env: Mapping[str, str], build_args: Mapping[str, str]) -> dict[str, str]:
@@ -25,7 +23,7 @@ def proxied(env: Mapping[str, str], build_args: Mapping[str, str]) -> dict[str, 
     settings = (docker_config().get("proxies") or {}).get("default") or {}
     asked: dict[str, str] = {}
     ours: dict[str, str] = {}
-    for name in PROXY_ARGS:
+    for name in PROXY:
         given = [value for arg, value in build_args.items() if arg.upper() == name]
         value = build_args.get(name, given[0] if given else settings.get(_CONFIG_KEYS[name]))
         if value:

@@ -16,7 +16,7 @@ from dockerlab.errors import ImageError, RegistryError
 from dockerlab.image import Image, Layer
 from dockerlab.platform import Platform, here
 from dockerlab.reference import Reference
-from dockerlab.streams import decompress, detect_compression
+from dockerlab.streams import MAGIC, decompress, detect_compression
 
 _CONFIGS = (oci.CONFIG, oci.DOCKER_CONFIG)
 _OTHER_PULL = 600.0  # seconds to wait for another process that is pulling
@@ -132,7 +132,7 @@ def _layer(progress: _Progress, blob: Descriptor, diff_id: str) -> Layer:
         for done in repository.fetch(blob, part):
             progress.at(done)
         with store.new_layer() as new, part.open("rb") as packed:
-            compression = detect_compression(packed.read(4))
+            compression = detect_compression(packed.read(MAGIC))
             packed.seek(0)
             try:
                 for chunk in decompress(packed, compression, source=f"The layer {blob.digest}"):

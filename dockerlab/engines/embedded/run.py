@@ -14,6 +14,7 @@ from dockerlab.engines.embedded.mounts import Tools, prepare, refuse_hidden
 from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Mount
+from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
 from dockerlab.engines.embedded.state import State, unsupported
 from dockerlab.engines.embedded.users import run_user
 from dockerlab.engines.inputs import Run, read_run, run_inputs
@@ -50,9 +51,10 @@ class Lines:
 
 def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
-    if one.flag("security") is not None:
-        raise unsupported(one, f"RUN --security={one.flag('security')}")
-    run = read_run(one, state)
+    for name in ("security", "device"):
+        if one.flag(name) is not None:
+            raise unsupported(one, f"RUN --{name}={one.flag(name)}")
+    run = read_run(one, state, request.build_args)
     if any(mount.type == "ssh" and mount.required for mount in run.mounts):
         raise unsupported(one, "RUN --mount=type=ssh,required: it forwards no agent")
     inputs = run_inputs(run, tools.origins, tools.digest, parent=state.key)
@@ -71,7 +73,7 @@ def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> 
                 raise _run_failed(one, code, log)
             return out.commit()
 
-    declared = [f"{name}={state.variables.get(name, '')}" for name in state.declared]
+    declared = [f"{name}={run.env.get(name, value)}" for name, value in state.declared.items()]
     shown = " ".join([*([f"|{len(declared)}", *declared] if declared else []), *run.argv])
     return LayerStep(inputs, execute, f"RUN {shown} # buildkit", log)
 
@@ -100,7 +102,7 @@ def command(run: Run, state: State, request: Request, tools: Tools, *, line: int
                 if secret is None:
                     continue
                 if spec.variable:
-                    env[spec.variable] = secret.decode()
+                    env[spec.variable] = secret.decode("utf-8", "replace")  # as in BuildKit
                 if not spec.target:
                     continue
             if spec.type == "ssh":
@@ -122,6 +124,7 @@ def command(run: Run, state: State, request: Request, tools: Tools, *, line: int
             user.groups,
             tuple(mounts),
             network=run.network != "none",
+            hostname=run.hostname or HOSTNAME,
         )
 
 

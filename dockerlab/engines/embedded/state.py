@@ -13,9 +13,6 @@ from dockerlab.scope import Scope
 
 COMMENT = "buildkit.dockerfile.v0"  # what BuildKit writes there; tools look for it
 
-# Proxy settings reach a RUN without being declared, and count for no cache key (Dockerfile reference, "ARG").
-PROXY_ARGS = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-
 
 @dataclass
 class State(Scope):

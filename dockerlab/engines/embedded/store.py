@@ -7,6 +7,7 @@
     mounts/                  folders of RUN --mount=type=cache
     work/                    the sandboxes' own
     exports/                 archives made for Docker
+    kept/                    which images Builds of living processes hold
     downloads/               what is being pulled, to go on from after a break; packages for stand-ins
     tmp/                     files being written; each is locked by its writer
 
@@ -16,17 +17,18 @@ oci:FOLDER:name:tag` finds it; `io.containerd.image.name` is the whole reference
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dockerlab import oci
+from dockerlab.archive import Packed, descriptor_of, manifest_of
 from dockerlab.engines import ImageSummary
 from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root, encoded
+from dockerlab.engines.embedded.blobs import NewLayer, decoded, default_root
 from dockerlab.engines.embedded.buildcache import BuildCache
+from dockerlab.engines.kept import Kept
 from dockerlab.errors import DockerlabError, ImageError, ImageNotFoundError
 from dockerlab.image import Image, Layer, history_rows
 from dockerlab.reference import Reference, Wanted
@@ -43,6 +45,7 @@ class Store(BuildCache):
 
     def __init__(self, root: Path | None = None) -> None:
         super().__init__(root)
+        self.kept = Kept(self.root / "kept")
         if not (self.root / "index.json").exists():
             with self.changing() as index:
                 self.write_index(index)
@@ -67,7 +70,7 @@ class Store(BuildCache):
         layout = self.root / "oci-layout"
         if not layout.exists():
             durable.write_whole(layout, oci.LAYOUT, temporary=self.root / "tmp")
-        durable.write_whole(self.root / "index.json", encoded(index), temporary=self.root / "tmp")
+        durable.write_whole(self.root / "index.json", oci.encoded(index), temporary=self.root / "tmp")
 
     def put_image(
         self,
@@ -80,13 +83,13 @@ class Store(BuildCache):
         repo_digest: str | None = None,
         compressed_sizes: Sequence[int] | None = None,
     ) -> Image:
-        """Store an image of layers that are here; `reference` moves to it.
+        """Store an image of layers that are here; `reference` moves to it, what had it is nameless then.
 
         `rootfs` in the config is set from `layers`. Bytes are kept as they are, so the id stays what it was
         elsewhere. `compressed_sizes` (bytes) are what a registry said of the layers.
         """
         if not isinstance(config, bytes):
-            config = encoded(
+            config = oci.encoded(
                 {**config, "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]}}
             )
         name = Reference.parse(reference) if reference is not None else None
@@ -95,42 +98,25 @@ class Store(BuildCache):
             notes[oci.STAND_IN] = stand_in
         if repo_digest:
             notes[REPO_DIGEST] = repo_digest
-        described: list[dict[str, Any]] = [
-            {"mediaType": oci.LAYER, "digest": layer.diff_id, "size": layer.size_tar} for layer in layers
-        ]
-        for item, size in zip(described, compressed_sizes or (), strict=False):
-            item["annotations"] = {COMPRESSED_SIZE: str(size)}
         with durable.plain_errors(self.root), self.building():
             for layer in layers:
                 if not self.has_layer(layer.diff_id):
                     raise self._missing(layer.diff_id)
             image_id = self._put_blob(config)
-            manifest = encoded(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": oci.MANIFEST,
-                    "config": {"mediaType": oci.CONFIG, "digest": image_id, "size": len(config)},
-                    "layers": described,
-                    "annotations": notes,
-                }
+            manifest = manifest_of(
+                config,
+                layers,
+                annotations=notes,
+                layer_annotations=[{COMPRESSED_SIZE: str(size)} for size in compressed_sizes or ()],
             )
             about = {IMAGE_ID: image_id}
             if name is not None:
                 about |= {oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
-            known = json.loads(config)
-            platform = {key: known[key] for key in ("architecture", "os", "variant") if known.get(key)}
-            descriptor = {
-                "mediaType": oci.MANIFEST,
-                "digest": self._put_blob(manifest),
-                "size": len(manifest),
-                "annotations": about,
-            }
-            if {"architecture", "os"} <= platform.keys():
-                descriptor["platform"] = platform
+            self._put_blob(manifest)
+            descriptor = descriptor_of(manifest, config, annotations=about)
             with self.changing() as index:
-                others = [item for item in index["manifests"] if not _same_place(item, descriptor)]
                 if descriptor not in index["manifests"]:
-                    self.write_index({**index, "manifests": [*others, descriptor]})
+                    self.write_index({**index, "manifests": _with(descriptor, index["manifests"])})
         return self.image_of(descriptor)
 
     def image(self, reference: str) -> Image:
@@ -210,8 +196,7 @@ class Store(BuildCache):
             old = self._find(reference, index["manifests"])
             notes = {**_notes(old), oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             item = {**old, "annotations": notes}
-            others = [other for other in index["manifests"] if not _same_place(other, item)]
-            self.write_index({**index, "manifests": [*others, item]})
+            self.write_index({**index, "manifests": _with(item, index["manifests"])})
         return self.image_of(item)
 
     def remove(self, reference: str) -> None:
@@ -231,15 +216,23 @@ class Store(BuildCache):
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes."""
-        from dockerlab.engines.embedded import archive
+        from dockerlab.engines.embedded import exchange
 
-        archive.save(self, references, path)
+        exchange.save(self, references, path)
 
     def load(self, path: Path) -> list[str]:
-        """Read what `docker save` wrote; return the references (ids where there is no name)."""
-        from dockerlab.engines.embedded import archive
+        """Read an archive or a layout; return the references (IDs where there is no name)."""
+        from dockerlab.engines.embedded import exchange
 
-        return archive.load(self, path)
+        return exchange.load(self, path)
+
+    def packed(self, reference: str) -> Packed:
+        """Return an image as it goes into an archive, under that name alone, or by ID under none."""
+        descriptor = self.find(reference)
+        manifest = self.read_blob(descriptor["digest"])
+        image = self.image_of(descriptor)
+        config = self.read_blob(image.id)
+        return Packed(config, manifest, image.layers, (image.reference,) if image.reference else ())
 
     def prune(self, *, all: bool = False) -> int:
         """Remove the build cache and unnamed images, with `all` every image; return the bytes freed."""
@@ -269,10 +262,19 @@ def damaged(descriptor: Mapping[str, Any], error: DockerlabError) -> ImageError:
     )
 
 
-def _same_place(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Tell whether two descriptors hold one name; nameless ones are one when they are the same manifest."""
-    names = _notes(one).get(oci.REF_NAME), _notes(other).get(oci.REF_NAME)
-    return names[0] == names[1] and (names[0] is not None or one["digest"] == other["digest"])
+def _with(new: dict[str, Any], manifests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the descriptors with one more, which takes its name over; nameless ones only where needed."""
+    taken = _notes(new).get(oci.REF_NAME)
+    found = [_nameless(item) if _notes(item).get(oci.REF_NAME) == taken else item for item in manifests]
+    named = [item for item in [*found, new] if oci.REF_NAME in _notes(item)]
+    nameless = {item["digest"]: item for item in [*found, new] if oci.REF_NAME not in _notes(item)}
+    for item in named:
+        nameless.pop(item["digest"], None)
+    return [*nameless.values(), *named]
+
+
+def _nameless(descriptor: dict[str, Any]) -> dict[str, Any]:
+    return {**descriptor, "annotations": {IMAGE_ID: _notes(descriptor)[IMAGE_ID]}}
 
 
 def _notes(item: Mapping[str, Any]) -> dict[str, str]:

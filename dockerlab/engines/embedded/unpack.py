@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from dockerlab.errors import BuildError, ImageError
 from dockerlab.filesystem import Contents, Entry
-from dockerlab.streams import chunks, detect_compression, sparse_window, window
+from dockerlab.streams import MAGIC, chunks, detect_compression, sparse_window, window
 from dockerlab.tarindex import BLOCK, read_index, starts_tar
 
 _CHUNK = 1 << 20
@@ -85,18 +85,17 @@ def _as_unpacked(entry: Entry) -> Entry:
 
 def _plain(packed: BinaryIO) -> Iterator[bytes]:
     """Yield what a file unpacks to, up to where its compression is damaged."""
-    head = packed.read(6)
+    compression = detect_compression(packed.read(MAGIC))
     packed.seek(0)
-    compression = detect_compression(head)
     if compression == "zstd":
         yield from _zstd(packed)
         return
     reader: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
     if compression == "gzip":
         reader = gzip.GzipFile(fileobj=packed)
-    elif head.startswith(b"BZh"):
+    elif compression == "bzip2":
         reader = bz2.BZ2File(packed)
-    elif head == b"\xfd7zXZ\0":
+    elif compression == "xz":
         reader = lzma.LZMAFile(packed, format=lzma.FORMAT_XZ)  # noqa: SIM115 - `packed` is the caller's
     else:
         yield from chunks(packed)

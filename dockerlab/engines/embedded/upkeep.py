@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import decoded
+from dockerlab.engines.kept import key
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import validate as validate_image
 
@@ -25,20 +26,21 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def prune(store: Store, *, all: bool = False) -> int:
-    """Remove the build cache, and blobs no named image needs; return the bytes freed on disk.
+    """Remove the build cache, and blobs no named image needs, nor one that a living process holds.
 
-    With `all` the images go too. Raises StoreError while a build is running, and ImageError for an image
-    that is too damaged to tell what it needs.
+    Returns the bytes freed on disk. With `all` the images go too. Raises StoreError while a build is
+    running, and ImageError for an image that is too damaged to tell what it needs.
     """
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0
     with (
         durable.plain_errors(store.root),
         store.lock("in-use", exclusive=True, timeout=_BUILD_WAIT, busy=busy),
+        store.kept.changing(),
         store.changing() as index,
     ):
-        named = [item for item in index["manifests"] if oci.REF_NAME in (item.get("annotations") or {})]
-        kept = [] if all else named
+        held = store.kept.held()
+        kept = [] if all else [item for item in index["manifests"] if _is_needed(item, held)]
         if kept != index["manifests"]:
             store.write_index({**index, "manifests": kept})
         needed = _needed(store, kept)
@@ -59,6 +61,11 @@ def prune(store: Store, *, all: bool = False) -> int:
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
     return freed
+
+
+def _is_needed(descriptor: Mapping[str, Any], held: set[str]) -> bool:
+    notes = descriptor.get("annotations") or {}
+    return oci.REF_NAME in notes or key(notes["dev.dockerlab.id"]) in held
 
 
 def _needed(store: Store, kept: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -23,12 +23,6 @@ def run_user(tree: Tree, spec: str) -> User:
 
     As runc does: an unknown number is taken as it is with group 0; an unknown name is a BuildError.
     """
-    for path in ("etc/passwd", "etc/group"):
-        if tree.is_dir(tree.resolve(path)):
-            raise BuildError(
-                f"/{path} is a folder in the image, and a RUN looks up its user there",
-                hint="Remove that folder, or copy it to another place.",
-            )
     name, _, group = spec.partition(":")
     name = name or "0"
     row = next((row for row in _rows(tree, "etc/passwd", 7) if name in (row[0], row[2])), None)

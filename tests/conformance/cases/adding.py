@@ -69,6 +69,7 @@ def _add(
     content: bytes | None = None,
     *,
     refused: str | None = None,
+    differs: str | None = None,
     more: dict[str, Item] | None = None,
 ) -> Case:
     context: dict[str, Item] = {
@@ -83,6 +84,7 @@ def _add(
         context,
         refused=refused,
         mtimes=("x/top/one", "x/top", "x/root.txt", "x/top/link"),
+        differs=differs,
     )
 
 
@@ -101,14 +103,18 @@ ARCHIVES = [
     _add("tar-bz2", "a.tar /x/", bz2.compress(PLAIN)),
     _add("tar-xz", "a.tar /x/", lzma.compress(PLAIN)),
     _add("tar-zst", "a.tar /x/", zstandard.ZstdCompressor().compress(PLAIN)),
-    _add("tar-chown", "--chown=ann:staff a.tar /x/y/"),
+    _add("tar-chown", "--chown=ann:staff a.tar /x/y/", differs="add-owner"),
+    _add("tar-chown-chmod", "--chown=5:6 --chmod=711 a.tar /var/full/new/", differs="add-owner"),
+    _add("tar-chmod-words", "--chmod=u+x a.tar b.txt /x/", differs="chmod"),
+    _add("tar-unpack", "--unpack a.tar b.txt /x/", differs="newer"),
+    _add("tar-unpack-false", "--unpack=false a.tar /x/", differs="newer"),
     _add("tar-chmod", "--chmod=600 a.tar /x/"),
     _add(
         "tar-over-existing",
         "a.tar /var/full",
         archive(("dir", "deep", 0o711, 9, 9, ""), ("file", "one", 0o600, 9, 9, "new\n")),
     ),
-    _add("tar-into-symlink", "a.tar /var/to-folder"),
+    _add("tar-into-symlink", "a.tar /var/to-folder", differs="add-owner"),
     _add("tar-onto-file", "a.tar /var/full/one", refused="/var/full/one"),
     _add(
         "tar-dot-names",

@@ -29,7 +29,7 @@ LIST = "RUN find /x | sort > /tmp/names; cat /x/o* > /tmp/contents; true"
 
 
 def _name(name: str, *lines: str, differs: str | None = None, latin: bool = False) -> Case:
-    text = "\n".join(["FROM @base", *lines]) + "\n"
+    text = "\n".join(["FROM @base AS first", *lines]) + "\n"
     context = {**FILES, f"l/{LATIN}.txt": "latin\n"} if latin else FILES
     return Case(f"name-{name}", text, context, differs=differs)
 
@@ -52,8 +52,19 @@ NAMES = [
     _name("run-rename", r"RUN mkdir /x && touch /x/$(printf 'caf\351')", r"RUN mv /x /$(printf 'y\351')"),
     _name("run-owner", r"RUN mkdir /x && cd /x && touch $(printf 'caf\351') && chown ann c* && chmod 600 c*"),
     _name("run-output", r"RUN printf 'caf\351 \033[31mred\033[0m \007\n' | tee /tmp/f"),
-    _name("stage", "ADD a.tar /x/", "FROM @base", "COPY --from=0 /x/c* /x/dir* /z/", "COPY --from=0 /x /zz"),
-    _name("stage-mount", "ADD a.tar /x/", "FROM @base", "RUN --mount=from=0,target=/m cp -a /m/x /y"),
+    _name(
+        "stage",
+        "ADD a.tar /x/",
+        "FROM @base",
+        "COPY --from=first /x/c* /x/dir* /z/",
+        "COPY --from=first /x /zz",
+    ),
+    _name(
+        "stage-mount",
+        "ADD a.tar /x/",
+        "FROM @base",
+        "RUN --mount=from=first,target=/m mkdir /y; cp -a /m/x/caf* /m/x/dir* /y",
+    ),
 ]
 
 

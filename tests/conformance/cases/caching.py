@@ -63,8 +63,11 @@ def _pointed_at(
     )
 
 
-def _copy(name: str, first: str, second: str, reason: str | None, **more: Item) -> Case:
-    return _row(name, first, second, reason, below="RUN echo run > /tmp/f\n", context=more)
+def _copy(
+    name: str, first: str, second: str, reason: str | None, *, differs: str | None = None, **more: Item
+) -> Case:
+    below = "RUN echo run > /tmp/f\n"
+    return _row(name, first, second, reason, below=below, context=more, differs=differs)
 
 
 CASES = [
@@ -147,9 +150,9 @@ CASES = [
         changed={".": Folder(0o700)},
     ),
     _files("elsewhere", {"unused": "2\n"}, None, unused="1\n"),
-    _pointed_at("file", {"to/a": "edited\n"}, "src/l changed"),
-    _pointed_at("folder-file", {"to/f/one": "edited\n"}, "src/m changed"),
-    _pointed_at("folder-new", {"to/f/two": "new\n"}, "src/m changed"),
+    _pointed_at("file", {"to/a": "edited\n"}, "to/a changed", differs="glob-link"),
+    _pointed_at("folder-file", {"to/f/one": "edited\n"}, "to/f/one changed", differs="glob-link"),
+    _pointed_at("folder-new", {"to/f/two": "new\n"}, "to/f/two is new", differs="glob-link"),
     _pointed_at("not-it", {"to/b": "edited\n"}, None),
     _pointed_at("retargeted", {"src/l": Link("../to/same")}, "src/l changed", differs="glob-retarget"),
     _files("ignored", {"src/b": "2\n"}, None, **{".dockerignore": "src/b\n", "src/b": "1\n"}),
@@ -179,7 +182,13 @@ CASES = [
     _copy("variable-for-word", "ENV D=/x/\nCOPY src $D\n", "ENV D=/x/\nCOPY src /x/\n", None),
     _copy("destination", "COPY src /x/\n", "COPY src /y/\n", "destination"),
     _copy("chown", "COPY --chown=1 src /x/\n", "COPY --chown=2 src /x/\n", '--chown was "1", is "2"'),
-    _copy("chmod", "COPY --chmod=600 src /x/\n", "COPY --chmod=644 src /x/\n", '--chmod was "600", is "644"'),
+    _copy(
+        "chmod",
+        "COPY --chmod=600 src /x/\n",
+        "COPY --chmod=644 src /x/\n",
+        '--chmod was "600", is "644"',
+        differs="chmod-parents",
+    ),
     _copy("copy-to-add", "COPY src /x/\n", "ADD src /x/\n", "it was not built before"),
     _copy("glob-to-name", "COPY src/a* /x/\n", "COPY src/a /x/\n", "sources"),
     _copy("copy-heredoc", "COPY <<E /x/f\n1\nE\n", "COPY <<E /x/f\n2\nE\n", "E changed: its content was"),
@@ -330,6 +339,7 @@ CASES = [
         "RUN --mount=type=cache,target=/c,id=off-from-@nonce,from=@rich,source=/srv/app"
         " ls /c > /tmp/f; rm /c/over; echo x > /c/f\n",
         again=Again(no_cache=True, reason="the cache was turned off"),
+        differs="cache-from",
     ),
     Case(
         "cache-off-stages-alike",

@@ -165,7 +165,7 @@ SOURCES = [
     _copy("symlink-outside", "COPY outside /x/", tree=LOST, refused="outside"),
     _copy("symlink-lost-in-folder", "COPY in /x/", tree=LOST),
     _copy("symlink-lost-in-everything", "COPY . /x/", tree=LOST),
-    _copy("symlink-lost-in-glob", "COPY i* /x/", tree=LOST, refused="i*"),
+    _copy("symlink-lost-in-glob", "COPY i* /x/", tree=LOST, differs="glob-link"),
     _copy("symlink-lost-glob", "COPY *ang* /x/", tree=LOST, refused="*ang*"),
     _copy("variables", "ENV DIR=dir TO=/x", "ARG WHAT=sub", "COPY $DIR/${WHAT} $TO/${WHAT:-no}/"),
     _copy("variables-in-json", "ENV DIR=dir", 'COPY ["$DIR", "/x"]'),
@@ -224,6 +224,23 @@ NAMES = [
     Case("copy-names-unicode", "FROM @base\nCOPY d/ü* d/#hash d/-dash /x/\n", ODD),
 ]
 
+MODES: dict[str, Item] = {
+    "644": "a\n",
+    "000": File("0\n", 0),
+    "4755": File("s\n", 0o4755),
+    "2070": File("g\n", 0o2070),
+    "7777": File("all\n", 0o7777),
+    "d/l": Link("../644"),
+    "d/s": Folder(0o3777),
+    "d/p": Folder(0o700),
+}
+CHANGES = (
+    *("u+x", "u=rwX,go=rX", "a-w", "g+s,o=", "+t,u+s", "u+x,g=u,o=g-w", "go=", "a=r,u+w", "u+rwx-x", "a+x=r"),
+    *("ugo+wt", "u+", "+w", "=rw", "-r", "u+t", "o+t", "o+s", "a+s", "u=g", "g=u+w", "g=uw", "u=s", "o=t"),
+    *("=", "a+X", "u-X", "-X", "=X", "u=rwxs", "o=x-x+r", "-s", "u-s", "-t", "go-g", "u=o,g=o", "+rwxXst"),
+    *("g+ug", "=u", "-u", "=t", "=s", "ug=s,o=t"),
+)
+
 FLAGS = [
     _copy("chown-name", "COPY --chown=ann a.txt /x/"),
     _copy("chown-name-group", "COPY --chown=ann:staff dir /x/y/"),
@@ -244,13 +261,25 @@ FLAGS = [
         "chown-new-user", "RUN echo eve:x:1500:1600::/:/bin/sh >> /etc/passwd", "COPY --chown=eve a.txt /x/"
     ),
     _copy("chmod", "COPY --chmod=4711 dir a.txt /x/"),
-    _copy("chmod-file", "COPY --chmod=600 a.txt /x/y/"),
+    _copy("chmod-file", "COPY --chmod=600 a.txt /x/y/", differs="chmod-parents"),
+    _copy("chmod-parents", "COPY --chmod=3711 dir /x/y/z", differs="chmod-parents"),
+    _copy("chmod-parents-setgid", "COPY --chmod=700 a.txt /var/full/new/f", differs="chmod-parents"),
+    _copy("chmod-heredoc", "COPY --chmod=700 <<EOF /x/y/f\nhi\nEOF", differs="chmod-parents"),
     _copy("chmod-0-prefix", "COPY --chmod=0755 a.txt /x/"),
     _copy("chmod-existing", "COPY --chmod=700 a.txt /var/full/", "COPY --chmod=700 dir /var/full"),
-    _copy("chmod-chown", "COPY --chmod=640 --chown=ann:staff dir /x"),
-    _copy("chmod-bad", "COPY --chmod=u+x a.txt /x/", differs="chmod"),
-    _copy("chmod-too-big", "COPY --chmod=77777 a.txt /x/", differs="chmod"),
-    _copy("chmod-variable", "ARG MODE=700", "COPY --chmod=$MODE a.txt /x/", differs="chmod"),
+    _copy("chmod-chown", "COPY --chmod=640 --chown=ann:staff dir /x", differs="chmod-parents"),
+    *(
+        _copy(f"chmod-change-{number}", f"COPY --chmod={words} . /x/y/", tree=MODES, differs="chmod")
+        for number, words in enumerate(CHANGES, 1)
+    ),
+    *(
+        _copy(f"chmod-bad-{number}", f"COPY --chmod={words} a.txt /x/", refused="--chmod", differs="chmod")
+        for number, words in enumerate(
+            ("bogus", "888", "-1", "0o755", "755+1", "X", "u", "u+y", ",u+x", "u+x,")
+        )
+    ),
+    _copy("chmod-too-big", "COPY --chmod=77777 a.txt /x/", refused="--chmod", differs="chmod"),
+    _copy("chmod-variable", "ARG MODE=u+x", "COPY --chmod=$MODE a.txt /x/", differs="chmod"),
     _copy("user-ignored", "USER ann", "COPY a.txt /x/"),
     _copy("link", "COPY --link a.txt dir /x/"),
     _copy("link-over-existing", "COPY --link dir /var/full", differs="link"),
@@ -266,8 +295,9 @@ FLAGS = [
         "RUN cat /x/a.txt /x/b.txt > /x/c",
         "COPY run.sh /x/",
     ),
-    _copy("parents", "COPY --parents dir/sub/three.txt a.txt /x/", differs="newer"),
+    _copy("parents", "COPY --parents dir/sub/three.txt a.txt /x/", differs="parents"),
     _copy("exclude", "COPY --exclude=*.txt dir /x/", differs="newer"),
+    _copy("exclude-folder", "COPY --exclude=dir/sub --exclude=*.sh . /x/", differs="newer"),
     _copy("unknown-flag", "COPY --nothing a.txt /x/", refused="--nothing"),
     _copy("flag-without-value", "COPY --chown a.txt /x/", refused="chown"),
     _copy("flag-twice", "COPY --chown=1 --chown=2 a.txt /x/", refused="chown"),

@@ -15,6 +15,14 @@ CASES = [
     _meta("env-same-line", "ENV A=1", "ENV A=2 B=$A"),
     _meta("label", "LABEL a=b", 'LABEL "c d"="e f" g=h', "LABEL old form here"),
     _meta("expose", "EXPOSE 80", "EXPOSE 53/udp 443 8000-8002 80/TCP"),
+    Case(
+        "meta-json-text",
+        'FROM @base\nCMD ["a", "b"] c\nENTRYPOINT ["e"] # f\nVOLUME ["/a"] /b\nHEALTHCHECK CMD ["h"] i\n'
+        'COPY ["f", "/x/"] y\n',
+        {"f": "f\n"},
+        differs="json-text",
+    ),
+    _meta("expose-twice", "EXPOSE 80 80/tcp 53/udp 80/TCP"),
     _meta("cmd-json", 'CMD ["a", "b c", "\\"q\\""]'),
     _meta("cmd-shell", "CMD echo $HOME && true"),
     _meta("cmd-empty", "CMD []"),

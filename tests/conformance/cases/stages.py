@@ -38,7 +38,6 @@ CASES = [
     _stages(
         "glob-of-own-base",
         "FROM @base AS one\nRUN mkdir /in && ln -s nowhere /in/l\nFROM one\nCOPY --from=one /i* /x/\n",
-        differs="glob-own-base",
     ),
     _stages("from-image", "FROM @base\nCOPY --from=@rich /srv/app/over /x/\n"),
     _stages("from-image-folder", "FROM scratch\nCOPY --from=@base /var /v\n"),
@@ -65,12 +64,6 @@ CASES = [
         "FROM @base AS one\nRUN mkdir /in && ln -s /no/where /in/l && touch /in/f\n"
         "FROM @base\nCOPY --from=one /in/* /x/\n",
         refused='"in/l", which /in/* takes in, is a symlink to "/no/where"',
-    ),
-    _stages(
-        "from-glob-dangling-below",
-        "FROM @base AS one\nRUN mkdir -p /in/d && ln -s ../no /in/d/l\n"
-        "FROM @base\nCOPY --from=one /i*/d /x/\n",
-        refused='"in/d/l", which /i*/d takes in',
     ),
     _stages(
         "from-removed",
@@ -181,10 +174,35 @@ CASES = [
         "FROM one\nCOPY d /d\n",
         differs="onbuild-from",
     ),
+    _stages(
+        "target-stage",
+        "FROM @base AS one\nFROM @base AS Two\nARG TARGETSTAGE\nRUN echo $TARGETSTAGE > /tmp/f\n",
+        differs="target-stage",
+    ),
+    _stages(
+        "target-stage-unnamed",
+        "FROM @base AS one\nFROM @base\nARG TARGETSTAGE\nRUN echo $TARGETSTAGE > /tmp/f\n",
+    ),
+    _stages(
+        "target-stage-chosen",
+        "FROM @base AS one\nARG TARGETSTAGE\nRUN echo $TARGETSTAGE > /tmp/f\nFROM @base AS two\n",
+        target="one",
+    ),
+    _stages(
+        "platform-given",
+        "FROM @base\nARG TARGETARCH\nARG TARGETPLATFORM\nRUN echo $TARGETARCH $TARGETPLATFORM > /tmp/f\n",
+        TARGETARCH="of-mine",
+    ),
+    _stages(
+        "platform-of-base",
+        "FROM --platform=$BUILDPLATFORM @base\n",
+        BUILDPLATFORM="linux/of-mine",
+        refused="linux/of-mine",
+    ),
     _stages("onbuild-onbuild", "FROM @base\nONBUILD ONBUILD RUN true\n", refused="ONBUILD"),
     _stages("onbuild-from", "FROM @base\nONBUILD FROM scratch\n", refused="FROM"),
     _stages("onbuild-empty", "FROM @base\nONBUILD\n", refused="ONBUILD"),
-    _stages("onbuild-bad", "FROM @base\nONBUILD NOTHING x\n", refused="NOTHING"),
+    _stages("onbuild-bad", "FROM @base\nONBUILD NOTHING x\n", differs="onbuild-unread"),
     _stages("onbuild-of-image", "FROM @rich\nRUN cat /home/ann/triggered > /tmp/f\nLABEL t=$TRIGGERED\n"),
     _stages("onbuild-fails", "FROM @base AS one\nONBUILD RUN exit 4\nFROM one\nCOPY a.txt /x\n", refused="4"),
     _stages("scratch-stage", "FROM scratch AS one\nCOPY a.txt /x\nFROM scratch\nCOPY --from=one /x /y\n"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
 from dockerlab.errors import EngineError
 from dockerlab.image import Layer
 
@@ -27,6 +28,7 @@ class Mount:
     target: str  # absolute, in the container
     source: Path | None = None
     read_only: bool = False
+    size: int | None = None  # bytes a tmpfs may hold; proot cannot bound it
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Command:
     mounts: tuple[Mount, ...] = ()
     stdin: bytes = b""
     network: bool = True
+    hostname: str = HOSTNAME  # proot cannot set it
 
 
 class Sandbox(Protocol):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dockerlab.engines.embedded.sandbox.runner import Bind, Spec
 
 MAX_LAYERS = 500  # overlay's own limit (OVL_MAX_STACK)
-_HOSTS = "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+_HOSTS = "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 _FILE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
 _KILL_TIMEOUT = 10.0  # seconds for the helper to end everything; killing takes milliseconds
 _PROBE_TIMEOUT = 30.0
@@ -167,7 +167,7 @@ class NamespaceSandbox:
                 raise
 
     def _spec(self, folder: Path, options: str, command: Command) -> Spec:
-        (folder / "hosts").write_text(_HOSTS)
+        (folder / "hosts").write_text(_HOSTS % command.hostname)
         resolver = Path("/etc/resolv.conf")
         (folder / "resolv.conf").write_bytes(resolver.read_bytes() if resolver.exists() else b"")
         binds: list[Bind] = []
@@ -177,7 +177,11 @@ class NamespaceSandbox:
         for mount in command.mounts:
             if mount.source is not None and not mount.source.exists():
                 raise BuildError(f"What is to be mounted on {mount.target} is not there: {mount.source}")
-            binds.append(_bind(mount.source, mount.target, read_only=mount.read_only, flags=linux.MS_NODEV))
+            size = "" if mount.size is None else f",size={mount.size}"
+            bind = _bind(
+                mount.source, mount.target, read_only=mount.read_only, flags=linux.MS_NODEV, size=size
+            )
+            binds.append(bind)
         return {
             "folder": str(folder.resolve()),
             "options": options,
@@ -188,11 +192,12 @@ class NamespaceSandbox:
             "gid": command.gid,
             "groups": list(command.groups),
             "network": command.network,
+            "hostname": command.hostname,
             "binds": binds,
         }
 
 
-def _bind(source: Path | None, target: str, *, read_only: bool, flags: int) -> Bind:
+def _bind(source: Path | None, target: str, *, read_only: bool, flags: int, size: str = "") -> Bind:
     return {
         "source": None if source is None else str(source.resolve()),
         "target": target,
@@ -200,6 +205,7 @@ def _bind(source: Path | None, target: str, *, read_only: bool, flags: int) -> B
         "read_only": read_only,
         "flags": flags,
         "nested": False,
+        "size": size,
     }
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         read_only: bool
         flags: int
         nested: bool  # it lies in another mount: nothing of it is in the image; found out in the image
+        size: str  # ",size=BYTES" of a tmpfs, or ""
 
     class Spec(TypedDict):
         """What to run; marshalled, because json takes longer to import than the mounts take."""
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         gid: int
         groups: list[int]
         network: bool
+        hostname: str
         binds: list[Bind]  # their targets are taken away again where they had to be made
 
 
@@ -236,7 +238,7 @@ def _become(spec: Spec, made: set[str], leash: int, trouble: int) -> NoReturn:
         os.umask(0)
         _enter_root(spec, made)
         os.umask(0o022)
-        linux.set_hostname(docker.HOSTNAME)
+        linux.set_hostname(spec["hostname"])
         if not spec["network"]:
             linux.raise_loopback()
         linux.default_signals()
@@ -314,7 +316,9 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
             made.add(target)
         if source is None:
             mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
-            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}")
+            linux.mount(
+                "tmpfs", target, "tmpfs", linux.MS_NOSUID | bind["flags"], f"mode={mode:o}{bind['size']}"
+            )
         else:
             _bind(sources[source], target)
             if bind["flags"]:
