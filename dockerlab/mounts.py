@@ -79,14 +79,14 @@ class MountSpec:
 
     @property
     def kept(self) -> str:
-        """Return the options that the cache key covers: of a cache not its id."""
+        """Return the options that the cache key covers: not a cache's id, nor how it is shared."""
         words: list[str] = [self.type]
         if self.read_only != (self.type in ("bind", "secret", "ssh")):
             words.append("ro" if self.read_only else "rw")
         words += [f"id={self.id}" if self.type in ("secret", "ssh") else ""]
         words += ["required" if self.required else "", f"env={self.variable}" if self.variable else ""]
         words += [f"size={self.size}" if self.size else ""]
-        words += [f"sharing={self.sharing}" if self.sharing != "shared" else "", self.owned]
+        words.append(self.owned)
         return " ".join(word for word in words if word)
 
     @property

@@ -820,10 +820,8 @@ EDITS = [
     edit("cache-id", "RUN --mount=type=cache,target=/c,id=x :", "RUN --mount=type=cache,target=/c,id=y :"),
     edit(
         "cache-sharing",
-        "RUN --mount=type=cache,target=/c :",
-        "RUN --mount=type=cache,target=/c,sharing=locked :",
-        misses=(3,),
-        reason='--mount /c was "cache", is "cache sharing=locked"',
+        "RUN --mount=type=cache,target=/c,id=x :",
+        "RUN --mount=type=cache,target=/c,id=x,sharing=locked :",
     ),
     edit(
         "cache-mode",

@@ -212,7 +212,7 @@ CASES = [
         "run-mount-sharing",
         "RUN --mount=type=cache,target=/c,id=d-@nonce true\n",
         "RUN --mount=type=cache,target=/c,id=d-@nonce,sharing=locked true\n",
-        "--mount",
+        None,
     ),
     _row(
         "run-mount-mode",

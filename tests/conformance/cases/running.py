@@ -443,44 +443,48 @@ MOUNTS = [
     _run("mount-nested", "RUN --mount=target=/m --mount=type=tmpfs,target=/m/d ls /m/d > /tmp/f"),
     _run(
         "mount-cache-in-cache",
-        "RUN --mount=type=cache,target=/c,id=out-@nonce --mount=type=cache,target=/c/in/deep,id=in-@nonce"
+        "RUN --mount=type=cache,target=/c,id=nest-out-@nonce"
+        " --mount=type=cache,target=/c/in/deep,id=nest-in-@nonce"
         " echo x > /c/in/deep/f && ls /c /c/in > /tmp/f",
-        "RUN --mount=type=cache,target=/o,id=out-@nonce --mount=type=cache,target=/i,id=in-@nonce"
+        "RUN --mount=type=cache,target=/o,id=nest-out-@nonce --mount=type=cache,target=/i,id=nest-in-@nonce"
         " ls -R /o /i > /tmp/g",
     ),
     _run(
         "mount-inner-first",
-        "RUN --mount=type=cache,target=/c/in,id=in2-@nonce --mount=type=cache,target=/c,id=out2-@nonce"
+        "RUN --mount=type=cache,target=/c/in,id=nest-in2-@nonce"
+        " --mount=type=cache,target=/c,id=nest-out2-@nonce"
         " echo x > /c/in/f && ls /c > /tmp/f",
     ),
     _run(
         "mount-tmpfs-in-cache",
-        "RUN --mount=type=cache,target=/c,id=t-@nonce --mount=type=tmpfs,target=/c/t"
+        "RUN --mount=type=cache,target=/c,id=nest-t-@nonce --mount=type=tmpfs,target=/c/t"
         " echo x > /c/t/f && ls /c/t > /tmp/f",
-        "RUN --mount=type=cache,target=/c,id=t-@nonce ls -R /c > /tmp/g",
+        "RUN --mount=type=cache,target=/c,id=nest-t-@nonce ls -R /c > /tmp/g",
     ),
     _run(
         "mount-cache-in-tmpfs",
-        "RUN --mount=type=tmpfs,target=/t --mount=type=cache,target=/t/c,id=u-@nonce"
+        "RUN --mount=type=tmpfs,target=/t --mount=type=cache,target=/t/c,id=nest-u-@nonce"
         " echo x > /t/c/f && ls /t > /tmp/f",
     ),
     _run(
         "mount-secret-in-cache",
-        "RUN --mount=type=cache,target=/c,id=s-@nonce --mount=type=secret,id=s,target=/c/s cat /c/s > /tmp/f",
-        "RUN --mount=type=cache,target=/c,id=s-@nonce ls -l /c | wc -l > /tmp/g",
+        "RUN --mount=type=cache,target=/c,id=nest-s-@nonce --mount=type=secret,id=s,target=/c/s"
+        " cat /c/s > /tmp/f",
+        "RUN --mount=type=cache,target=/c,id=nest-s-@nonce ls -l /c | wc -l > /tmp/g",
         secrets={"s": b"very"},
     ),
     _run(
         "mount-bind-in-cache",
-        "RUN --mount=type=cache,target=/c,id=b-@nonce --mount=target=/c/b,source=d cat /c/b/one > /tmp/f",
-        "RUN --mount=type=cache,target=/c,id=b-@nonce ls -R /c > /tmp/g",
+        "RUN --mount=type=cache,target=/c,id=nest-b-@nonce --mount=target=/c/b,source=d"
+        " cat /c/b/one > /tmp/f",
+        "RUN --mount=type=cache,target=/c,id=nest-b-@nonce ls -R /c > /tmp/g",
     ),
     _run(
         "mount-cache-in-source",
         "WORKDIR /src",
-        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=n-@nonce"
+        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=nest-n-@nonce"
         " echo x > node_modules/f && cat a.txt node_modules/f > /tmp/f",
-        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=n-@nonce"
+        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=nest-n-@nonce"
         " cat node_modules/f > /tmp/g",
     ),
     _run(
@@ -489,7 +493,7 @@ MOUNTS = [
     ),
     _run(
         "mount-no-place",
-        "RUN --mount=target=/m --mount=type=cache,target=/m/new,id=p-@nonce true",
+        "RUN --mount=target=/m --mount=type=cache,target=/m/new,id=nest-p-@nonce true",
         refused="/m/new",
     ),
     *(
@@ -514,7 +518,7 @@ MOUNTS = [
         refused="exit code 1",
         differs="proot-read-only",
     ),
-    _run("mount-capitals", "RUN --mount=TYPE=CACHE,Target=/c,id=cap-@nonce,sharing=LOCKED touch /c/f"),
+    _run("mount-capitals", "RUN --mount=TYPE=CACHE,Target=/c,id=nest-cap-@nonce,sharing=LOCKED touch /c/f"),
     _run("mount-root", "RUN --mount=target=/ true", refused="target"),
     _run("mount-from-number", "RUN --mount=from=0,target=/m true", refused="invalid stage"),
     *(
@@ -533,18 +537,18 @@ MOUNTS = [
     _run("ssh-without-agent", "RUN --mount=type=ssh echo $SSH_AUTH_SOCK > /tmp/f"),
     _run(
         "cache-by-mode",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce touch /c/plain",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce,mode=0700 touch /c/mode; ls /c > /tmp/1",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce,uid=7 touch /c/uid; ls /c > /tmp/2",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce,gid=7 ls /c > /tmp/3",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce,uid=7,mode=0755,gid=0 ls /c > /tmp/4",
-        "RUN --mount=type=cache,target=/c,id=own-@nonce ls /c > /tmp/5",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce touch /c/plain",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,mode=0700 touch /c/mode; ls /c > /tmp/1",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,uid=7 touch /c/uid; ls /c > /tmp/2",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,gid=7 ls /c > /tmp/3",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,uid=7,mode=0755,gid=0 ls /c > /tmp/4",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce ls /c > /tmp/5",
     ),
     _run(
         "cache-by-from",
-        "RUN --mount=type=cache,target=/c,id=from-@nonce touch /c/plain",
-        "RUN --mount=type=cache,target=/c,id=from-@nonce,from=@rich,source=/srv/app ls /c > /tmp/1",
-        "RUN --mount=type=cache,target=/c,id=from-@nonce,from=@base,source=/srv/app ls /c > /tmp/2",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce touch /c/plain",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce,from=@rich,source=/srv/app ls /c > /tmp/1",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce,from=@base,source=/srv/app ls /c > /tmp/2",
     ),
     _run(
         "cache-relative-id",
