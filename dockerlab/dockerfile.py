@@ -55,17 +55,19 @@ class Dockerfile:
     args: tuple[Instruction, ...]  # ARGs before the first FROM
     stages: tuple[Stage, ...]
     syntax: str | None = None  # the value of `# syntax=`
+    check: str | None = None  # the value of `# check=`
 
-    def stage(self, name_or_index: str) -> Stage | None:
+    def stage(self, name_or_index: str, *, above: Stage | None = None) -> Stage | None:
         """Return the stage of that name (case does not matter) or 0-based number, or None.
 
-        Of several with the name it is the last.
+        Of several with the name it is the last; with `above` only those that come before that stage count.
         """
-        for stage in reversed(self.stages):
+        stages = self.stages[: above.index if above is not None else None]
+        for stage in reversed(stages):
             if stage.name == name_or_index.lower():
                 return stage
-        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(self.stages):
-            return self.stages[int(name_or_index)]
+        if re.fullmatch(r"\d{1,9}", name_or_index, re.ASCII) and int(name_or_index) < len(stages):
+            return stages[int(name_or_index)]
         return None
 
 
@@ -107,7 +109,12 @@ def parse(text: str) -> Dockerfile:
             "there is no FROM", line=args[-1].end_line, hint="Add one, as FROM debian:12-slim."
         )
     return Dockerfile(
-        text=text, escape=reader.escape, args=tuple(args), stages=tuple(stages), syntax=reader.syntax
+        text=text,
+        escape=reader.escape,
+        args=tuple(args),
+        stages=tuple(stages),
+        syntax=reader.directives.get("syntax"),
+        check=reader.directives.get("check"),
     )
 
 
@@ -143,10 +150,6 @@ class _Reader:
     @property
     def escape(self) -> str:
         return self.directives.get("escape", "\\")
-
-    @property
-    def syntax(self) -> str | None:
-        return self.directives.get("syntax")
 
     def instructions(self) -> list[Instruction]:
         found: list[Instruction] = []

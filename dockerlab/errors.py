@@ -6,6 +6,7 @@ DockerlabError
 ├── ContextError             a build context folder, file or .dockerignore is wrong or missing
 ├── BuildError               a step failed (names the line)
 │   └── RunError             a RUN ended with a non-zero exit code (has .exit_code and .log)
+├── RunTimeoutError          a command in an image took longer than it was given
 ├── EngineError              no engine, or the chosen one cannot be used here
 ├── ImageError               an archive, layout or layer is not what it should be
 │   └── ImageNotFoundError   no image of that name
@@ -93,6 +94,14 @@ class RunError(BuildError):
         return self._said(self.log[-10:])
 
 
+class RunTimeoutError(DockerlabError):
+    """A command in an image was still running when its time was over; it was ended."""
+
+    def __init__(self, seconds: float) -> None:
+        hint = "Give it longer: timeout=SECONDS, or --timeout SECONDS."
+        super().__init__(f"The command was still running after {seconds:g} seconds.", hint=hint)
+
+
 class EngineError(DockerlabError):
     """No engine is available, or the chosen one cannot be used here."""
 
@@ -118,7 +127,11 @@ class StoreFullError(StoreError):
 
 
 class OptionError(DockerlabError):
-    """An option is not spelled as Docker spells it."""
+    """An option is not spelled as Docker spells it; `usage` says how it is, where that is known."""
+
+    def __init__(self, message: str, *, hint: str = "", usage: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage
 
 
 class BudgetError(DockerlabError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dockerlab.filesystem import Entry
+from dockerlab.filesystem import Entry, quick_entry
 from dockerlab.tarindex import Index
 
 _VERSION = 1
@@ -85,4 +85,4 @@ def _row(entry: Entry) -> list[Any]:
 def _entry(row: list[Any]) -> Entry:
     path, kind, mode, uid, gid, mtime, size, link, xattrs, major, minor, offset = row
     decoded = tuple((key, value.encode("latin-1")) for key, value in xattrs)
-    return Entry(path, kind, mode, uid, gid, mtime, size, link, decoded, (major, minor), offset)
+    return quick_entry(path, kind, mode, uid, gid, mtime, size, link, decoded, (major, minor), offset)

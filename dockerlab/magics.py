@@ -37,6 +37,7 @@ def _parser() -> _Parser:
         metavar="FOLDER_OR_VARIABLE",
         help="what COPY and ADD read: a folder, or a variable that holds a dict of files",
     )
+    parser.add_argument("-t", "--tag", metavar="NAME:TAG", help="keep the image under this name")
     add_build_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show nothing, only bind NAME")
     parser.add_argument("--brief", action="store_true", help="show the steps only, no chart and no history")

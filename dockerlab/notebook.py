@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from dockerlab import engines
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Engine
-from dockerlab.errors import BuildError, BuildInterrupted, DockerlabError
+from dockerlab.errors import BuildInterrupted, DockerlabError
 from dockerlab.image import Image
 from dockerlab.inputs import ContextLike, as_context, default_tag, find_engine, held_image, read_dockerfile
 from dockerlab.offline import not_built
-from dockerlab.units import human_seconds
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.explorer import Explorer
 from dockerlab.widgets.findings import AdviceTable, advice_table
@@ -220,13 +219,7 @@ def run(
     reference = image if isinstance(image, str) else image.id
     title = x.name if isinstance(x, Build) else (x if isinstance(x, str) else x.reference or x.id)
     argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
-    try:
-        ran = chosen.run(reference, argv, timeout=timeout)
-    except TimeoutError:
-        raise BuildError(
-            f"The command was stopped after {human_seconds(timeout)}.",
-            hint="Give it longer with run(..., timeout=SECONDS).",
-        ) from None
+    ran = chosen.run(reference, argv, timeout=timeout)
     shown = command if isinstance(command, str) else " ".join(command or ("(the image's own command)",))
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from dockerlab.errors import BuildError, DockerlabError, RegistryError, RunError
+from dockerlab.errors import DockerlabError, RegistryError, RunError
 
 # What apt, pip, npm and curl print of a network that is not there.
 _OFFLINE = re.compile(
@@ -14,13 +14,13 @@ _OFFLINE = re.compile(
     re.IGNORECASE,
 )
 
-_UNREACHABLE = "the registry cannot be reached"  # how Docker's error begins then (docker_errors.py)
+# How Docker's errors begin where a registry did answer (docker_errors.py).
+_ANSWERED = ("the image is not in its registry", "the registry allows no more pulls", "the syntax image")
 
 
 def base_is_away(error: DockerlabError) -> bool:
     """Tell whether a build failed since its base image is not here and no registry answers."""
-    unreachable = isinstance(error, BuildError) and error.message.startswith(_UNREACHABLE)
-    return isinstance(error, RegistryError) or unreachable
+    return isinstance(error, RegistryError) and not error.message.startswith(_ANSWERED)
 
 
 def not_built(error: DockerlabError) -> str:

@@ -12,7 +12,6 @@ from dockerlab.errors import ContextError, OptionError
 
 def add_build_options(parser: ArgumentParser, *, engine: bool = True) -> None:
     """Add the options of a build that the magic and the command line share, in Docker's spelling."""
-    parser.add_argument("-t", "--tag", metavar="NAME:TAG", help="keep the image under this name")
     parser.add_argument("--target", metavar="STAGE", help="stop at this stage")
     parser.add_argument(
         "--build-arg",

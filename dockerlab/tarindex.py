@@ -15,7 +15,7 @@ from typing import BinaryIO
 from zlib import adler32
 
 from dockerlab.errors import ImageError
-from dockerlab.filesystem import Entry, Kind
+from dockerlab.filesystem import Entry, Kind, quick_entry
 from dockerlab.garbage import uncollected
 
 BLOCK = 512
@@ -194,7 +194,7 @@ def _entries(
         at = after
         if flag == b"V":
             continue
-        entry = Entry(
+        entry = quick_entry(
             _clean(raw.decode("utf-8", "surrogateescape")),
             kind,
             bits & 0o7777,

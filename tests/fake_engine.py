@@ -21,7 +21,8 @@ from dockerlab.engines import (
     Started,
     Step,
 )
-from dockerlab.errors import ImageNotFoundError, RunError
+from dockerlab.engines.options import BuildOptions
+from dockerlab.errors import ImageNotFoundError, RunError, RunTimeoutError
 from dockerlab.image import Image
 from tests.stacks import layer_tar, stack
 
@@ -57,6 +58,7 @@ class FakeEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Pretend to build."""
@@ -71,6 +73,7 @@ class FakeEngine:
                 "no_cache": no_cache,
                 "squash": squash,
                 "builder": builder,
+                "options": options,
             }
         )
         tell = on_event or (lambda event: None)
@@ -134,7 +137,7 @@ class FakeEngine:
         """Pretend to run."""
         self.image(reference)
         if argv and "hang" in argv[-1]:
-            raise TimeoutError
+            raise RunTimeoutError(timeout)
         return Ran(3 if argv and "exit 3" in argv[-1] else 0, f"ran {list(argv or ())}\n")
 
     def save(self, references: Sequence[str], path: Path) -> None:

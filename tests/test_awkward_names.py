@@ -13,12 +13,14 @@ import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 import dockerlab as lab
-from dockerlab import charts
+from dockerlab import charts, engines
 from dockerlab.checks.progress import Progress, write_progress
+from dockerlab.cli import main
 from dockerlab.cli.parser import make_parser
 from dockerlab.context import Context
 from dockerlab.engines import Build
@@ -40,7 +42,6 @@ DOCKERFILE = (
     b'RUN ["/bin/busybox", "rm", "-r", "/added", "/wild", "/copied"]\r\n'
 )
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
-STRICT = {"PYTHONIOENCODING": "ascii:strict", "LC_ALL": "C"}
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "build": ("-t", "odd:1", "."),
@@ -178,30 +179,48 @@ def test_an_explorer_escapes_names(build: Build) -> None:
 
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
-def test_every_command_on_a_strict_terminal(project: Path, tmp_path: Path, *, as_json: bool) -> None:
+def test_every_command_on_a_strict_terminal(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
     """Each command ends well where the terminal takes ASCII alone, and prints no control character."""
     verbs = next(action for action in make_parser()._actions if action.choices and "build" in action.choices)
     assert set(COMMANDS) == set(verbs.choices or ())
-    env = {**os.environ, **STRICT, "DOCKERLAB_HOME": str(tmp_path), "DOCKERLAB_ENGINE": "embedded"}
-    env["COLUMNS"] = "400"
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DOCKERLAB_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKERLAB_ENGINE", "embedded")
+    monkeypatch.setattr(engines, "_chosen", {})  # it is kept for the life of a process
 
-    def call(*words: str) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "dockerlab", *words]
-        return subprocess.run(command, cwd=project, env=env, capture_output=True, check=False, timeout=120)
+    def call(*words: str) -> tuple[int, str, str]:
+        out, err = io.BytesIO(), io.BytesIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", io.TextIOWrapper(out, "ascii", "strict", write_through=True))
+            patch.setattr(sys, "stderr", io.TextIOWrapper(err, "ascii", "strict", write_through=True))
+            code = main(words)
+            return code, out.getvalue().decode(), err.getvalue().decode()
 
-    root = str(Path(lab.__file__).parent.parent)
-    env["PYTHONPATH"] = root
-    assert call("build", "-q", "-t", "odd:2", ".").returncode == 0
+    assert call("build", "-q", "-t", "odd:2", ".") == (0, ANY, "")
     for verb, words in COMMANDS.items():
-        flags = ["--json"] if as_json else []
-        done = call(verb, *flags, *words)
-        said = (done.stdout + done.stderr).decode("ascii")
-        assert done.returncode == 0, f"{verb}: {said}"
+        code, printed, told = call(verb, *(["--json"] if as_json else []), *words)
+        said = printed + told
+        assert code == 0, f"{verb}: {said}"
         assert not CONTROLS.search(said), f"{verb}: {said!r}"
         if as_json:
-            json.loads(done.stdout)
+            json.loads(printed)
         elif verb in ("explore", "ledger"):
             assert r"caf\xe9" in said, verb
+
+
+def test_a_process_on_a_strict_terminal(project: Path, tmp_path: Path) -> None:
+    """So it is in a process of its own, in the C locale."""
+    strict = {
+        "PYTHONIOENCODING": "ascii:strict",
+        "LC_ALL": "C",
+        "PYTHONPATH": str(Path(lab.__file__).parents[1]),
+    }
+    env = {**os.environ, **strict, "DOCKERLAB_HOME": str(tmp_path), "DOCKERLAB_ENGINE": "embedded"}
+    command = [sys.executable, "-m", "dockerlab", "explore", ".", "--find", "*caf*"]
+    done = subprocess.run(command, cwd=project, env=env, capture_output=True, check=True, timeout=120)
+    assert SHOWN in done.stdout.decode("ascii")
 
 
 def test_an_error_shows_the_name_escaped() -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from dockerlab.dockerfile import Dockerfile, Instruction, decode, expand, nanoseconds, parse, parse_trigger
 from dockerlab.errors import DockerfileError
-from dockerlab.stages import earlier
 
 TRICKY = [
     "FROM a\nRUN foo \\ \n  # c\n\n  bar \\\\\nRUN x",
@@ -249,7 +248,8 @@ def test_stages_are_found_by_name_and_number() -> None:
     assert parsed.stage("2") is None
     twice = parse("FROM a AS x\nFROM x AS X\nFROM c\n")
     assert twice.stage("x") is twice.stages[1]  # the later one, as in BuildKit
-    assert earlier(twice, twice.stages[1], "x") is twice.stages[0]
+    assert twice.stage("x", above=twice.stages[1]) is twice.stages[0]
+    assert twice.stage("1", above=twice.stages[1]) is None
     assert (parsed.stages[0].base, parsed.stages[0].platform) == ("a:$V", "$P")
     assert [arg.args for arg in parsed.args] == [("V=1",)]
 

@@ -11,12 +11,12 @@ from dockerlab import engines, inputs
 from dockerlab.context import Context
 from dockerlab.engines import ImageSummary
 from dockerlab.errors import (
-    BuildError,
     ContextError,
     DockerlabError,
     ImageNotFoundError,
     RegistryError,
     RunError,
+    RunTimeoutError,
 )
 from tests.fake_engine import FakeEngine
 
@@ -97,6 +97,7 @@ def test_build_passes_its_options_on(engine: FakeEngine) -> None:
         "no_cache": True,
         "squash": True,
         "builder": "legacy",
+        "options": None,
     }
 
 
@@ -185,7 +186,7 @@ def test_run_shows_command_output_and_engine(chosen: FakeEngine) -> None:
 
 def test_run_that_takes_too_long(chosen: FakeEngine) -> None:
     """A command that was stopped is a short error with the next step."""
-    with pytest.raises(BuildError, match=r"stopped after 5.0 s\.\nGive it longer"):
+    with pytest.raises(RunTimeoutError, match=r"still running after 5 seconds\.\nGive it longer"):
         lab.run(lab.build(TWO, quiet=True), "hang", timeout=5)
 
 
@@ -262,12 +263,13 @@ def test_charts_are_made_from_builds_and_references(chosen: FakeEngine) -> None:
     ("error", "said"),
     [
         (RegistryError("no registry answers"), "no registry can be reached"),
-        (BuildError("the registry cannot be reached: no such host", line=1), "no registry can be reached"),
+        (RegistryError("the registry cannot be reached: no such host"), "no registry can be reached"),
+        (RegistryError("the image is not in its registry: denied"), "its cell says why"),
         (RunError("ended", exit_code=100, log=("Could not resolve 'a.example'",)), "no network"),
         (RunError("ended", exit_code=100, log=("E: Unable to locate package jq",)), "no such package"),
         (RunError("ended", exit_code=1, log=("no such file",)), "its cell says why"),
     ],
-    ids=["registry", "registry-on-docker", "resolver", "apt-without-lists", "other"],
+    ids=["registry", "registry-on-docker", "refused", "resolver", "apt-without-lists", "other"],
 )
 def test_built_says_in_one_line_what_was_not(
     engine: FakeEngine, capsys: pytest.CaptureFixture[str], error: DockerlabError, said: str

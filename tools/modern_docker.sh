@@ -76,7 +76,7 @@ make_root() {
     chmod +x "$made/usr/sbin/policy-rc.d"
     thrice 300 "$logs/testing-update.log" chroot "$made" apt-get update -q
     thrice 900 "$logs/testing-install.log" chroot "$made" apt-get install -y -q --no-install-recommends \
-        docker.io docker-cli docker-buildx iptables iproute2
+        docker.io docker-cli docker-buildx iptables iproute2 xz-utils
     chroot "$made" apt-get clean
     rm -rf "${made:?}"/var/lib/apt/lists/*
     echo 'nameserver 10.0.2.3' >"$made/etc/resolv.conf" # slirp4netns answers there, and asks the host's

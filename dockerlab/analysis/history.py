@@ -9,7 +9,6 @@ from typing import Any
 
 from dockerlab.engines import Build, Step
 from dockerlab.image import History, Image
-from dockerlab.stages import chain, global_args, stage_name
 
 Subject = Image | Build
 
@@ -70,13 +69,13 @@ def readable(created_by: str) -> str:
     text = " ".join(created_by.split())
     text = text.removesuffix("# buildkit").rstrip()
     run = text.startswith("RUN ")
+    if not run and f"-c {_NOP} " in text:  # after whatever shell SHELL named
+        return text.partition(_NOP)[2].strip()
     body = text.removeprefix("RUN ")
     if _BUILD_ARGS.match(body) and (shell := _SHELL.search(body)):
         body, run = body[shell.start() :], True
     if body.startswith("/bin/sh -c"):
         body, run = body.removeprefix("/bin/sh -c").strip(), True
-    if body.startswith(_NOP):
-        return body.removeprefix(_NOP).strip()
     return f"RUN {body}" if run else body
 
 
@@ -111,7 +110,7 @@ def rows(subject: Subject) -> tuple[Row, ...]:
     the end.
     """
     image = image_of(subject)
-    placed = _place(image)
+    placed = place(image)
     steps = _steps_by_row(subject, image, placed) if isinstance(subject, Build) else {}
     first_own = _first_own(image, placed, steps)
     found = []
@@ -148,7 +147,7 @@ def layer_rows(subject: Subject) -> tuple[Row, ...]:
     return tuple(sorted((row for row in rows(subject) if row.layer), key=lambda row: row.layer or 0))
 
 
-def _place(image: Image) -> list[tuple[History, int | None]]:
+def place(image: Image) -> list[tuple[History, int | None]]:
     """Pair each history row with the position of its layer (0-based), or None.
 
     A history that counts other layers than the image has explains none of them.
@@ -225,9 +224,14 @@ def _chain(build: Build) -> list[Step]:
     """Return the steps behind the final image: those of the last stage and of the stages it builds on."""
     if not build.steps:
         return []
-    last = build.dockerfile.stage(build.steps[-1].stage)
-    args = global_args(build.dockerfile, {}, None)
-    names = [stage_name(one) for one in chain(build.dockerfile, last, args)] if last is not None else []
+    names = [build.steps[-1].stage]
+    stage = build.dockerfile.stage(names[0])
+    while stage is not None:
+        below = build.dockerfile.stage(stage.base, above=stage)
+        if below is None:
+            break
+        names.insert(0, below.name or str(below.index))
+        stage = below
     return [step for name in names for step in build.steps if step.stage == name]
 
 

@@ -217,7 +217,7 @@ def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
         name=name_of(subject),
         rows=tuple(accounts),
         claims=claims,
-        engine=subject.engine if isinstance(subject, Build) else engine,
+        engine=(subject.engine if isinstance(subject, Build) else "") or engine,
         stand_in=stand_in_of(subject),
     )
 

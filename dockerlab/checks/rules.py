@@ -17,7 +17,7 @@ from dockerlab.analysis.history import Row, layer_rows
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Engine, Ran, Step
-from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
 from dockerlab.filesystem import Entry
 from dockerlab.image import Layer
 from dockerlab.units import count, human_bytes
@@ -148,7 +148,7 @@ def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
     """Run a command in an image, None for its own; one that cannot be started has ended with code 127."""
     try:
         return engine.run(build.image.id, argv)
-    except TimeoutError:
+    except RunTimeoutError:
         return Ran(124, "it was stopped, it took too long")
     except DockerlabError as error:
         return Ran(127, error.message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dockerlab import engines
 from dockerlab.checks.rules import base_name_of
 from dockerlab.engines import Build, Engine
-from dockerlab.errors import DockerlabError
+from dockerlab.errors import DockerlabError, RunTimeoutError
 
 _LONGEST = 120.0  # seconds; an app of this course starts in one, under proot on a busy machine in twenty
 
@@ -78,7 +78,7 @@ def ask(build: Build, *paths: str, engine: Engine | None = None) -> list[Answer]
     try:
         ran = chosen.run(startable, argv, timeout=_LONGEST)
         [found] = [line for line in ran.output.splitlines() if line.startswith(_MARK)]
-    except TimeoutError:
+    except RunTimeoutError:
         return [Answer(0, "it was stopped, it took too long")]
     except DockerlabError as error:
         return [Answer(0, error.message)]

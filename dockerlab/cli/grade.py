@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from dockerlab.checks.grade import (
 )
 from dockerlab.checks.grade_csv import csv_text
 from dockerlab.checks.progress import Record, write_whole
+from dockerlab.cli.answer import Answer
 from dockerlab.errors import GradeError
 from dockerlab.printable import printable
 from dockerlab.units import count
@@ -32,7 +32,7 @@ CSV, PAGE = "grades.csv", "grades.html"
 _SOME, _MANY = 3, 6  # tries without a pass
 
 
-def run(args: Namespace) -> int:
+def run(args: Namespace) -> Answer:
     """Grade a folder: write both files, say what was found and which files need looking at."""
     folder: Path = args.folder
     targets = (args.output / CSV, args.output / PAGE)
@@ -53,8 +53,7 @@ def run(args: Namespace) -> int:
                 f"{path} cannot be written: {error.strerror or error}.",
                 hint="Give --output a folder that you can write to.",
             ) from error
-    print(json.dumps(shape(grades, folder, targets), indent=2) if args.json else told(grades, targets))
-    return 0
+    return Answer(lambda: shape(grades, folder, targets), lambda: told(grades, targets))
 
 
 def shape(grades: Grades, folder: Path, written: Sequence[Path]) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import pydoc
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -14,10 +11,11 @@ from dockerlab.analysis import changes
 from dockerlab.analysis.advice import advise as look_for_advice
 from dockerlab.analysis.audit import KINDS
 from dockerlab.analysis.history import image_of, name_of
-from dockerlab.analysis.ledger import blame, headline
+from dockerlab.analysis.ledger import Ledger, blame, headline
 from dockerlab.analysis.ledger import ledger as account
 from dockerlab.cli import looking_shapes as shapes
-from dockerlab.cli.subjects import Subject, find
+from dockerlab.cli.answer import Answer, Shape
+from dockerlab.cli.subjects import find
 from dockerlab.errors import BudgetError, ContextError, ImageError
 from dockerlab.filesystem import Tree
 from dockerlab.printable import printable
@@ -29,13 +27,18 @@ OVER_BUDGET = 3
 _MOST_FLOWS = 20
 
 
-def ledger(args: Namespace) -> int:
+def ledger(args: Namespace) -> Answer:
     """Say what became of every byte of an image, layer by layer, and by which line."""
     found = find(args.image, args)
-    book = account(found.what, engine=found.engine)
-    if args.json:
-        print(json.dumps(book.to_dict(claims=args.files), indent=2))
-        return 0
+    book = account(found.with_lines(), engine=found.engine)
+    return Answer(
+        lambda: book.to_dict(claims=args.files),
+        lambda: _ledger_text(book, files=args.files),
+        paged=not args.no_pager,
+    )
+
+
+def _ledger_text(book: Ledger, *, files: bool) -> str:
     sums = ("content", *(kind for kind in KINDS if kind != "twice" or book.all.twice), "overhead", "tar")
     table = Table(
         headline(book) + ".",
@@ -58,23 +61,23 @@ def ledger(args: Namespace) -> int:
         f"{blame(flow)} ({count(flow.files, 'file')}, largest /{printable(flow.largest)})"
         for flow in flows[:_MOST_FLOWS]
     ]
-    if args.files:
+    if files:
         wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
         lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{printable(one.path)}" for one in wasted]
-    _page(args, "\n".join(lines))
-    return 0
+    return "\n".join(lines)
 
 
-def compare(args: Namespace) -> int:
+def compare(args: Namespace) -> Answer:
     """Say what parts two images: sizes, layers they share, files."""
     one, other = find(args.image, args), find(args.other, args)
     before, after = image_of(one.what), image_of(other.what)
     books = tuple(account(side.what, engine=side.engine) for side in (one, other))
     files = changes.between(before.tree(), after.tree())
     shape = shapes.compare_shape((one, other), books, files, most=args.most)
-    if args.json:
-        print(json.dumps(shape, indent=2))
-        return 0
+    return Answer(lambda: shape, lambda: _compare_text(shape, files, most=args.most), paged=not args.no_pager)
+
+
+def _compare_text(shape: Shape, files: changes.Changes, *, most: int) -> str:
     a, b = shape["a"], shape["b"]
     rows = [("layers", str(a["layers"]), str(b["layers"]), f"{b['layers'] - a['layers']:+}")]
     for key, what in (("content", "unpacked"), ("tar", "tar"), ("wasted", "wasted")):
@@ -89,12 +92,11 @@ def compare(args: Namespace) -> int:
     lines = [table.text(), ""]
     for kind, sums in files.sums.items():
         lines.append(f"{kind}: {count(sums.paths, 'path')}, {human_bytes(sums.bytes)}")
-    lines += [_item_line(item) for item in shapes.top(files, args.most)]
-    _page(args, "\n".join(lines))
-    return 0
+    lines += [_item_line(item) for item in shapes.top(files, most)]
+    return "\n".join(lines)
 
 
-def advise(args: Namespace) -> int:
+def advise(args: Namespace) -> Answer:
     """Say what could be better in an image and what it would save; 3 when it is over its budget."""
     limits = _budget(args)
     found = find(args.image, args)
@@ -107,16 +109,16 @@ def advise(args: Namespace) -> int:
     )
     checks = budgets.check(limits, advice.book)
     over = [check for check in checks if not check.ok]
-    if args.json:
-        print(json.dumps(shapes.advice_shape(advice, checks), indent=2))
-    else:
+
+    def text() -> str:
         lines = [advice_table(advice).text()]
         lines += ["", *(f"{'ok  ' if one.ok else 'OVER'}  {one.key}: {one.message}" for one in checks)]
-        print("\n".join(lines).rstrip())
-    return OVER_BUDGET if over else 0
+        return "\n".join(lines).rstrip()
+
+    return Answer(lambda: shapes.advice_shape(advice, checks), text, code=OVER_BUDGET if over else 0)
 
 
-def explore(args: Namespace) -> int:
+def explore(args: Namespace) -> Answer:
     """List what is in an image, or what one of its layers changed, as a tree with bytes."""
     found = find(args.image, args)
     image = image_of(found.what)
@@ -136,19 +138,21 @@ def explore(args: Namespace) -> int:
         items = [(0, item) for item in tree.find(args.find, by=args.sort)]
     else:
         items = list(shapes.walk(tree, folder, depth=args.depth, by=args.sort))
-    if args.json:
-        print(json.dumps(shapes.explore_shape(found, args.layer, folder, tree, items), indent=2))
-        return 0
     what = f"layer {args.layer} of {name_of(found.what)}" if args.layer else name_of(found.what)
-    kinds = [
-        f"{sums.paths:,} {kind} ({human_bytes(sums.bytes)})" for kind, sums in tree.sums.items() if sums.paths
-    ]
-    lines = [f"{what}: {', '.join(kinds) if args.layer else _content(tree)}"]
-    lines += [
-        _item_line(item, depth=depth, whole=bool(args.find), sign=bool(args.layer)) for depth, item in items
-    ]
-    _page(args, "\n".join(lines))
-    return 0
+
+    def text() -> str:
+        kinds = [
+            f"{sums.paths:,} {kind} ({human_bytes(sums.bytes)})"
+            for kind, sums in tree.sums.items()
+            if sums.paths
+        ]
+        head = f"{what}: {', '.join(kinds) if args.layer else _content(tree)}"
+        how = {"whole": bool(args.find), "sign": bool(args.layer)}
+        return "\n".join([head, *(_item_line(item, depth=depth, **how) for depth, item in items)])
+
+    return Answer(
+        lambda: shapes.explore_shape(found, args.layer, folder, tree, items), text, paged=not args.no_pager
+    )
 
 
 def _content(tree: changes.Changes) -> str:
@@ -189,14 +193,3 @@ def _budget(args: Namespace) -> budgets.Budget:
             f"The budget {path} cannot be read: {error}.", hint="Give a TOML file, as budget.toml."
         ) from None
     return limits.over(budgets.read_budget(text, source=str(path)))
-
-
-def _page(args: Namespace, text: str) -> None:
-    """Print, through the reader's own pager where a person reads and the text is longer than the screen."""
-    if args.no_pager or not sys.stdout.isatty():
-        print(text)
-    else:
-        pydoc.pager(text + "\n")
-
-
-__all__ = ["OVER_BUDGET", "Subject", "advise", "compare", "explore", "ledger"]

@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
 
 _WHERE = (
     "a folder with a Dockerfile (built first), an archive or OCI layout (read as it is), or an image's name"
 )
 
-AddCommand = Callable[[str, str, str], ArgumentParser]  # its name, where it is, and what it does
+
+def ledger(parser: ArgumentParser) -> None:
+    """Add the options of `ledger`."""
+    parser.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
+    _dockerfile(parser)
+    _reading(parser)
+    parser.add_argument("--files", action="store_true", help="list every wasted file too")
+    _pager(parser)
 
 
-def add_commands(add: AddCommand) -> None:
-    """Add ledger, compare, advise, explore and why."""
-    ledger = add("ledger", "looking.ledger", "say what became of every byte of an image, and by which line")
-    ledger.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
-    _dockerfile(ledger)
-    _reading(ledger)
-    ledger.add_argument("--files", action="store_true", help="list every wasted file too")
-    _pager(ledger)
-
-    compare = add("compare", "looking.compare", "say what parts two images: sizes, shared layers, files")
-    compare.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
-    compare.add_argument("other", metavar="PATH|IMAGE", help="the image to compare it with")
-    _reading(compare)
-    compare.add_argument(
+def compare(parser: ArgumentParser) -> None:
+    """Add the options of `compare`."""
+    parser.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
+    parser.add_argument("other", metavar="PATH|IMAGE", help="the image to compare it with")
+    _reading(parser)
+    parser.add_argument(
         "--most",
         metavar="N",
         type=int,
         default=20,
         help="list so many files, the largest first (default: 20)",
     )
-    _pager(compare)
+    _pager(parser)
 
-    advise = add("advise", "looking.advise", "say what could be better in an image, and what it would save")
-    advise.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
-    _dockerfile(advise)
-    _reading(advise)
-    advise.add_argument("--no-hadolint", action="store_true", help="leave hadolint's findings out")
-    gate = advise.add_argument_group(
+
+def advise(parser: ArgumentParser) -> None:
+    """Add the options of `advise`."""
+    parser.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
+    _dockerfile(parser)
+    _reading(parser)
+    parser.add_argument("--no-hadolint", action="store_true", help="leave hadolint's findings out")
+    gate = parser.add_argument_group(
         "budget", "With any of these, the exit code is 3 for an image that is over it."
     )
     gate.add_argument("--budget", metavar="FILE", type=Path, help="read limits from a TOML file")
@@ -51,34 +51,39 @@ def add_commands(add: AddCommand) -> None:
         "--min-efficiency", metavar="SHARE", help="the least share that is no waste, as 0.95 or 95%%"
     )
 
-    explore = add(
-        "explore", "looking.explore", "list what is in an image, or what a layer changed, as a tree"
-    )
-    explore.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
-    _reading(explore)
-    explore.add_argument(
+
+def explore(parser: ArgumentParser) -> None:
+    """Add the options of `explore`."""
+    parser.add_argument("image", metavar="PATH|IMAGE", help=_WHERE)
+    _reading(parser)
+    parser.add_argument(
         "--layer", metavar="N", type=int, help="only what this layer changed; 1 is the lowest"
     )
-    explore.add_argument("--path", metavar="FOLDER", default="", help="begin at this folder (default: /)")
-    explore.add_argument(
+    parser.add_argument("--path", metavar="FOLDER", default="", help="begin at this folder (default: /)")
+    parser.add_argument(
         "--depth", metavar="N", type=int, default=2, help="go so many folders deep (default: 2)"
     )
-    explore.add_argument("--find", metavar="PATTERN", help="list paths that match instead: text, or *.log")
-    explore.add_argument(
+    parser.add_argument("--find", metavar="PATTERN", help="list paths that match instead: text, or *.log")
+    parser.add_argument(
         "--sort", choices=("size", "name"), default="size", help="what comes first (default: size)"
     )
-    _pager(explore)
+    _pager(parser)
 
-    why = add("why", "why.why", "say of each step of a build whether it came from the cache, and why not")
-    why.add_argument(
+
+def why(parser: ArgumentParser) -> None:
+    """Add the options of `why`."""
+    parser.add_argument(
         "target",
         metavar="TAG|PATH",
         nargs="?",
         default=".",
         help="the tag of a build that was made, or a folder to build now (default: this one)",
     )
-    why.add_argument("-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name")
-    why.add_argument("--no-cache", action="store_true", help="with a folder: reuse nothing")
+    _dockerfile(parser)
+    parser.add_argument(
+        "-t", "--tag", metavar="NAME:TAG", help="with a folder: keep the image under this name"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="with a folder: reuse nothing")
 
 
 def _dockerfile(parser: ArgumentParser) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 from dockerlab.analysis.advice import Advice
 from dockerlab.analysis.budget import Check
 from dockerlab.analysis.changes import Changes, Item, Order, ordered
 from dockerlab.analysis.history import image_of, name_of, stand_in_of
 from dockerlab.analysis.ledger import Ledger
+from dockerlab.cli.answer import Shape
 from dockerlab.cli.subjects import Subject
-
-Shape = dict[str, Any]
 
 
 def advice_shape(advice: Advice, checks: Sequence[Check]) -> Shape:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 from dockerlab.analysis.history import rows
+from dockerlab.cli.answer import Shape
 from dockerlab.engines import Build, Event, Finished, ImageSummary, Log, Started, Step
-from dockerlab.errors import DockerlabError, RunError
 from dockerlab.image import Image
-
-Shape = dict[str, Any]
 
 
 def build_shape(build: Build) -> Shape:
@@ -71,16 +68,3 @@ def history_shape(image: Image, engine: str | None) -> Shape:
 def images_shape(images: Sequence[ImageSummary], engine: str) -> Shape:
     """`images`: `reference`, `id`, `created`, `size_unpacked` (null: not read yet), `layers`, `stand_in`."""
     return {"engine": engine, "images": [asdict(image) for image in images]}
-
-
-def error_shape(error: DockerlabError) -> Shape:
-    """Any command that fails with exit code 1; `line` is the Dockerfile's, `exit_code` a failed RUN's."""
-    return {
-        "error": {
-            "type": type(error).__name__,
-            "message": error.message,
-            "line": error.line,
-            "hint": error.hint,
-            "exit_code": error.exit_code if isinstance(error, RunError) else None,
-        }
-    }

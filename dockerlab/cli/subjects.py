@@ -9,7 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from dockerlab import engines
-from dockerlab.cli.commands import writer
+from dockerlab.analysis.history import name_of
+from dockerlab.analysis.made_from import made_from
+from dockerlab.cli.archived import image_at
+from dockerlab.cli.build import writer
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build
@@ -17,8 +20,6 @@ from dockerlab.errors import ContextError
 from dockerlab.image import Image
 from dockerlab.inputs import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
-from dockerlab.stored import read_archive
-from dockerlab.streams import detect_compression
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Subject:
     dockerfile: Dockerfile | None
     engine: str | None
     find_image: Callable[[str], Image | None]
+
+    def with_lines(self) -> Image | Build:
+        """Return the image, with the lines of its Dockerfile where that is known."""
+        if self.dockerfile is None or isinstance(self.what, Build):
+            return self.what
+        return made_from(self.what, self.dockerfile, name_of(self.what))
 
 
 def find(where: str, args: Namespace) -> Subject:
@@ -60,15 +67,6 @@ def find(where: str, args: Namespace) -> Subject:
     )
 
 
-def image_at(where: str, reference: str | None) -> Image | None:
-    """Return the image in an archive or an OCI layout, None where `where` is neither."""
-    path = Path(where)
-    stored = (path / "index.json").is_file() or (path / "manifest.json").is_file()
-    if stored or (path.is_file() and (_is_archive(path) or "dockerfile" not in path.name.lower())):
-        return read_archive(path, reference)
-    return None
-
-
 def _read(image: Image, written: Path | None) -> Subject:
     return Subject(image, parse(read_dockerfile(written)) if written else None, None, lambda _: None)
 
@@ -85,9 +83,3 @@ def _built(folder: Path, written: Path, args: Namespace) -> Subject:
         on_event=writer(quiet=args.json),
     )
     return Subject(build, build.dockerfile, build.engine, partial(held_image, engine))
-
-
-def _is_archive(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(262)
-    return head[257:262] == b"ustar" or detect_compression(head) is not None

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from dockerlab import engines
 from dockerlab.analysis.cache import DERIVED, Why
 from dockerlab.analysis.cache import why as explain
+from dockerlab.analysis.made_from import made_from
 from dockerlab.caching import last_build
+from dockerlab.cli.answer import Answer, Shape
 from dockerlab.context import Context
+from dockerlab.dockerfile import parse
 from dockerlab.engines import Build, LastBuild
 from dockerlab.inputs import default_tag, read_dockerfile
 from dockerlab.widgets.explanations import why_table
 from dockerlab.widgets.progress import PlainLog
 
 
-def why(args: Namespace) -> int:
+def why(args: Namespace) -> Answer:
     """Explain the last build of a tag, or build a folder and explain that."""
     folder = Path(args.target)
-    build = _build(args, folder) if folder.is_dir() else last_build(args.target, args.engine)
+    build = _build(args, folder) if folder.is_dir() else _last(args)
     found = explain(build)
-    print(json.dumps(shape(found), indent=2) if args.json else why_table(found).text(width=160))
-    return 0
+    return Answer(lambda: shape(found), lambda: why_table(found).text(width=160))
 
 
-def shape(found: Why) -> dict[str, Any]:
+def shape(found: Why) -> Shape:
     """`why`: `steps` in the order they were built; `changes` are the inputs of a miss that differ."""
     return {
         "name": found.name,
@@ -53,11 +53,20 @@ def shape(found: Why) -> dict[str, Any]:
     }
 
 
+def _last(args: Namespace) -> Build | LastBuild:
+    """Return the last build of a tag; with --file only where that is the Dockerfile it was made from."""
+    if args.file is not None:
+        engine, _ = engines.choose(args.engine)
+        made_from(engine.image(args.target), parse(read_dockerfile(Path(args.file))), args.target)
+    return last_build(args.target, args.engine)
+
+
 def _build(args: Namespace, folder: Path) -> Build | LastBuild:
     engine, _ = engines.choose(args.engine)
+    written = Path(args.file) if args.file is not None else folder / "Dockerfile"
     return engine.build(
-        read_dockerfile(folder / "Dockerfile"),
-        context=Context.folder(folder),
+        read_dockerfile(written),
+        context=Context.folder(folder, dockerfile=written.name),
         tag=args.tag or default_tag(folder.resolve().name),
         no_cache=args.no_cache,
         on_event=PlainLog(),

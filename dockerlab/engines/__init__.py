@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile
 from dockerlab.errors import EngineError
-from dockerlab.image import Image
-from dockerlab.printable import escape
 from dockerlab.units import count, human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from dockerlab.context import Context
+    from dockerlab.dockerfile import Dockerfile
+    from dockerlab.engines.options import BuildOptions
+    from dockerlab.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
 
@@ -82,6 +84,8 @@ class Build:
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from dockerlab.printable import escape
+
         border = "border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:8px 12px"
         return {"text/plain": repr(self), "text/html": f'<div style="{border}">{escape(repr(self))}</div>'}
 
@@ -159,7 +163,13 @@ class ImageSummary:
 
 
 class Engine(Protocol):
-    """Builds, keeps and runs images. All references are "name:tag" ("name" means "name:latest")."""
+    """Builds, keeps and runs images; both engines pass tests/engines/test_contract.py.
+
+    A reference is a name, looked up now ("app" is "app:latest" is "docker.io/library/app:latest"), or an ID
+    or its start, which is the same image as long as that is kept. Where one is taken, ImageNotFoundError says
+    that there is no such image, and ImageError that it cannot be a reference. Beyond what is said of each
+    call, EngineError says that the engine cannot be used, StoreError (StoreFullError) that its disk cannot.
+    """
 
     name: str  # "docker" | "embedded"
 
@@ -179,13 +189,17 @@ class Engine(Protocol):
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; without `tag` the engine picks a name. `on_event` is called as things happen.
         `squash` leaves one layer over the base, their net change; only the embedded engine does it.
 
-        Raises DockerfileError, ContextError, BuildError (RunError), RegistryError or EngineError, with the
-        Dockerfile line where there is one. KeyboardInterrupt ends the build and leaves the store right.
+        Raises, with the Dockerfile line where there is one: DockerfileError for the text, ContextError for a
+        file that COPY or ADD names, RunError for a RUN that failed, BuildError for any other step,
+        RegistryError for an image that cannot be had, EngineError for what this engine does not do. No name
+        moves then.
+        KeyboardInterrupt ends the build and leaves the store right.
         """
         ...
 
@@ -194,7 +208,7 @@ class Engine(Protocol):
         ...
 
     def image(self, reference: str) -> Image:
-        """Return an image by name or ID; raises ImageNotFoundError."""
+        """Return an image by name or ID."""
         ...
 
     def images(self) -> list[ImageSummary]:
@@ -202,19 +216,27 @@ class Engine(Protocol):
         ...
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
-        """Run `argv` (default: the image's command; an entry point stays) for at most `timeout` seconds."""
+        """Run `argv` (default: the image's command; an entry point stays) for at most `timeout` seconds.
+
+        A command that fails is no error: 127 is the exit code of one that is not there, 126 of one that
+        cannot be executed, 128 and the signal's number of one that a signal ended. Raises RunTimeoutError
+        when the time is over, BuildError for an image without a command.
+        """
         ...
 
     def save(self, references: Sequence[str], path: Path) -> None:
-        """Write an archive that `docker load` takes."""
+        """Write an archive that `docker load` takes; `path` appears only when it is whole."""
         ...
 
     def load(self, path: Path) -> list[str]:
-        """Read what `docker save` wrote; return the references in it."""
+        """Read what `docker save` wrote; return the names in it, IDs for what has none.
+
+        Raises ImageError for a file that is not there, that is no archive, or that is damaged.
+        """
         ...
 
     def remove(self, reference: str) -> None:
-        """Remove an image; on Docker only one of the lab's own."""
+        """Remove a name, or with an ID all names of an image; on Docker only of one of the lab's own."""
         ...
 
     def prune(self) -> int:

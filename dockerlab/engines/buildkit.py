@@ -14,6 +14,7 @@ from typing import Any
 
 from dockerlab.context import Context
 from dockerlab.engines.buildkit_events import Objects
+from dockerlab.engines.options import BuildOptions
 from dockerlab.stopping import ended_by
 
 STOP = 10.0  # seconds that an interrupted buildx gets to end by itself
@@ -32,6 +33,7 @@ class Request:
     secrets: Mapping[str, bytes]
     no_cache: bool
     bound: Mapping[str, str]  # reference -> the build context that serves it
+    options: BuildOptions
 
 
 @dataclass(frozen=True)
@@ -155,4 +157,20 @@ def _arguments(request: Request, work: Path) -> list[str]:
         found += ["--build-context", f"{reference}={context}"]
     if request.no_cache:
         found.append("--no-cache")
-    return found
+    return found + list(_flags(request.options))
+
+
+def _flags(options: BuildOptions) -> Iterator[str]:
+    for name, value in options.labels.items():
+        yield f"--label={name}={value}"
+    for name, where in options.contexts.items():
+        yield f"--build-context={name}={where}"
+    if options.network != "default":
+        yield f"--network={options.network}"
+    for stage in options.no_cache_filter:
+        yield f"--no-cache-filter={stage}"
+    if options.pull:
+        yield "--pull"
+    for flag, values in options.buildkit.items():
+        for value in values:
+            yield f"--{flag}={value}"

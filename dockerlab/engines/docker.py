@@ -23,7 +23,8 @@ from dockerlab.engines.docker_build import Asked, Builds
 from dockerlab.engines.docker_images import ImageCache, home, packed_without_layers
 from dockerlab.engines.docker_run import run_container
 from dockerlab.engines.kept import key
-from dockerlab.errors import DockerlabError, EngineError, ImageNotFoundError
+from dockerlab.engines.options import BuildOptions
+from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
 from dockerlab.image import Image
 from dockerlab.reference import OWN_PREFIX, Reference, Wanted, parsed
 from dockerlab.stored import Stored
@@ -42,22 +43,33 @@ def probe(docker: str = "docker") -> tuple[str | None, str]:
     """
     if shutil.which(docker) is None:
         return None, "There is no docker command here."
-    version = _ask([docker, "version", "--format", "{{.Server.Version}}"])
+    # Both at once: either takes longer than a cached build here.
+    asked = [
+        _ask([docker, "version", "--format", "{{.Server.Version}}"]),
+        _ask([docker, "buildx", "version"]),
+    ]
+    version, buildx = (_answer(one) for one in asked)
     if version is None:
         return None, "No Docker daemon answers."
-    if _ask([docker, "buildx", "version"]) is None:
+    if buildx is None:
         return None, "Docker answers, but its buildx plugin is not installed."
     return version, ""
 
 
-def _ask(command: Sequence[str]) -> str | None:
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+def _ask(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def _answer(asked: subprocess.Popen[str]) -> str | None:
+    with asked:
+        try:
+            said = asked.communicate(timeout=ANSWER)[0]
+        except subprocess.TimeoutExpired:
+            asked.kill()
+            return None
+        return said.strip() or None if asked.returncode == 0 else None
 
 
 class DockerEngine:
@@ -115,6 +127,7 @@ class DockerEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image with BuildKit, or with `builder="legacy"`; see `dockerlab.engines.Engine.build`.
@@ -133,15 +146,22 @@ class DockerEngine:
                 " only where the daemon's experimental features are on.",
                 hint="Build with --engine embedded, or copy the result of a stage: lesson 09 shows how.",
             )
+        options = options or BuildOptions()
+        if builder == "legacy" and options != BuildOptions():
+            raise EngineError(
+                "The legacy builder is here to be compared with, and takes few options.",
+                hint="Leave --builder out, or the options that it does not list.",
+            )
         started = time.perf_counter()
         tag = Reference.parse(tag or DEFAULT_TAG).familiar
         with _talking():
-            known = self._bases.inspect(tag)
-            if known is not None and not self._ours(known):
-                raise EngineError(
-                    f"{tag} is an image of your own, and building would take its name away.",
-                    hint="Choose another tag, or none.",
-                )
+            for name in (tag, *options.tags):
+                known = self._bases.inspect(name)
+                if known is not None and not self._ours(known):
+                    raise EngineError(
+                        f"{name} is an image of your own, and building would take its name away.",
+                        hint="Choose another tag, or none.",
+                    )
             return self._builds.build(
                 Asked(
                     parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
@@ -152,6 +172,7 @@ class DockerEngine:
                     dict(secrets or {}),
                     no_cache,
                     builder == "legacy",
+                    options,
                     on_event or _ignore,
                 ),
                 engine=self._described(builder or "buildkit"),
@@ -204,7 +225,7 @@ class DockerEngine:
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in a new container, which is removed again.
 
-        Raises BuildError when the command is not over after `timeout` seconds.
+        Raises RunTimeoutError when the command is not over after `timeout` seconds.
         """
         with _talking():
             identity = str(self._inspect(reference)["Id"])
@@ -215,10 +236,15 @@ class DockerEngine:
         with _talking():
             for reference in references:
                 self._inspect(reference)
-        with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".dockerlab-") as folder:
-            part = Path(folder) / "image.tar"
-            self._command(["save", "--output", str(part), *references])
-            part.replace(path)
+        try:
+            with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".dockerlab-") as folder:
+                part = Path(folder) / "image.tar"
+                self._command(["save", "--output", str(part), *references])
+                part.replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written: {error.strerror or error}.", hint="Give a folder that is there."
+            ) from error
 
     def load(self, path: Path) -> list[str]:
         """Load an archive or an OCI layout into Docker; return the references (IDs for images without one).
@@ -230,7 +256,7 @@ class DockerEngine:
 
         with _talking():
             if path.is_file():
-                with path.open("rb") as archive, contextlib.suppress(EngineError, APIError, JSONDecodeError):
+                with path.open("rb") as archive, contextlib.suppress(ImageError, APIError, JSONDecodeError):
                     if found := self._loaded(archive, path):
                         return found
             stored = Stored.open(path)
@@ -244,7 +270,10 @@ class DockerEngine:
         found: list[str] = []
         for message in self._api.load_image(archive):
             if "error" in message:
-                raise EngineError(f"Docker did not take {path}: {message['error']}")
+                raise ImageError(
+                    f"Docker did not take {path}: {message['error']}",
+                    hint="Give the file that `docker save -o` wrote.",
+                )
             for line in str(message.get("stream", "")).splitlines():
                 if line.startswith("Loaded image"):
                     found.append(line.partition(": ")[2].strip())
@@ -287,7 +316,8 @@ class DockerEngine:
         try:
             self._api.remove_image(reference)
         except APIError as error:
-            if error.status_code != 409:  # a container, or an image built on it, still needs it
+            # Gone already; or a container, or an image built on it, still needs it.
+            if error.status_code not in (404, 409):
                 raise
 
     def _own_images(self) -> list[Mapping[str, Any]]:
@@ -354,7 +384,10 @@ def _talking() -> Iterator[None]:
     except DockerlabError:
         raise
     except APIError as error:
-        raise EngineError(f"Docker refused: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        if "invalid reference format" in said:
+            raise ImageError(said, hint="A name is in lower case, as app:1 or ghcr.io/org/app:1.") from error
+        raise EngineError(f"Docker refused: {said}") from error
     except (DockerException, RequestException) as error:
         hint = "See whether it runs with `docker version`."
         if "paramiko" in str(error):

@@ -73,11 +73,13 @@ class Bases:
 
     def inspect(self, reference: str) -> Mapping[str, Any] | None:
         """Return what Docker knows of an image it has."""
-        from docker.errors import APIError, ImageNotFound
+        from docker.errors import APIError, ImageNotFound, NullResource
 
         try:
             return cast("Mapping[str, Any]", self._api().inspect_image(reference))
         except ImageNotFound:
+            return None
+        except NullResource:
             return None
         except APIError as error:
             if error.is_client_error():  # a reference that is none: let the build say so

@@ -21,6 +21,7 @@ from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
 from dockerlab.engines.kept import Kept, key
 from dockerlab.engines.last_builds import LastBuilds
+from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.planned_build import PlannedBuild
 from dockerlab.engines.reasons import Reasons, explained
 from dockerlab.engines.steps import Planned, base_layer_count, own_rows
@@ -54,7 +55,12 @@ class Asked:
     secrets: Mapping[str, bytes]
     no_cache: bool
     legacy: bool
+    options: BuildOptions
     on_event: Callable[[Event], None]
+
+    def uncached(self, stage: str) -> bool:
+        """Tell whether a stage of that name is built without the cache."""
+        return self.no_cache or self.options.filtered(stage)
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,8 @@ class Builds:
             made = self._legacy(job, name) if asked.legacy else self._buildkit(job, name)
             took = time.perf_counter() - started
             image, diff_ids = self._finished(job, str((self._bases.inspect(name) or {})["Id"]))
-            self._give_name(image, asked.tag)
+            for tag in (asked.tag, *asked.options.tags):
+                self._give_name(image, tag)
         build = Build(
             name=asked.tag.rpartition("/")[2].partition(":")[0],
             image=image,
@@ -120,7 +127,8 @@ class Builds:
             stand_in=image.stand_in,
         )
         build = replace(build, steps=self._explained(job, build))
-        self.last.put(asked.tag, build)
+        for name in (asked.tag, *asked.options.tags):
+            self.last.put(name, build)
         return build
 
     @contextlib.contextmanager
@@ -156,17 +164,20 @@ class Builds:
         return explained(
             job.planned,
             build.steps,
-            Reasons(self.last.get(asked.tag, build.builder), no_cache=asked.no_cache),
+            Reasons(self.last.get(asked.tag, build.builder), uncached=asked.uncached),
             {stage_name(one): stage_name(below) for one, below in continued.items() if below is not None},
         )
 
     def _job(self, asked: Asked) -> Job:
+        asked.options.check_platform(self._machine)
         final = target(asked.dockerfile, asked.target)
         args = global_args(asked.dockerfile, asked.build_args, asked.target, machine=self._machine)
         everything = asked.dockerfile.stages
         wanted = range(final.index + 1) if asked.legacy else sorted(needed(asked.dockerfile, final, args))
         stages = tuple(everything[index] for index in wanted)
         named = images(asked.dockerfile, stages, args)
+        for name in asked.options.contexts:
+            named.pop(name, None)
         served = self._bases.ready(named, asked.on_event)
 
         def image(name: str) -> tuple[Sequence[str], Mapping[str, Any]] | None:
@@ -176,7 +187,9 @@ class Builds:
             return (known.get("RootFS") or {}).get("Layers") or (), known.get("Config") or {}
 
         given = Given(asked.build_args, args)
-        lines = PlannedBuild(asked.dockerfile, asked.context, given, image, asked.legacy).steps(stages)
+        lines = PlannedBuild(
+            asked.dockerfile, asked.context, given, image, asked.legacy, asked.options.network
+        ).steps(stages)
         bound = {} if asked.legacy else self._bound(named, served)
         return Job(asked, args, final, stages, served, bound, lines)
 
@@ -216,6 +229,7 @@ class Builds:
             job.asked.secrets,
             job.asked.no_cache,
             job.bound,
+            job.asked.options,
         )
         ended = run_buildx(self._docker, request, matcher.feed)
         if ended.code:

@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 
 from dockerlab.dockerfile import Dockerfile, Instruction
-from dockerlab.errors import BuildError, ContextError, DockerfileError, DockerlabError, RunError
+from dockerlab.errors import (
+    BuildError,
+    ContextError,
+    DockerfileError,
+    DockerlabError,
+    RegistryError,
+    RunError,
+)
 
 _EXIT = re.compile(r"exit code: (\d+)|returned a non-zero code: (\d+)")
 _PARSE = re.compile(r"(?:dockerfile )?parse error (?:on )?line (\d+): (.*)", re.S | re.I)
@@ -76,20 +83,20 @@ def build_error(
         hint = "See what fills the disk with `docker system df`."
         return BuildError("no space is left where Docker keeps its images", line=line, hint=hint)
     if "docker/dockerfile" in text and dockerfile.syntax and (_unreachable(text) or _REFUSED.search(text)):
-        return BuildError(
+        return RegistryError(
             f"the syntax image {dockerfile.syntax} cannot be fetched",
             line=1,
             hint="Remove the `# syntax=` line: Docker's built-in Dockerfile reader does without it.",
         )
     if "toomanyrequests" in text.lower() or "rate limit" in text.lower():
         hint = "Wait, log in with `docker login`, or use a mirror."
-        return BuildError("the registry allows no more pulls from this address now", line=line, hint=hint)
+        return RegistryError("the registry allows no more pulls from this address now", line=line, hint=hint)
     if _REFUSED.search(text) and (at is None or at.keyword in ("FROM", "COPY")):
         hint = "Look at the name and tag, or log in with `docker login`."
-        return BuildError(f"the image is not in its registry: {_short(text)}", line=line, hint=hint)
+        return RegistryError(f"the image is not in its registry: {_short(text)}", line=line, hint=hint)
     if _unreachable(text):
         hint = "Check the network, or build on an image that `docker images` lists."
-        return BuildError(f"the registry cannot be reached: {_short(text)}", line=line, hint=hint)
+        return RegistryError(f"the registry cannot be reached: {_short(text)}", line=line, hint=hint)
     if not began and at is not None:
         return DockerfileError(_short(text), line=line, hint="Mend that line and build again.")
     return BuildError(_short(text) or "Docker did not say why the build failed", line=line)

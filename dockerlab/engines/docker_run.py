@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dockerlab.engines import Ran
 from dockerlab.engines.docker_bases import LABEL
-from dockerlab.errors import BuildError, EngineError
+from dockerlab.errors import BuildError, EngineError, RunTimeoutError
 
 DAEMON_REFUSED = 125  # the error is Docker's, not the command's
 
@@ -16,8 +16,8 @@ DAEMON_REFUSED = 125  # the error is Docker's, not the command's
 def run_container(docker: str, reference: str, argv: Sequence[str] | None, *, timeout: float) -> Ran:
     """Run `argv` (default: the image's command) in a new container, and remove it; `timeout` is in seconds.
 
-    Raises BuildError when the command is not over by then or the image has none, EngineError when Docker
-    refuses.
+    Raises RunTimeoutError when the command is not over by then, BuildError when the image has none, and
+    EngineError when Docker refuses.
     """
     name = f"dockerlab-{secrets.token_hex(8)}"
     # `docker run` attaches before the container starts; logs asked for afterwards may lack their end.
@@ -33,8 +33,7 @@ def run_container(docker: str, reference: str, argv: Sequence[str] | None, *, ti
         )
     except subprocess.TimeoutExpired as error:
         _end(docker, name)
-        message = f"the command was still running after {timeout:g} seconds"
-        raise BuildError(message, hint="Give it more time with timeout=.") from error
+        raise RunTimeoutError(timeout) from error
     except KeyboardInterrupt:
         _end(docker, name)
         raise

@@ -68,17 +68,18 @@ class Run:
     hostname: str
 
 
-def read_run(one: Instruction, scope: Scope, build_args: Mapping[str, str]) -> Run:
-    """Return what a RUN asks for; raises DockerfileError."""
-    network = one.flag("network") or "default"
-    if network == "host":
+def read_run(one: Instruction, scope: Scope, build_args: Mapping[str, str], *, network: str) -> Run:
+    """Return what a RUN asks for; `network` is for one that has the default. Raises DockerfileError."""
+    asked = one.flag("network") or "default"
+    if asked == "host":
         raise DockerfileError(
             "--network=host is not allowed: BuildKit wants --allow network.host for it",
             line=one.line,
             hint="Leave it out: a RUN reaches the network without it.",
         )
-    if network not in ("default", "none"):
-        raise DockerfileError(f'--network is "{network}"', line=one.line, hint="Use default or none.")
+    if asked not in ("default", "none"):
+        raise DockerfileError(f'--network is "{asked}"', line=one.line, hint="Use default or none.")
+    network = network if asked == "default" else asked
     script, path = (one.shebang.content, f"{PIPES}/{one.shebang.name}") if one.shebang else (None, "")
     argv = one.args if one.json else (*scope.shell, path or one.script or "")
     env = {**scope.variables}
@@ -178,7 +179,7 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
         if origin.tree is not None:
             source = Source(
                 origin.tree,
-                next(iter(origin.tree)) if remote else word,
+                word if not remote else "" if is_git(word) else next(iter(origin.tree)),
                 origin.where,
                 unpack=one.keyword == "ADD" and not remote if unpack is None else one.enabled("unpack"),
                 parents=one.enabled("parents"),

@@ -49,6 +49,7 @@ class PlannedBuild:
     given: Given
     images: Images
     legacy: bool = False  # its builder caches every line, and the line's text is what counts
+    network: str = "default"
     digest: Digest = field(default_factory=Digest)
 
     def steps(self, stages: Sequence[Stage]) -> tuple[Planned, ...]:
@@ -96,7 +97,10 @@ class PlannedBuild:
                 scope.apply(one, self.given)
             if one.keyword == "RUN":
                 return run_inputs(
-                    read_run(one, scope, self.given.build_args), origins, self.digest, parent=at.key
+                    read_run(one, scope, self.given.build_args, network=self.network),
+                    origins,
+                    self.digest,
+                    parent=at.key,
                 )
             if one.keyword in ("COPY", "ADD"):
                 return copy_inputs(read_copy(one, scope, origins), self.digest, parent=at.key)

@@ -8,7 +8,7 @@ so that is named only where nothing else is.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,11 +29,14 @@ class _Done:
 
 
 class Reasons:
-    """Follows a build step by step and says why each miss was one. `last` is the last build of the name."""
+    """Follows a build step by step and says why each miss was one. `last` is the last build of the name.
 
-    def __init__(self, last: LastBuild | None, *, no_cache: bool = False) -> None:
+    `uncached` tells whether a stage is built without the cache.
+    """
+
+    def __init__(self, last: LastBuild | None, *, uncached: Callable[[str], bool]) -> None:
         self._last = last.steps if last is not None else ()
-        self._no_cache = no_cache
+        self._uncached = uncached
         self._done: dict[str, list[_Done]] = {}
         self._stage = ""
         self._old: list[Step | None] = []
@@ -54,7 +57,7 @@ class Reasons:
         `set_by` names a variable as the Dockerfile does: {"V": "ENV V (line 2)"}.
         """
         old = self._old[self._at] if self._at < len(self._old) else None
-        if self._no_cache:
+        if self._uncached(self._stage):
             return TURNED_OFF, ()
         if old is None or not old.inputs:
             return NEW, ()

@@ -82,9 +82,12 @@ def _with_parents(source: Source) -> list[Match]:
 
 
 def kept(source: Source, match: Match) -> list[str]:
-    """Return the paths below a match that are copied, parents first; "" is the match itself."""
+    """Return the paths below a match that are copied, parents first; "" is the match itself.
+
+    `exclude` is about what is below it: as in BuildKit, a file that is named or matched is never left out.
+    """
     if not source.tree.is_dir(match.path):
-        return [] if source.exclude.decide(match.path.rpartition("/")[2])[0] else [""]
+        return [""]
     return ["", *_below(source, match, "", None, None)]
 
 

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dockerlab.engines import Build, Event, Finished, Log, Note, Started
 from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.display import show_repaintable
-from dockerlab.widgets.table import Table
+
+if TYPE_CHECKING:
+    from dockerlab.widgets.table import Table
 
 REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
 TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
@@ -157,6 +159,8 @@ class BuildProgress:
 
     def table(self) -> Table:
         """Return the steps as a table: number, Dockerfile line, instruction, cached or ran, wall time."""
+        from dockerlab.widgets.table import Table
+
         rows = tuple(
             (
                 str(row.number),

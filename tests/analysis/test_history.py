@@ -21,6 +21,7 @@ from tests.stacks import stack
         ("COPY app /srv # buildkit", "COPY app /srv"),
         ("ENV X=1 Y=two words", "ENV X=1 Y=two words"),
         ('/bin/sh -c #(nop)  CMD ["bash"]', 'CMD ["bash"]'),
+        ("/bin/bash -e -c #(nop) COPY dir:abc in /srv ", "COPY dir:abc in /srv"),
         ("/bin/sh -c #(nop) COPY dir:abc in /srv ", "COPY dir:abc in /srv"),
         ("/bin/sh -c apt-get update", "RUN apt-get update"),
         ("|1 V=1 /bin/sh -c echo $V", "RUN echo $V"),

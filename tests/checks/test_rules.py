@@ -11,7 +11,7 @@ from dockerlab.checks import rules
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context import Context, File
 from dockerlab.engines import Build, Ran, Step
-from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
 from dockerlab.image import Image
 from tests.checks.builds import build_of
 from tests.fake_engine import FakeEngine
@@ -57,7 +57,7 @@ def test_same_output_is_met_by_the_same_output(tmp_path: Path) -> None:
         (Ran(0, ""), "prints nothing"),
         (Ran(1, "4\n"), "exit code 1, prints '4'"),
         (BuildError("no such program"), "exit code 127, prints 'no such program'"),
-        (TimeoutError(), "exit code 124, prints 'it was stopped, it took too long'"),
+        (RunTimeoutError(5), "exit code 124, prints 'it was stopped, it took too long'"),
     ],
     ids=["other", "none", "failed", "not-started", "endless"],
 )

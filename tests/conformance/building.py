@@ -122,7 +122,12 @@ def _builds(text: str, folder: Path, case: Case) -> bool:
     command = ["docker", "buildx", "build", "--quiet", "--output=type=cacheonly", "--file=-", str(folder)]
     for name, value in case.build_args.items():
         command += ["--build-arg", f"{name}={value}"]
-    return subprocess.run(command, input=text.encode(), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(
+            command, input=text.encode("utf-8", "surrogateescape"), capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 class Oracle:

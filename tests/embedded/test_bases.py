@@ -75,7 +75,7 @@ def test_without_any_source_all_three_are_named(store: Store) -> None:
 
 def test_without_a_mirror_the_setting_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host whose apt is not Debian's is told to set DOCKERLAB_DEBIAN_MIRROR."""
-    monkeypatch.setattr(standins, "mirrors", lambda: None)
+    monkeypatch.setattr(debian, "mirrors", lambda: None)
     with pytest.raises(RegistryError, match="no Debian mirror") as caught:
         standins.make_minbase(
             standins.Minbase("trixie", slim=True),

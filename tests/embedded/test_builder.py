@@ -8,7 +8,7 @@ import pytest
 
 from dockerlab import errors
 from dockerlab.context import Context, File
-from dockerlab.engines import Build, Event, Finished, Started
+from dockerlab.engines import Build, Event, Finished, Note, Started
 from dockerlab.engines.embedded import EmbeddedEngine
 
 EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
@@ -216,6 +216,14 @@ def test_steps_are_announced_in_order(engine: EmbeddedEngine) -> None:
     assert seen == [(1, 3), (1, 3), (2, 3), (2, 3), (3, 3), (3, 3)]
 
 
+def test_a_check_directive_is_not_ignored_in_silence(engine: EmbeddedEngine) -> None:
+    """`# check=` asks BuildKit's own checks for something: the build says that none are run, and goes on."""
+    events: list[Event] = []
+    engine.build("# check=error=true\nFROM scratch\n", on_event=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert notes == ["# check=error=true is for BuildKit's checks: none are run here."]
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "words"),
     [
@@ -223,7 +231,11 @@ def test_steps_are_announced_in_order(engine: EmbeddedEngine) -> None:
         ("FROM scratch\nCOPY ap.py /\n", errors.ContextError, ["line 2", 'Did you mean "app.py"']),
         ("FROM scratch\nEXPOSE eighty\n", errors.DockerfileError, ["line 2", "eighty"]),
         ("FROM scratch\nCOPY --chmod=rw app.py /\n", errors.DockerfileError, ["line 2", "--chmod"]),
-        ("FROM scratch\nADD https://example.org/x.git /x\n", errors.UnsupportedError, ["line 2", "git"]),
+        (
+            "FROM scratch\nADD git://127.0.0.1:9/x.git /x\n",
+            errors.BuildError,
+            ["line 2", "git ls-remote failed"],
+        ),
         ("FROM scratch\nRUN --mount=type=ssh,required true\n", errors.UnsupportedError, ["line 2", "ssh"]),
     ],
 )

@@ -641,6 +641,26 @@ def test_choose_prefers_namespaces(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert sandboxes.choose(tmp_path).name == "namespaces"
 
 
+@needs_namespaces
+def test_a_sandbox_is_named_without_trying_it_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What was found by trying is remembered for its name alone, and only under the same conditions."""
+    monkeypatch.delenv("DOCKERLAB_SANDBOX", raising=False)
+    assert sandboxes.name(tmp_path) == "namespaces"
+
+    def fail(work: Path) -> None:
+        raise AssertionError("it was tried again")
+
+    monkeypatch.setattr(sandboxes, "choose", fail)
+    assert sandboxes.name(tmp_path) == "namespaces"
+    monkeypatch.setenv("DOCKERLAB_SANDBOX", "proot")
+    with pytest.raises(AssertionError, match="tried again"):
+        sandboxes.name(tmp_path)
+    (tmp_path / "found").write_text("cut sh")
+    monkeypatch.delenv("DOCKERLAB_SANDBOX")
+    with pytest.raises(AssertionError, match="tried again"):
+        sandboxes.name(tmp_path)
+
+
 def _nursery(pid: int) -> list[int]:
     """Return the processes below `pid` that fork the helpers of RUNs."""
     found = []

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from dockerlab.engines import Engine
 from dockerlab.engines.docker import DockerEngine, probe
 from dockerlab.platform import here
 
@@ -139,6 +140,22 @@ def engine(base: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dock
         if reference.startswith("dockerlab/test-engine"):
             engine.remove(reference)
     engine.prune()
+
+
+@pytest.fixture(params=["embedded", "docker"])
+def each_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """Return each engine with a store of its own that holds the base image."""
+    if request.param == "docker":
+        request.getfixturevalue("base")
+        made = DockerEngine(root=tmp_path / "docker")
+        yield made
+        made.prune()
+        return
+    from dockerlab.engines.embedded import EmbeddedEngine
+
+    embedded = EmbeddedEngine(tmp_path / "store")
+    embedded.load(request.getfixturevalue("busybox_archive"))
+    yield embedded
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from dockerlab.errors import (
     EngineError,
     ImageError,
     ImageNotFoundError,
+    RegistryError,
     RunError,
+    RunTimeoutError,
 )
 from dockerlab.image import EMPTY_LAYER, validate
 from dockerlab.stored import read_archive
@@ -295,9 +297,9 @@ def test_a_missing_file(engine: DockerEngine, builder: Builder) -> None:
 
 @pytest.mark.parametrize("builder", BOTH)
 def test_a_base_that_is_nowhere(engine: DockerEngine, builder: Builder) -> None:
-    """An unknown base raises BuildError at its FROM, with what to try next."""
+    """An unknown base raises RegistryError at its FROM, with what to try next."""
     text = "FROM scratch AS x\nFROM 127.0.0.1:9/nosuch:1\n"
-    with pytest.raises(BuildError, match="the registry cannot be reached") as caught:
+    with pytest.raises(RegistryError, match="the registry cannot be reached") as caught:
         engine.build(text, tag=TAG, builder=builder)
     assert caught.value.line == 2
     assert "Check the network" in caught.value.hint
@@ -390,7 +392,7 @@ def test_images_run_save_load_remove(engine: DockerEngine, tmp_path: Path) -> No
 
 def test_a_command_that_does_not_end(engine: DockerEngine) -> None:
     """A command that outlives its timeout is ended, its container removed."""
-    with pytest.raises(BuildError, match=r"still running after 0\.5 seconds"):
+    with pytest.raises(RunTimeoutError, match=r"still running after 0\.5 seconds"):
         engine.run(BASE, ["sleep", "100"], timeout=0.5)
     assert docker("ps", "-aq", "--filter", f"ancestor={BASE}") == ""
 

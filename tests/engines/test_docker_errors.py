@@ -2,7 +2,14 @@ import pytest
 
 from dockerlab.dockerfile import parse
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
-from dockerlab.errors import BuildError, ContextError, DockerfileError, DockerlabError, RunError
+from dockerlab.errors import (
+    BuildError,
+    ContextError,
+    DockerfileError,
+    DockerlabError,
+    RegistryError,
+    RunError,
+)
 
 TEXT = """# syntax=docker/dockerfile:1
 FROM debian:trixie-slim AS a
@@ -52,19 +59,19 @@ CASES: list[tuple[str, int, type[DockerlabError], str]] = [
         "debian:trixie-slim: failed to resolve source metadata for docker.io/library/debian:trixie-slim: "
         'failed to do request: Head "https://x": dial tcp: lookup x: no such host',
         FROM,
-        BuildError,
+        RegistryError,
         "registry cannot be reached",
     ),
     (
         "pull access denied for nosuch, repository does not exist or may require 'docker login'",
         FROM,
-        BuildError,
+        RegistryError,
         "not in its registry",
     ),
     (
         "failed to resolve source metadata for docker.io/docker/dockerfile:1: dial tcp: no such host",
         FROM,
-        BuildError,
+        RegistryError,
         "syntax image docker/dockerfile:1",
     ),
     ("failed to solve: unexpected EOF", ADD, BuildError, "an archive of ADD x.tar /z is damaged"),
@@ -83,7 +90,7 @@ CASES: list[tuple[str, int, type[DockerlabError], str]] = [
     ),
     ("failed to register layer: max depth exceeded", RUN, BuildError, "more layers than Docker can stack"),
     ("write /x: no space left on device", RUN, BuildError, "no space is left"),
-    ("toomanyrequests: You have reached your pull rate limit", FROM, BuildError, "no more pulls"),
+    ("toomanyrequests: You have reached your pull rate limit", FROM, RegistryError, "no more pulls"),
     (
         'process "/bin/sh -c x" did not complete successfully: unable to find user 7',
         RUN,

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 import dockerlab as lab
 from dockerlab.analysis.ledger import ledger
 from dockerlab.engines import Build, Engine
-from dockerlab.engines.docker import DockerEngine
 from dockerlab.errors import ImageNotFoundError
 from dockerlab.image import validate
 from tests.engines.conftest import docker
@@ -19,26 +18,15 @@ NAME = "dockerlab/test-engine-handle:1"
 Make = Callable[[str], Build]
 
 
-@pytest.fixture(params=["embedded", "docker"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture
+def engine(each_engine: Engine) -> Engine:
     """Return each engine with a store of its own."""
-    if request.param == "docker":
-        request.getfixturevalue("base")
-        made: Engine = DockerEngine(root=tmp_path / "docker")
-        yield made
-        made.prune()
-        return
-    from dockerlab.engines.embedded import EmbeddedEngine
-
-    yield EmbeddedEngine(tmp_path / "store")
+    return each_engine
 
 
 @pytest.fixture
-def make(engine: Engine, request: pytest.FixtureRequest) -> Make:
+def make(engine: Engine) -> Make:
     """Return what builds a busybox image that prints a word, always under one name."""
-    archive = request.getfixturevalue("busybox_archive")
-    if engine.name == "embedded":
-        engine.load(archive)
 
     def build(word: str) -> Build:
         text = f'FROM dockerlab/test-engine-base:1\nRUN echo {word} > /word\nCMD ["cat", "/word"]\n'

@@ -35,7 +35,7 @@ VARYING = {
     "diff_id",
     "seconds",
     "context_bytes",
-    "reasons_from",
+    "note",
 }
 QUESTIONS = {
     "history": ["history", TAG],

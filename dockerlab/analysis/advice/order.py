@@ -8,10 +8,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dockerlab.analysis.advice.case import Case
+from dockerlab.analysis.advice.case import Case, needed
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
 from dockerlab.analysis.ledger import Claim
+from dockerlab.analysis.made_from import below
 from dockerlab.analysis.packages import Install, Manager, install_of, reads
 from dockerlab.analysis.shell import Words, commands, script_of
 from dockerlab.dockerfile import Instruction
@@ -50,8 +51,8 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
     if case.dockerfile is None:
         return
     after: dict[int, tuple[tuple[_Copy, ...], _Done, str]] = {}
-    for stage in case.needed_stages():
-        lower = case.below(stage)
+    for stage in needed(case.dockerfile):
+        lower = below(case.dockerfile, stage)
         copies, done, workdir = (
             after.get(lower.index, ((), frozenset(), "/")) if lower else ((), frozenset(), "/")
         )

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.embedded import standins
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import ImageNotFoundError, RegistryError
@@ -27,11 +26,16 @@ class Bases:
         self._sandbox = sandbox
         self._build = build
 
-    def get(self, reference: str, *, on_event: OnEvent | None = None) -> Image:
+    def get(self, reference: str, *, fresh: bool = False, on_event: OnEvent | None = None) -> Image:
         """Return the image: the store's, else a registry's, else a stand-in (Image.stand_in is set then).
 
+        `fresh` asks the registry alone, whatever the store has: `docker build --pull`.
         Raises RegistryError, which says what was tried and what to do.
         """
+        if fresh:
+            from dockerlab.engines.embedded.pull import pull
+
+            return pull(reference, self._store, on_event=on_event)
         try:
             return self._store.image(reference)
         except ImageNotFoundError:
@@ -48,6 +52,8 @@ class Bases:
         except RegistryError as error:
             not_pulled = error
             self._store.put_step(_silent_key(name), {"asked": time.time()})
+        from dockerlab.engines.embedded import standins
+
         try:
             image = self.stand_in(name, on_event=on_event, why=not_pulled.message)
         except RegistryError as error:
@@ -70,6 +76,8 @@ class Bases:
         `why` is told with the first progress event. Raises RegistryError when packages cannot be had, and
         BuildError when they cannot be set up.
         """
+        from dockerlab.engines.embedded import standins
+
         name = Reference.parse(reference).familiar
         recipe = standins.recipe(name)
         if recipe is None:
@@ -99,6 +107,8 @@ class Bases:
         return 0 <= time.time() - float(asked) < _ASK_AGAIN
 
     def _kept(self, name: str) -> Image | None:
+        from dockerlab.engines.embedded import standins
+
         try:
             return self._store.image(standins.kept_as(name))
         except ImageNotFoundError:
@@ -109,6 +119,8 @@ class Bases:
 
         In the archive it has a name of ours (`standins.kept_as`), never the real one.
         """
+        from dockerlab.engines.embedded import standins
+
         image = self.stand_in(reference, on_event=on_event)
         if image is None:
             return None

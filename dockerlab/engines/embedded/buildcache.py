@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import Blobs
 from dockerlab.errors import StoreError
-from dockerlab.mounts import Sharing
+
+if TYPE_CHECKING:
+    from dockerlab.mounts import Sharing
 
 _LOCKED_WAIT = 600.0  # seconds a build waits for another one's sharing=locked mount
 

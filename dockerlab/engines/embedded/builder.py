@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
 from dockerlab.engines.embedded import buildargs, epoch
@@ -19,7 +20,6 @@ from dockerlab.engines.embedded.layerstep import LayerStep
 from dockerlab.engines.embedded.layersteps import LayerSteps, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.squash import net_change, squashed_history
 from dockerlab.engines.embedded.state import State, unsupported
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.inputs import base_key
@@ -84,11 +84,11 @@ class _Builder:
         tag = request.tag and Reference.parse(request.tag).familiar
         self.name = tag or keys.key({"Dockerfile": request.dockerfile.text})
         last = read_record(self.name, store.last_build(self.name))
-        self.reasons = Reasons(last, no_cache=request.no_cache)
+        self.reasons = Reasons(last, uncached=self._uncached)
 
     def build(self, engine: Callable[[], str]) -> Build:
         started = time.perf_counter()
-        dockerfile = self.request.dockerfile
+        dockerfile, options = self.request.dockerfile, self.request.options
         buildargs.check(dockerfile, self.request.build_args)
         final = target(dockerfile, self.request.target)
         if self.request.target is not None and final.name != self.request.target.lower():
@@ -101,10 +101,16 @@ class _Builder:
         for stage in stages:
             self.states[stage.index] = self._stage(stage)
         state = self._dated(self.states[final.index])
+        if options.labels:
+            state.config["Labels"] = {**(state.config.get("Labels") or {}), **options.labels}
         image = self._put_image(state, None if self.request.squash else self.request.tag)
         if self.request.squash:
             image = self._put_image(self._squashed(state, image.id), self.request.tag)
+        for other in options.tags:
+            self.store.tag(image.id, other)
         self._note_unused_args()
+        if dockerfile.check is not None:
+            self.on_event(Note(f"# check={dockerfile.check} is for BuildKit's checks: none are run here."))
         build = Build(
             name=self.request.tag or "",
             image=image,
@@ -117,7 +123,8 @@ class _Builder:
             base=root_base(dockerfile, final, self.global_args),
             stand_in=state.stand_in,
         )
-        self.store.put_last_build(self.name, record(build))
+        for name in (self.name, *options.tags):
+            self.store.put_last_build(name, record(build))
         return build
 
     def _put_image(self, state: State, reference: str | None) -> Image:
@@ -148,6 +155,8 @@ class _Builder:
         )
 
     def _squashed(self, state: State, image: str) -> State:
+        from dockerlab.engines.embedded.squash import net_change, squashed_history
+
         below = state.layers[: state.base_layers]
         draft = net_change(below, state.layers[state.base_layers :])
         rows = squashed_history(
@@ -182,7 +191,12 @@ class _Builder:
         escape = self.request.dockerfile.escape
         self._check_platform(stage)
         below = earlier(self.request.dockerfile, stage, reference)
-        if below is not None:
+        bound = self.layers.named_context(reference)
+        if isinstance(bound, Context):
+            raise unsupported(stage.from_, f"FROM {reference} where --build-context makes it a folder")
+        if bound is not None:
+            state = state_of(bound)
+        elif below is not None:
             state = self.states[below.index].branch()
         elif reference == "scratch":
             state = State(
@@ -192,7 +206,7 @@ class _Builder:
                 created=rfc3339(self.layers.now),
             )
         else:
-            state = state_of(self.bases.get(reference, on_event=self.on_event))
+            state = state_of(self.layers.base(reference))
         state.escape = escape
         return state
 
@@ -229,14 +243,15 @@ class _Builder:
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
         key, inputs = step.inputs.key, step.inputs.shown
-        known = self.store.step(key) if self._may_reuse(key, state, one) else None
+        anew = self._uncached(stage_name(stage))
+        known = self.store.step(key) if self._may_reuse(key, state, one, anew=anew) else None
         reason: str | None = None
         changes: tuple[Change, ...] = ()
         if known is not None and self.store.has_layer(known["diff_id"]):
             layer, created, cached = self.store.layer(known["diff_id"]), known["created"], True
             if key in self.done:
                 cached, reason = False, f"the same step as line {self.done[key].line}: it is done once"
-                state.renewed |= self.request.no_cache
+                state.renewed |= anew
         else:
             reason, changes = self.reasons.reason(inputs, state.set_by)
             if known is not None:
@@ -244,7 +259,7 @@ class _Builder:
             layer, created, cached = step.execute(), rfc3339(self.layers.now), False
             self.store.put_step(key, {"diff_id": layer.diff_id, "created": created, "inputs": inputs})
             self.done[key] = one
-            state.renewed |= self.request.no_cache
+            state.renewed |= anew
         state.add_layer(layer, key=step.chain or key, created=created)
         state.record(step.created_by, layer=True)
         self._finish(
@@ -259,12 +274,15 @@ class _Builder:
             changes=changes,
         )
 
-    def _may_reuse(self, key: str, state: State, one: Instruction) -> bool:
+    def _uncached(self, stage: str) -> bool:
+        return self.request.no_cache or self.request.options.filtered(stage)
+
+    def _may_reuse(self, key: str, state: State, one: Instruction, *, anew: bool) -> bool:
         """Tell whether the cache may be asked: without it a build has its own steps, as BuildKit does.
 
         A WORKDIR is one that BuildKit takes from the cache all the same, until something above it was done.
         """
-        if not self.request.no_cache or key in self.done:
+        if not anew or key in self.done:
             return True
         return one.keyword == "WORKDIR" and not state.renewed
 

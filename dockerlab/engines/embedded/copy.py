@@ -8,7 +8,6 @@ from typing import BinaryIO
 
 from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.draft import Draft
-from dockerlab.engines.embedded.unpack import members
 from dockerlab.engines.sources import Match, Source, kept, matches
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree, join
@@ -109,6 +108,8 @@ def _make(draft: Draft, path: str, options: Options, *, inherit: bool = True) ->
 
 
 def _unpack(draft: Draft, origin: Contents, archive: Entry, dest: str, options: Options) -> bool:
+    from dockerlab.engines.embedded.unpack import members
+
     unpacked = members(origin, archive)
     if unpacked is None:
         return False

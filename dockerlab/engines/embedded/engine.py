@@ -6,23 +6,23 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, parse
 from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
-from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.builder import build
-from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Command, Sandbox
 from dockerlab.engines.embedded.store import Store
-from dockerlab.engines.embedded.users import run_user
-from dockerlab.engines.last_builds import read_record
-from dockerlab.errors import BuildError, EngineError
+from dockerlab.errors import BuildError, EngineError, RunTimeoutError
 from dockerlab.image import Image
 from dockerlab.reference import Reference
-from dockerlab.scope import DEFAULT_PATH, EPOCH
+
+if TYPE_CHECKING:
+    from dockerlab.context import Context
+    from dockerlab.dockerfile import Dockerfile
+    from dockerlab.engines.options import BuildOptions
+
+# What only some calls need is imported in them: a command is to start quickly.
 
 
 class EmbeddedEngine:
@@ -42,7 +42,7 @@ class EmbeddedEngine:
     def describe(self) -> str:
         """Return the engine's name with the sandbox it runs commands in."""
         try:
-            return f"embedded ({self.sandbox.name})"
+            return f"embedded ({sandboxes.name(self.store.work)})"
         except EngineError:
             return "embedded (no sandbox: RUN cannot be built)"
 
@@ -58,13 +58,29 @@ class EmbeddedEngine:
         no_cache: bool = False,
         squash: bool = False,
         builder: Builder | None = None,
+        options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
         """Build an image; see `dockerlab.engines.Engine.build`."""
+        from dockerlab.context import Context
+        from dockerlab.dockerfile import parse
+        from dockerlab.engines.embedded import epoch
+        from dockerlab.engines.embedded.builder import build
+        from dockerlab.engines.embedded.request import Request
+        from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions
+        from dockerlab.platform import here
+
         if builder not in (None, "embedded"):
             raise EngineError(
                 f'the "{builder}" builder is part of Docker',
                 hint="Use --engine docker where Docker is installed.",
+            )
+        options = options or BuildOptions()
+        options.check_platform(here().architecture)
+        for flag in options.buildkit:
+            raise EngineError(
+                f"The embedded engine does not do --{flag}: {BUILDKIT_ONLY[flag]}.",
+                hint="Leave it out, or build with --engine docker where Docker is installed.",
             )
         request = Request(
             parse(dockerfile) if isinstance(dockerfile, str) else dockerfile,
@@ -75,6 +91,7 @@ class EmbeddedEngine:
             dict(secrets or {}),
             no_cache,
             squash,
+            options,
         )
         with self.store.building():
             built = build(
@@ -90,11 +107,16 @@ class EmbeddedEngine:
         return built
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
+
         # A stand-in is as old as its packages, whatever date a build of yours is given.
+        from dockerlab.scope import EPOCH
+
         return self.build(dockerfile, tag=tag, build_args={EPOCH: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
+        from dockerlab.engines.last_builds import read_record
+
         return read_record(reference, self.store.last_build(Reference.parse(reference).familiar))
 
     def image(self, reference: str) -> Image:
@@ -107,6 +129,9 @@ class EmbeddedEngine:
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
+        from dockerlab.engines.embedded.users import run_user
+        from dockerlab.scope import DEFAULT_PATH
+
         image = self.store.image(reference)
         config = image.config.get("config") or {}
         words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]
@@ -123,9 +148,17 @@ class EmbeddedEngine:
             user.groups,
         )
         output = bytearray()
-        with self.store.building():
-            code = self.sandbox.run(image.layers, command, output=output.extend, layer=None, timeout=timeout)
-        return Ran(code, output.decode("utf-8", "replace"))
+        try:
+            with self.store.building():
+                code = self.sandbox.run(
+                    image.layers, command, output=output.extend, layer=None, timeout=timeout
+                )
+        except TimeoutError as error:
+            raise RunTimeoutError(timeout) from error
+        printed = output.decode("utf-8", "replace")
+        if code == 1 and printed.startswith(f'exec: "{words[0]}": '):  # what a RUN ends with, as in BuildKit
+            code = 126 if printed.endswith("permission denied\n") else 127  # and a container, as in Docker
+        return Ran(code, printed)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes."""

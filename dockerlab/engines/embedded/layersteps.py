@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
+from dockerlab.context import Context
 from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.chmod import read_chmod
-from dockerlab.engines.embedded.copy import Options
-from dockerlab.engines.embedded.copy import copy as copy_source
 from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.mounts import Tools
 from dockerlab.engines.embedded.remote import download
 from dockerlab.engines.embedded.request import Request
-from dockerlab.engines.embedded.run import run_step
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.state import State, unsupported
+from dockerlab.engines.embedded.state import State
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
 from dockerlab.engines.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
+from dockerlab.engines.options import image_context
 from dockerlab.engines.sources import Digest, is_git, is_url
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Node, Tree
-from dockerlab.image import Layer
+from dockerlab.image import Image, Layer
 from dockerlab.stages import source_stage, stage_name
 
 
@@ -58,10 +57,14 @@ class LayerSteps:
         self.digest = Digest()
         self.own_mounts: set[str] = set()  # cache mounts that hold nothing of earlier builds
         self.context_tree: Tree | None = None
+        self.named: dict[str, Context | Image] = {}  # the --build-context that were used
         self.context_files: dict[str, int] = {}  # path -> bytes
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """RUN command; see run.py."""
+        from dockerlab.engines.embedded.mounts import Tools
+        from dockerlab.engines.embedded.run import run_step
+
         tools = Tools(
             self.store, self.sandbox, self._origins(stage, one), self.digest, self._starts_empty, self.on_line
         )
@@ -95,6 +98,9 @@ class LayerSteps:
             self._count_context(inputs.shown["files"])
 
         def execute() -> Layer:
+            from dockerlab.engines.embedded.copy import Options
+            from dockerlab.engines.embedded.copy import copy as copy_source
+
             draft = Draft(Tree() if "link" in asked.flags else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, asked.owner) if asked.owner else None,
@@ -119,21 +125,46 @@ class LayerSteps:
                     self.context_tree = self.request.context.tree()
                 return Origin("the build context", "", self.context_tree)
             if one.keyword == "ADD" and is_git(name):
-                raise unsupported(one, "ADD from a git repository")
+                from dockerlab.engines.embedded.repository import repository_tree
+
+                tree = repository_tree(
+                    name,
+                    keep_git_dir=one.enabled("keep-git-dir"),
+                    checksum=one.flag("checksum"),
+                    kept=self.store.root / "downloads",
+                    on_event=self.on_event,
+                )
+                return Origin(name, "", tree)
             if one.keyword == "ADD" and is_url(name):
                 fetched = download(name, checksum=one.flag("checksum"), on_event=self.on_event)
-                tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
-                return Origin(name, "", tree)
+                return Origin(name, "", Tree({fetched.entry.path: Node(fetched.entry, fetched.content)}))
+            bound = self.named_context(name)
+            if bound is not None:
+                return Origin(f"the build context {name}", "", bound.tree())
             below = source_stage(self.request.dockerfile, stage, one, name)
             if below is not None:
                 state = self.states[below.index]
                 return Origin(f"stage {stage_name(below)}", state.key, state.tree)
             if name == "scratch":
                 return Origin(name, "", Tree())
-            image = self.bases.get(name, on_event=self.on_event)
+            image = self.base(name)
             return Origin(f"image {name}", base_key([layer.diff_id for layer in image.layers]), image.tree())
 
         return origin
+
+    def base(self, reference: str) -> Image:
+        """Return an image that FROM or --from names."""
+        return self.bases.get(reference, fresh=self.request.options.pull, on_event=self.on_event)
+
+    def named_context(self, name: str) -> Context | Image | None:
+        """Return what --build-context binds a name to, or None."""
+        where = self.request.options.contexts.get(name)
+        if where is None:
+            return None
+        if name not in self.named:
+            image = image_context(where)
+            self.named[name] = Context.folder(Path(where)) if image is None else self.base(image)
+        return self.named[name]
 
     def _starts_empty(self, mount: str) -> bool:
         """Without the cache a cache mount is empty for the build's first RUN that has it, as in BuildKit."""

@@ -6,7 +6,6 @@ import hashlib
 import tempfile
 import weakref
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -48,6 +47,8 @@ def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:
     Raises BuildError for what cannot be had, is not what it should be or is too long, and StoreError when
     there is no room for it.
     """
+    from email.utils import parsedate_to_datetime
+
     import requests
 
     on_event(Note(f"Downloading {url}"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
+from dockerlab.engines.options import BuildOptions
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,4 @@ class Request:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     no_cache: bool = False
     squash: bool = False
+    options: BuildOptions = field(default_factory=BuildOptions)

@@ -54,7 +54,7 @@ def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> 
     for name in ("security", "device"):
         if one.flag(name) is not None:
             raise unsupported(one, f"RUN --{name}={one.flag(name)}")
-    run = read_run(one, state, request.build_args)
+    run = read_run(one, state, request.build_args, network=request.options.network)
     if any(mount.type == "ssh" and mount.required for mount in run.mounts):
         raise unsupported(one, "RUN --mount=type=ssh,required: it forwards no agent")
     inputs = run_inputs(run, tools.origins, tools.digest, parent=state.key)

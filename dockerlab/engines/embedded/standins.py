@@ -8,7 +8,6 @@ from importlib import resources
 
 from dockerlab import oci
 from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.embedded.debian import mirrors
 from dockerlab.engines.embedded.sandbox import Sandbox
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import RegistryError
@@ -76,6 +75,7 @@ def make_minbase(
 ) -> Image:
     """Make a Debian base. Raises RegistryError when the host knows no Debian mirror."""
     from dockerlab.engines.embedded import minbase
+    from dockerlab.engines.embedded.debian import mirrors
 
     found = mirrors()
     if found is None:

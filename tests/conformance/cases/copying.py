@@ -234,9 +234,10 @@ MODES: dict[str, Item] = {
     "d/s": Folder(0o3777),
     "d/p": Folder(0o700),
 }
+NO_CHANGES = ("u+", "o+t", "o+s")
 CHANGES = (
     *("u+x", "u=rwX,go=rX", "a-w", "g+s,o=", "+t,u+s", "u+x,g=u,o=g-w", "go=", "a=r,u+w", "u+rwx-x", "a+x=r"),
-    *("ugo+wt", "u+", "+w", "=rw", "-r", "u+t", "o+t", "o+s", "a+s", "u=g", "g=u+w", "g=uw", "u=s", "o=t"),
+    *("ugo+wt", "+w", "=rw", "-r", "u+t", "a+s", "u=g", "g=u+w", "g=uw", "u=s", "o=t"),
     *("=", "a+X", "u-X", "-X", "=X", "u=rwxs", "o=x-x+r", "-s", "u-s", "-t", "go-g", "u=o,g=o", "+rwxXst"),
     *("g+ug", "=u", "-u", "=t", "=s", "ug=s,o=t"),
 )
@@ -260,7 +261,7 @@ FLAGS = [
     _copy(
         "chown-new-user", "RUN echo eve:x:1500:1600::/:/bin/sh >> /etc/passwd", "COPY --chown=eve a.txt /x/"
     ),
-    _copy("chmod", "COPY --chmod=4711 dir a.txt /x/"),
+    _copy("chmod", "COPY --chmod=4711 dir a.txt /x/", differs="chmod-parents"),
     _copy("chmod-file", "COPY --chmod=600 a.txt /x/y/", differs="chmod-parents"),
     _copy("chmod-parents", "COPY --chmod=3711 dir /x/y/z", differs="chmod-parents"),
     _copy("chmod-parents-setgid", "COPY --chmod=700 a.txt /var/full/new/f", differs="chmod-parents"),
@@ -271,6 +272,10 @@ FLAGS = [
     *(
         _copy(f"chmod-change-{number}", f"COPY --chmod={words} . /x/y/", tree=MODES, differs="chmod")
         for number, words in enumerate(CHANGES, 1)
+    ),
+    *(
+        _copy(f"chmod-none-{number}", f"COPY --chmod={words} . /x/y/", tree=MODES)
+        for number, words in enumerate(NO_CHANGES)
     ),
     *(
         _copy(f"chmod-bad-{number}", f"COPY --chmod={words} a.txt /x/", refused="--chmod", differs="chmod")
@@ -297,6 +302,8 @@ FLAGS = [
     ),
     _copy("parents", "COPY --parents dir/sub/three.txt a.txt /x/", differs="parents"),
     _copy("exclude", "COPY --exclude=*.txt dir /x/", differs="newer"),
+    _copy("exclude-named", "COPY --exclude=*.txt --exclude=run.sh a.txt run.sh dir /x/", differs="newer"),
+    _copy("exclude-matched", "COPY --exclude=*.txt --exclude=sub *.txt dir/* /x/", differs="newer"),
     _copy("exclude-folder", "COPY --exclude=dir/sub --exclude=*.sh . /x/", differs="newer"),
     _copy("unknown-flag", "COPY --nothing a.txt /x/", refused="--nothing"),
     _copy("flag-without-value", "COPY --chown a.txt /x/", refused="chown"),

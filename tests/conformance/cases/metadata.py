@@ -18,7 +18,7 @@ CASES = [
     Case(
         "meta-json-text",
         'FROM @base\nCMD ["a", "b"] c\nENTRYPOINT ["e"] # f\nVOLUME ["/a"] /b\nHEALTHCHECK CMD ["h"] i\n'
-        'COPY ["f", "/x/"] y\n',
+        'COPY ["f","/x/"] y\n',
         {"f": "f\n"},
         differs="json-text",
     ),

@@ -266,7 +266,6 @@ COMMANDS = [
     _run("security-sandbox", "RUN --security=sandbox true", refused="security"),
     _run("security-insecure", "RUN --security=insecure true", refused="security"),
     _run("flag-unknown", "RUN --nothing true", refused="--nothing"),
-    _run("no-words", "RUN", refused="RUN"),
     _run("order-of-history", "ENV A=1", "RUN true", "LABEL b=c", "COPY a.txt /", "USER ann", "RUN true"),
 ]
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from tests.conformance.case import Case
 
 
-def _label(name: str, *lines: str, refused: str | None = None, **build_args: str) -> Case:
+def _label(
+    name: str, *lines: str, refused: str | None = None, differs: str | None = None, **build_args: str
+) -> Case:
     """Return a case whose LABELs show what words become."""
     text = "\n".join(["FROM @base", "ENV A=abc.tar.gz EMPTY= P=/usr/lib/x.so S='a b'", *lines]) + "\n"
-    return Case(f"words-{name}", text, refused=refused, build_args=build_args)
+    return Case(f"words-{name}", text, refused=refused, differs=differs, build_args=build_args)
 
 
 def _refused(name: str, text: str, words: str) -> Case:
@@ -38,7 +40,14 @@ EXPANSION = [
     _label("replace", "LABEL a=${A/./-} b=${A//./-} c=${A/x/y} d=${P//\\//:} e=${A/a/} f=${A//[a-c]/x}"),
     _label("error-form", "LABEL a=${A:?no} b=${A?no} c=${EMPTY?no}"),
     _label(
-        "error-arg-given", "ARG V=${V:?no}", "ARG W=${NO:?no} X=x${X}", "LABEL a=$V$W$X", V="v", W="w", X="x"
+        "error-arg-given",
+        "ARG V=${V:?no}",
+        "ARG W=${NO:?no} X=x${X}",
+        "LABEL a=$V$W$X",
+        differs="arg-default",
+        V="v",
+        W="w",
+        X="x",
     ),
     _label("error-arg", "ARG V=${V:?need}", "LABEL a=$V", refused="need"),
     _label("error-unset", "LABEL a=${NO:?missing-here}", refused="missing-here"),

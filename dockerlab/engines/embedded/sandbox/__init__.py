@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from dockerlab.engines.embedded.sandbox import remembered
 from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
 from dockerlab.errors import EngineError
 from dockerlab.image import Layer
@@ -70,6 +71,11 @@ class Sandbox(Protocol):
         ...
 
 
+def name(work: Path) -> str:
+    """Return the name of the sandbox that `choose` gives, which need not try again what it found before."""
+    return remembered.recall(work) or choose(work).name
+
+
 def choose(work: Path) -> Sandbox:
     """Return the best sandbox that really works here, found by trying; `work` is a folder it may keep.
 
@@ -89,6 +95,7 @@ def choose(work: Path) -> Sandbox:
         namespaces = NamespaceSandbox(work)
         reason = namespaces.probe()
         if reason is None:
+            remembered.remember(work, namespaces.name)
             return namespaces
         refused = reason
         if wanted == "namespaces":
@@ -110,4 +117,5 @@ def choose(work: Path) -> Sandbox:
             f"RUN cannot be built here. {broken.rstrip('.')}.{tried}",
             hint="Use Docker, or a machine where one of the two works. Without RUN a Dockerfile builds here.",
         )
+    remembered.remember(work, proot.ProotSandbox.name)
     return proot.ProotSandbox(work)
