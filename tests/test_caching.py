@@ -15,10 +15,12 @@ from dockerlab.cli import main
 from dockerlab.context import Context
 from dockerlab.dockerfile import Dockerfile
 from dockerlab.engines import Engine
-from dockerlab.engines.derived_inputs import Given, derive
+from dockerlab.engines.inputs import base_key
 from dockerlab.engines.keys import changes, sentence
-from dockerlab.engines.plan import global_args
+from dockerlab.engines.planned_build import PlannedBuild
 from dockerlab.errors import EngineError, ImageNotFoundError
+from dockerlab.scope import Given
+from dockerlab.stages import global_args
 
 TEXT = "FROM scratch\nLABEL v=1\nCOPY a /a\nCOPY b /b\n"
 FILES = {"a": "1", "b": "2"}
@@ -111,16 +113,17 @@ def derived(text: str, files: Mapping[str, str], *, legacy: bool = False) -> lis
     dockerfile: Dockerfile = lab.parse(text)
     args = global_args(dockerfile, {}, None)
     base = {"Env": ["PATH=/bin"], "WorkingDir": "/base", "User": "app"}
-    given = Given(dockerfile, Context.files(files), {}, args, lambda name: (f"id of {name}", base), legacy)
-    found = derive(dockerfile.stages, given)
-    return [found[id(one)] for stage in dockerfile.stages for one in (stage.from_, *stage.instructions)]
+    planned = PlannedBuild(
+        dockerfile, Context.files(files), Given({}, args), lambda name: ([f"layer of {name}"], base), legacy
+    )
+    return [step.inputs for step in planned.steps(dockerfile.stages)]
 
 
 def test_inputs_derived_for_docker() -> None:
     """ENV, ARG, USER, WORKDIR, the base's config and the files read are all among a step's inputs."""
     text = "FROM base\nARG V=1\nENV W=$V-x\nWORKDIR sub\nCOPY d*/f ./\nRUN make\nLABEL a=b\n"
     origin, arg, env, workdir, copied, ran, label = derived(text, {"d1/f": "1", "d2/f": "2", "e/f": "3"})
-    assert origin == {"image": "base", "id": "id of base"}
+    assert origin == {"image": "base", "layers": base_key(["layer of base"])}
     assert (arg, env, label) == ({}, {}, {})
     assert (workdir["folder"], workdir["user"]) == ("/base/sub", "app")
     assert (copied["destination"], sorted(copied["files"])) == ("/base/sub/", ["d1/f", "d2/f"])  # type: ignore[call-overload]
@@ -140,8 +143,8 @@ def test_a_stage_that_files_come_from_is_an_input() -> None:
     text = "FROM base AS build\nRUN {}\nFROM base\nCOPY --from=build /x /y\n"
     one, other = (derived(text.format(command), {})[3] for command in ("one", "two"))
     found = changes(one, other)
-    assert [(change.input, change.name) for change in found] == [("stages", "build")]
-    assert sentence(found, {}).startswith("stage build")
+    assert [(change.input, change.name) for change in found] == [("from", "stage build")]
+    assert sentence(found, {}) == "what it takes from stage build changed"
 
 
 def test_long_values_are_shown_where_they_differ() -> None:

@@ -4,41 +4,32 @@ A vertex that belongs to an instruction is named `[stage 2/5] RUN ...` (BuildKit
 prefixCommand): the stage's name, or `stage-N`, or nothing when there is one stage; then a running number
 over the stage's FROM (where it names an image), RUN, COPY, ADD and WORKDIR. Two equal steps of two stages
 are one vertex and keep one name. `WORKDIR /` counts for the total but takes no number; a FROM bound by
---build-context takes none either; steps that the base's ONBUILD brings take the first ones. The number
-places a vertex; its keyword and text must then agree, or the whole stage is said to be unmatched: no cached
-flag is ever guessed. A FROM that does not agree is passed over: builds that run at the same time share the
-vertex of a base, and it has the name that one of them gave it.
+--build-context takes none either; steps that the base's ONBUILD brings take the first ones, and say so. The
+number places a vertex; its keyword and text must then agree, or the whole stage is said to be unmatched: no
+cached flag is ever guessed. A FROM that does not agree is passed over: builds that run at the same time share
+the vertex of a base, and it has the name that one of them gave it.
 """
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
+from dockerlab.dockerfile import Dockerfile, Instruction, Stage
 from dockerlab.engines import Event, Finished, Log, Started, Step
 from dockerlab.engines.buildkit_events import Graph, Vertex
-from dockerlab.engines.plan import stage_name
 from dockerlab.engines.steps import Planned
-from dockerlab.errors import DockerfileError
+from dockerlab.stages import stage_name
 
 NUMBERED = ("RUN", "COPY", "ADD", "WORKDIR")
 UNMATCHED = "BuildKit's report does not fit this line, so it is not known whether it was cached"
 NOT_NEEDED = "not looked at: a later step came from the cache"
 
 _NAME = re.compile(
-    r"\[(?:[^\s\]]+/[^\s\]]+ )?(?:(?P<stage>[^\s\]]+) )? *(?P<index>\d+)/(?P<total>\d+)\] (?P<text>.*)", re.S
+    r"\[(?:[^\s\]]+/[^\s\]]+ )?(?:(?P<stage>[^\s\]]+) )? *(?P<index>\d+)/(?P<total>\d+)\] "
+    r"(?:ONBUILD )?(?P<text>.*)",
+    re.S,
 )
-
-
-@dataclass(frozen=True)
-class StageFacts:
-    """What shifts a stage's numbers: whether its FROM takes one, the keywords its base's ONBUILD adds."""
-
-    from_numbered: bool
-    triggers: tuple[str, ...] = ()
 
 
 class Matcher:
@@ -48,7 +39,7 @@ class Matcher:
         self,
         dockerfile: Dockerfile,
         planned: Sequence[Planned],
-        facts: Mapping[int, StageFacts],
+        from_numbered: Mapping[int, bool],  # by stage: whether its FROM takes a number
         on_event: Callable[[Event], None],
     ) -> None:
         self.graph = Graph(self._log)
@@ -59,7 +50,7 @@ class Matcher:
         self._numbers: dict[tuple[int, int], int] = {}  # (stage, BuildKit's number) -> Step.number
         self._first: dict[int, int] = {}  # stage -> its first number that is ours
         for stage in {plan.stage.index: plan.stage for plan in planned}.values():
-            self._number(stage, facts[stage.index])
+            self._number(stage, int(from_numbered[stage.index]))
         self._diff_ids: Mapping[int, str] = {}
         self._vertexes: dict[int, list[str]] = {}  # Step.number -> digests
         self._steps_of: dict[str, list[int]] = {}  # digest -> Step.numbers
@@ -90,25 +81,16 @@ class Matcher:
         numbers = self._steps_of.get(vertex.digest)
         return self._planned[numbers[0] - 1].instruction if numbers else None
 
-    def _number(self, stage: Stage, facts: StageFacts) -> None:
-        index = int(facts.from_numbered)
-        plans = {id(plan.instruction): plan.number for plan in self._planned if plan.stage is stage}
-        if facts.from_numbered:
-            self._numbers[stage.index, 1] = plans[id(stage.from_)]
-        index += sum(keyword in NUMBERED for keyword in facts.triggers)
+    def _number(self, stage: Stage, index: int) -> None:
+        """Number what is cached; `index` is the number of the FROM, or 0."""
+        start, *lines = [plan for plan in self._planned if plan.stage is stage]
         self._first[stage.index] = index + 1
-        folder = "/"
-        env: dict[str, str] = {}
-        for one in stage.instructions:
-            if one.keyword in ("ENV", "ARG"):
-                _remember(one, env, escape=self._dockerfile.escape)
-            if one.keyword == "WORKDIR":
-                folder = posixpath.normpath(posixpath.join(folder, _expanded(one.args[0], env)))
-                if folder in ("/", "//"):
-                    continue
-            if one.keyword in NUMBERED:
+        if index:
+            self._numbers[stage.index, index] = start.number
+        for plan in lines:
+            if plan.instruction.keyword in NUMBERED and plan.inputs:
                 index += 1
-                self._numbers[stage.index, index] = plans[id(one)]
+                self._numbers[stage.index, index] = plan.number
 
     def _stage_of(self, name: str | None) -> Stage | None:
         if name is None:
@@ -267,17 +249,3 @@ def _agrees(text: str, instruction: Instruction) -> bool:
     literal, _, _ = written.partition("$")
     wanted, got = (re.sub(r"\W", "", part) for part in (literal, rest))
     return got.startswith(wanted[:40]) and ("$" in written or len(wanted) > 40 or got == wanted)
-
-
-def _remember(instruction: Instruction, env: dict[str, str], *, escape: str) -> None:
-    for word in instruction.args:
-        name, equals, value = word.partition("=")
-        if equals and name not in env:
-            env[name] = _expanded(value, env, escape=escape)
-
-
-def _expanded(word: str, env: Mapping[str, str], *, escape: str = "\\") -> str:
-    try:
-        return expand(word, env, escape=escape)
-    except DockerfileError:
-        return word  # BuildKit says what is wrong with it

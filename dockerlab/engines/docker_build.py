@@ -5,25 +5,30 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, parse_trigger
+from dockerlab.dockerfile import Dockerfile, Stage
 from dockerlab.engines import Build, Event, Note, Step
 from dockerlab.engines import legacy as legacy_builder
 from dockerlab.engines.buildkit import Request, run_buildx, selected
-from dockerlab.engines.buildkit_steps import Matcher, StageFacts
-from dockerlab.engines.derived_inputs import Given, derive
+from dockerlab.engines.buildkit_steps import Matcher
 from dockerlab.engines.docker_bases import KEPT, LABEL, Bases, rewritten
 from dockerlab.engines.docker_errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker_images import ImageCache
 from dockerlab.engines.kept import Kept, key
 from dockerlab.engines.last_builds import LastBuilds
 from dockerlab.engines.options import BuildOptions
-from dockerlab.engines.plan import (
+from dockerlab.engines.planned_build import PlannedBuild
+from dockerlab.engines.reasons import Reasons, explained
+from dockerlab.engines.steps import Planned, base_layer_count, own_rows
+from dockerlab.errors import EngineError
+from dockerlab.image import Image
+from dockerlab.scope import Given
+from dockerlab.stages import (
     base_stage,
     chain,
     expanded,
@@ -34,10 +39,6 @@ from dockerlab.engines.plan import (
     stage_name,
     target,
 )
-from dockerlab.engines.reasons import Reasons, explained
-from dockerlab.engines.steps import base_layer_count, own_rows, plan_steps
-from dockerlab.errors import EngineError
-from dockerlab.image import Image
 
 Api = Any  # docker.APIClient, which is not typed
 
@@ -72,6 +73,12 @@ class Job:
     stages: tuple[Stage, ...]  # those that will be built, in order
     served: Mapping[str, str]  # reference -> stand-in
     bound: Mapping[str, str]  # reference -> the build context that BuildKit is to take it from
+    lines: tuple[Planned, ...]  # what the stages do, the ONBUILD of their bases included
+
+    @property
+    def planned(self) -> tuple[Planned, ...]:
+        """Return the lines that are steps of their own."""
+        return tuple(line for line in self.lines if line.number)
 
     @property
     def base(self) -> str | None:
@@ -84,7 +91,6 @@ class Made:
     """What a builder hands back: the steps once the layers are known, context bytes."""
 
     steps: Callable[[Mapping[int, str]], tuple[Step, ...]]
-    numbers: Mapping[int, int]  # id(Instruction) -> Step.number
     context_bytes: int
 
 
@@ -105,7 +111,7 @@ class Builds:
         with self._own_name() as name:
             made = self._legacy(job, name) if asked.legacy else self._buildkit(job, name)
             took = time.perf_counter() - started
-            image, diff_ids = self._finished(job, made, str((self._bases.inspect(name) or {})["Id"]))
+            image, diff_ids = self._finished(job, str((self._bases.inspect(name) or {})["Id"]))
             for tag in (asked.tag, *asked.options.tags):
                 self._give_name(image, tag)
         build = Build(
@@ -157,16 +163,10 @@ class Builds:
         """Give each step its inputs, and each miss its reason, as far as Dockerfile and context tell."""
         asked = job.asked
 
-        def bases(name: str) -> tuple[str | None, Mapping[str, Any]]:
-            known = self._bases.inspect(job.served.get(name, name)) or {}
-            return known.get("Id"), known.get("Config") or {}
-
-        given = Given(asked.dockerfile, asked.context, asked.build_args, job.args, bases, asked.legacy)
         continued = {stage: base_stage(asked.dockerfile, stage, job.args) for stage in job.stages}
         return explained(
-            plan_steps(job.stages),
+            job.planned,
             build.steps,
-            derive(job.stages, given),
             Reasons(self.last.get(asked.tag, build.builder), uncached=asked.uncached),
             {stage_name(one): stage_name(below) for one, below in continued.items() if below is not None},
         )
@@ -182,8 +182,19 @@ class Builds:
         for name in asked.options.contexts:
             named.pop(name, None)
         served = self._bases.ready(named, asked.on_event)
+
+        def image(name: str) -> tuple[Sequence[str], Mapping[str, Any]] | None:
+            known = self._bases.inspect(served.get(name, name))
+            if known is None:
+                return None
+            return (known.get("RootFS") or {}).get("Layers") or (), known.get("Config") or {}
+
+        given = Given(asked.build_args, args)
+        lines = PlannedBuild(
+            asked.dockerfile, asked.context, given, image, asked.legacy, asked.options.network
+        ).steps(stages)
         bound = {} if asked.legacy else self._bound(named, served)
-        return Job(asked, args, final, stages, served, bound)
+        return Job(asked, args, final, stages, served, bound, lines)
 
     def _bound(self, named: Iterable[str], served: Mapping[str, str]) -> dict[str, str]:
         """Say where BuildKit finds stand-ins, and a builder not the daemon's own all images of the daemon.
@@ -209,10 +220,8 @@ class Builds:
         return str(self._api().version().get("Arch") or "")
 
     def _buildkit(self, job: Job, name: str) -> Made:
-        stages = job.stages
-        planned = plan_steps(stages)
-        facts = {stage.index: self._facts(job, stage) for stage in stages}
-        matcher = Matcher(job.asked.dockerfile, planned, facts, job.asked.on_event)
+        numbered = {stage.index: self._from_numbered(job, stage) for stage in job.stages}
+        matcher = Matcher(job.asked.dockerfile, job.planned, numbered, job.asked.on_event)
         request = Request(
             job.asked.dockerfile.text,
             job.asked.context,
@@ -244,15 +253,15 @@ class Builds:
             job.asked.on_event(Note(f"BuildKit's report on the stage at line {line} does not fit its lines."))
         return Made(
             matcher.steps,
-            {id(plan.instruction): plan.number for plan in planned},
             matcher.graph.context_bytes,
         )
 
     def _legacy(self, job: Job, name: str) -> Made:
         if job.asked.secrets:
             raise EngineError("the legacy builder has no secrets", hint='Leave out builder="legacy".')
-        planned = plan_steps(job.stages)
-        progress = legacy_builder.LegacyProgress(planned, len(job.asked.dockerfile.args), job.asked.on_event)
+        progress = legacy_builder.LegacyProgress(
+            job.planned, len(job.asked.dockerfile.args), job.asked.on_event
+        )
         text = (
             rewritten(job.asked.dockerfile, job.served, lambda word, line: expanded(word, job.args, line))
             if job.served
@@ -279,31 +288,20 @@ class Builds:
         if error:
             at = progress.at.instruction if progress.at else None
             raise build_error(error, job.asked.dockerfile, at=at, log=progress.log)
-        numbers = {id(plan.instruction): plan.number for plan in planned}
-        return Made(progress.steps, numbers, sent.size)
+        return Made(progress.steps, sent.size)
 
-    def _facts(self, job: Job, stage: Stage) -> StageFacts:
-        below = base_stage(job.asked.dockerfile, stage, job.args)
+    def _from_numbered(self, job: Job, stage: Stage) -> bool:
         base = expanded(stage.base, job.args, stage.from_.line)
-        numbered = below is None and base != "scratch" and base not in job.bound
-        return StageFacts(numbered, tuple(one.keyword for one in self._triggers(job, stage)))
-
-    def _triggers(self, job: Job, stage: Stage) -> list[Instruction]:
-        """Return what ONBUILD of the stage's base adds, as far as the base can be looked at."""
         below = base_stage(job.asked.dockerfile, stage, job.args)
-        if below is not None:
-            return [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
-        base = expanded(stage.base, job.args, stage.from_.line)
-        known = self._bases.inspect(job.served.get(base, base)) if base != "scratch" else None
-        return [parse_trigger(text) for text in ((known or {}).get("Config") or {}).get("OnBuild") or ()]
+        return below is None and base != "scratch" and base not in job.bound
 
-    def _finished(self, job: Job, made: Made, identity: str) -> tuple[Image, dict[int, str]]:
+    def _finished(self, job: Job, identity: str) -> tuple[Image, dict[int, str]]:
         """Return the image, read and marked as ours, and the layer of each step that made one."""
         image = self._cache.read(identity, job.asked.tag)
-        instructions: list[Instruction] = []
-        for stage in chain(job.asked.dockerfile, job.final, job.args):
-            instructions += [*self._triggers(job, stage), *stage.instructions]
-        own = own_rows(image.history, instructions, legacy=job.asked.legacy)
+        kept = chain(job.asked.dockerfile, job.final, job.args)
+        lines = [line for stage in kept for line in job.lines if line.stage is stage]
+        lines = [line for line in lines if line.instruction.keyword != "FROM"]
+        own = own_rows(image.history, [line.instruction for line in lines], legacy=job.asked.legacy)
         base = self._bases.inspect(job.served.get(job.base, job.base)) if job.base else None
         below = list(((base or {}).get("RootFS") or {}).get("Layers") or ())
         if own is not None:
@@ -320,8 +318,8 @@ class Builds:
         stand_in = job.base if job.base in job.served else None
         self._cache.mark_built(identity, base_layers=count, stand_in=stand_in)
         diff_ids = {
-            made.numbers[id(one)]: row.layer.diff_id
-            for one, row in zip(instructions, own or (), strict=False)
-            if row is not None and row.layer is not None and id(one) in made.numbers
+            line.number: row.layer.diff_id
+            for line, row in zip(lines, own or (), strict=False)
+            if row is not None and row.layer is not None
         }
         return self._cache.read(identity, job.asked.tag), diff_ids

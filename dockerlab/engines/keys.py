@@ -27,7 +27,7 @@ _NAMES = {
     "folder": "the folder",
     "date": "SOURCE_DATE_EPOCH",
     "host name": "BUILDKIT_SANDBOX_HOSTNAME",
-    "sources": "the sources",
+    "sources": "the list of sources",
     "destination": "the destination",
     "owner": "--chown",
     "mode": "--chmod",
@@ -76,6 +76,8 @@ def sentence(found: Sequence[Change], where: Mapping[str, str]) -> str:
     first = found[0]
     if first.input in _FILES:
         said = _file(first)
+    elif first.input == "from":
+        said = _taken(first)
     elif first.input == "environment":
         said = _went(where.get(first.name, f"the variable {first.name}"), first)
     else:
@@ -97,6 +99,15 @@ def _file(change: Change) -> str:
     differ = [name for name in before if before[name] != after[name]]
     said = [f"its {name} was {_short(before[name])}, is {_short(after[name])}" for name in differ]
     return f"{change.name} changed: {', and '.join(said)}"
+
+
+def _taken(change: Change) -> str:
+    """Say what happened to what a step takes from a stage, an image or a URL."""
+    if change.before is None:
+        return f"it now takes files from {change.name}"
+    if change.after is None:
+        return f"it takes no files from {change.name} any more"
+    return f"what it takes from {change.name} changed"
 
 
 def _parts(text: str) -> dict[str, str]:

@@ -17,10 +17,10 @@ from typing import IO, Any, BinaryIO, cast
 
 from dockerlab.context import Context
 from dockerlab.engines import Event, Finished, Log, Started, Step
-from dockerlab.engines.plan import stage_name
 from dockerlab.engines.steps import Planned
 from dockerlab.errors import EngineError
 from dockerlab.filesystem import Entry
+from dockerlab.stages import stage_name
 
 DOCKERFILE = ".dockerlab.Dockerfile"  # listed in .dockerignore, so that COPY . leaves it out
 _STEP = re.compile(r"Step (\d+)/(\d+) : (\S+)")

@@ -1,7 +1,8 @@
 """Why a step missed the cache: its named inputs beside those of the same step in the last build of the name.
 
 Both engines use it: the embedded builder with the inputs its keys are made of, Docker with those that
-`derived_inputs` works out, since BuildKit does not tell its own.
+`planned_build` works out. There what a stage or an image holds is not known, only whether it was made again:
+so that is named only where nothing else is.
 """
 
 from __future__ import annotations
@@ -50,23 +51,35 @@ class Reasons:
         self._gone = [step for step in before if not any(step is old for old in self._old)]
         self._done[stage] = list(self._done.get(below, [])) if below is not None else []
 
-    def reason(self, inputs: Inputs) -> tuple[str, tuple[Change, ...]]:
-        """Say why the next step of the stage ran though there is a cache, and which inputs differ."""
+    def reason(self, inputs: Inputs, set_by: Mapping[str, str]) -> tuple[str, tuple[Change, ...]]:
+        """Say why the next step of the stage ran though there is a cache, and which inputs differ.
+
+        `set_by` names a variable as the Dockerfile does: {"V": "ENV V (line 2)"}.
+        """
         old = self._old[self._at] if self._at < len(self._old) else None
         if self._uncached(self._stage):
             return TURNED_OFF, ()
         if old is None or not old.inputs:
             return NEW, ()
         above = self._done[self._stage]
-        own = changes(old.inputs, inputs)
+        found = changes(old.inputs, inputs)
+        own = _own(found)
+        ran = _ran(above)
+        moved = old.inputs.get("parent") != inputs.get("parent")
         if own:
-            said = sentence(own, _variables(above, old.inputs, inputs))
-            ran = _ran(above)
-            return (f"{said}; {ran}" if ran else said), own
-        if old.inputs.get("parent") != inputs.get("parent"):
+            said = sentence(own, set_by)
+            return (f"{said}; {ran}" if ran else said), found
+        if moved and ran:
+            return ran, found
+        if found:
+            return self._taken(found), found
+        if moved:
             return self._earlier(above), ()
         if _order(old.inputs) != _order(inputs):
             return "its variables are set in another order", ()
+        unknown = [where for where, token in _mapping(inputs.get("from")).items() if not token]
+        if unknown:
+            return f"what it takes from {unknown[0]} changed", ()
         return "nothing it is made of changed: its cache record was removed since", ()
 
     def done(self, step: Step) -> None:
@@ -74,6 +87,11 @@ class Reasons:
         old = self._old[self._at] if self._at < len(self._old) else None
         self._done[self._stage].append(_Done(step, old))
         self._at += 1
+
+    def _taken(self, found: Sequence[Change]) -> str:
+        """Say which stage or image gave other files, and which line of that stage ran again."""
+        ran = _ran(self._done.get(found[0].name.removeprefix("stage "), ()), "there")
+        return sentence(found[:1], {}) + (f": {ran}" if ran else "")
 
     def _earlier(self, above: Sequence[_Done]) -> str:
         """Say which line above started it."""
@@ -85,7 +103,7 @@ class Reasons:
             if one.step.keyword == "FROM" and was != one.step.inputs:
                 return f"line {one.step.line} starts from another image than last time"
         for one in above:
-            if one.step.cached and (one.old is None or changes(one.old.inputs, one.step.inputs)):
+            if one.step.cached and (one.old is None or _own(changes(one.old.inputs, one.step.inputs))):
                 return f"line {one.step.line} above it is not that of last time, though the cache had it"
         if self._gone:
             return f'a line above it is gone: "{self._gone[0].text}"'
@@ -100,24 +118,24 @@ def _order(inputs: Inputs) -> list[str]:
 def explained(
     planned: Sequence[Planned],
     steps: Sequence[Step],
-    inputs: Mapping[int, Inputs],
     reasons: Reasons,
     below: Mapping[str, str],
 ) -> tuple[Step, ...]:
     """Return a finished build's steps with their inputs, and a reason for each miss that has none.
 
-    `inputs` go by id() of the instruction, `below` says which stage a stage continues.
+    `below` says which stage a stage continues.
     """
     found: list[Step] = []
     stage = None
     for plan, step in zip(planned, steps, strict=True):
         if step.stage != stage:
             stage = step.stage
-            lines = [(one.keyword, one.text) for one in (plan.stage.from_, *plan.stage.instructions)]
+            own = [other.instruction for other in planned if other.stage is plan.stage]
+            lines = [(one.keyword, one.text) for one in own]
             reasons.begin(stage, lines, below=below.get(stage))
-        step = replace(step, inputs=inputs[id(plan.instruction)])
+        step = replace(step, inputs=plan.inputs)
         if step.cached is False and step.reason is None:
-            reason, differ = reasons.reason(step.inputs)
+            reason, differ = reasons.reason(step.inputs, plan.set_by)
             step = replace(step, reason=reason, changes=differ)
         reasons.done(step)
         found.append(step)
@@ -152,23 +170,19 @@ def match(texts: Sequence[Line], before: Sequence[Step], lines: Sequence[Line]) 
     return found
 
 
-def _ran(above: Sequence[_Done]) -> str:
+def _own(found: Sequence[Change]) -> tuple[Change, ...]:
+    """Leave out what another stage or image holds."""
+    certain = [one for one in found if one.input != "files there"]
+    return tuple(one for one in certain if one.input != "from" or one.before is None or one.after is None)
+
+
+def _ran(above: Sequence[_Done], where: str = "") -> str:
     first = next((one.step for one in above if one.step.cached is False), None)
-    return f"an earlier step (line {first.line}) ran again" if first is not None else ""
-
-
-def _variables(above: Sequence[_Done], *inputs: Inputs) -> Mapping[str, str]:
-    """Name each variable by the last line above that sets it: "ENV V (line 2)"."""
-    names: dict[str, str] = {}
-    known: set[str] = {name for one in inputs for name in _mapping(one.get("environment"))}
-    for one in above:
-        if one.step.keyword not in ("ENV", "ARG"):
-            continue
-        for word in one.step.text.split()[1:]:
-            name = word.partition("=")[0]
-            if name in known:
-                names[name] = f"{one.step.keyword} {name} (line {one.step.line})"
-    return names
+    if first is None:
+        return ""
+    return (
+        f"line {first.line} ran again {where}" if where else f"an earlier step (line {first.line}) ran again"
+    )
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

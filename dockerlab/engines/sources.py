@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import io
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from dockerlab.context import Context
 from dockerlab.errors import ContextError
@@ -151,6 +153,17 @@ def _seen(node: Node, digest: Digest) -> str:
     return f"{entry.kind} {entry.mode:04o}{owner} {text}".strip()
 
 
+class Text:
+    """Content held in memory (a heredoc, a downloaded file)."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def open(self, entry: Entry) -> BinaryIO:  # noqa: ARG002 - the protocol of every content source
+        """Return a stream over the content."""
+        return io.BytesIO(self.content)
+
+
 class Digest:
     """Content digests of source files, each worked out once."""
 
@@ -182,6 +195,16 @@ def _matching(tree: Tree, base: str, below: str, pattern: re.Pattern[str]) -> It
             yield join(base, path)
         elif tree.is_dir(join(base, path)):
             yield from _matching(tree, base, path, pattern)
+
+
+def is_url(word: str) -> bool:
+    """Tell whether ADD downloads `word`."""
+    return word.startswith(("http://", "https://"))
+
+
+def is_git(word: str) -> bool:
+    """Tell whether ADD would clone `word`."""
+    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def _missing(source: Source, path: str) -> ContextError:

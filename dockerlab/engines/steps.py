@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dockerlab.dockerfile import Instruction, Stage
+from dockerlab.engines.keys import Inputs
 from dockerlab.image import History, Image
 
 NOP = "#(nop)"
@@ -13,17 +14,13 @@ NOP = "#(nop)"
 
 @dataclass(frozen=True)
 class Planned:
-    """One instruction of a stage that will be built; `number` as in Step."""
+    """One instruction of a stage that will be built; `number` as in Step, 0: it is no step of its own."""
 
     number: int
     stage: Stage
     instruction: Instruction
-
-
-def plan_steps(stages: Sequence[Stage]) -> tuple[Planned, ...]:
-    """Number the instructions of `stages`, each stage's FROM first."""
-    pairs = [(stage, one) for stage in stages for one in (stage.from_, *stage.instructions)]
-    return tuple(Planned(number, stage, one) for number, (stage, one) in enumerate(pairs, 1))
+    inputs: Inputs  # {}: there is nothing to cache
+    set_by: Mapping[str, str] = field(default_factory=dict)  # which line set each variable
 
 
 def row_keyword(created_by: str) -> str:

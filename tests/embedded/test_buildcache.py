@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.embedded.buildcache import Sharing
 from dockerlab.engines.embedded.store import Store
+from dockerlab.mounts import Sharing
 
 
 @pytest.mark.parametrize("sharing", ["shared", "locked", "private"])

@@ -236,7 +236,7 @@ def test_a_check_directive_is_not_ignored_in_silence(engine: EmbeddedEngine) -> 
             errors.BuildError,
             ["line 2", "git ls-remote failed"],
         ),
-        ("FROM scratch\nRUN --mount=type=ssh true\n", errors.UnsupportedError, ["line 2", "ssh"]),
+        ("FROM scratch\nRUN --mount=type=ssh,required true\n", errors.UnsupportedError, ["line 2", "ssh"]),
     ],
 )
 def test_errors_name_the_line_and_what_was_found(

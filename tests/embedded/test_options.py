@@ -10,10 +10,10 @@ import pytest
 
 from dockerlab.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine, buildargs
-from dockerlab.engines.embedded.mounts import MOUNT_KEYS
 from dockerlab.errors import DockerlabError, UnsupportedError
 from dockerlab.flags import KEYWORDS
 from dockerlab.image import Image
+from dockerlab.mounts import MOUNT_KEYS
 from tests.conformance import bases
 from tests.conformance.cases.adding import PLAIN
 

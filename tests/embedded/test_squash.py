@@ -12,9 +12,10 @@ import pytest
 from dockerlab.analysis.history import rows
 from dockerlab.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.engines.embedded.draft import Draft, Text
+from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.squash import net_change
 from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.sources import Text
 from dockerlab.filesystem import Entry, Tree
 from dockerlab.image import Layer
 

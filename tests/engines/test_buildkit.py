@@ -6,8 +6,9 @@ import pytest
 from dockerlab.dockerfile import parse
 from dockerlab.engines import Event, Finished, Log, Started
 from dockerlab.engines.buildkit_events import Graph, Objects, seconds
-from dockerlab.engines.buildkit_steps import UNMATCHED, Matcher, StageFacts
-from dockerlab.engines.steps import plan_steps
+from dockerlab.engines.buildkit_steps import UNMATCHED, Matcher
+from dockerlab.engines.planned_build import PlannedBuild
+from dockerlab.scope import Given
 
 STAMP = "2026-01-01T00:00:0{}.5Z"
 
@@ -26,8 +27,9 @@ def _ran(
 def _matcher(text: str, *, numbered: bool = True) -> tuple[Matcher, list[Event]]:
     events: list[Event] = []
     dockerfile = parse(text)
-    facts = {stage.index: StageFacts(numbered) for stage in dockerfile.stages}
-    return Matcher(dockerfile, plan_steps(dockerfile.stages), facts, events.append), events
+    planned = PlannedBuild(dockerfile, None, Given({}, {}), lambda _: None).steps(dockerfile.stages)
+    facts = {stage.index: numbered for stage in dockerfile.stages}
+    return Matcher(dockerfile, planned, facts, events.append), events
 
 
 @pytest.mark.parametrize("indent", [None, 2])

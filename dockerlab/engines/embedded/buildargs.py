@@ -9,20 +9,15 @@ import re
 from collections.abc import Mapping
 
 from dockerlab.dockerfile import Dockerfile
-from dockerlab.engines.embedded import epoch
 from dockerlab.errors import UnsupportedError
-
-HOSTNAME = "BUILDKIT_SANDBOX_HOSTNAME"
-CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
+from dockerlab.scope import CACHE_NAMESPACE, EPOCH, HOSTNAME, SBOM
 
 # Proxy settings reach a RUN without being declared, and count for no cache key.
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-# They say which stages a bill of materials covers: no variables, though the history shows them.
-SBOM = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 PLATFORM = tuple(
     f"{kind}{what}" for kind in ("TARGET", "BUILD") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
 )
-DONE = (*PROXY, *(name.lower() for name in PROXY), *PLATFORM, HOSTNAME, CACHE_NAMESPACE, epoch.NAME)
+DONE = (*PROXY, *(name.lower() for name in PROXY), *PLATFORM, HOSTNAME, CACHE_NAMESPACE, EPOCH)
 
 # Why there is nothing to do, here as in a build of BuildKit's that asks for nothing more.
 WITHOUT_EFFECT: Mapping[str, str] = {

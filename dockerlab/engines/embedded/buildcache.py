@@ -7,14 +7,16 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dockerlab import oci
 from dockerlab.engines.embedded import durable
 from dockerlab.engines.embedded.blobs import Blobs
 from dockerlab.errors import StoreError
 
-Sharing = Literal["shared", "private", "locked"]
+if TYPE_CHECKING:
+    from dockerlab.mounts import Sharing
+
 _LOCKED_WAIT = 600.0  # seconds a build waits for another one's sharing=locked mount
 
 

@@ -10,25 +10,27 @@ from dataclasses import replace
 from typing import Any
 
 from dockerlab.context import Context
-from dockerlab.dockerfile import Instruction, Stage, parse_trigger
+from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
 from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
-from dockerlab.engines.embedded.instructions import (
-    METADATA,
-    Given,
-    State,
-    unsupported,
-)
+from dockerlab.engines.embedded.instructions import METADATA
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.layersteps import LayerSteps, new_workdir, written
+from dockerlab.engines.embedded.layersteps import LayerSteps, written
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
+from dockerlab.engines.embedded.state import State, unsupported
 from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.inputs import base_key
 from dockerlab.engines.last_builds import read_record, record
-from dockerlab.engines.plan import (
+from dockerlab.engines.reasons import Reasons
+from dockerlab.errors import BuildError, DockerfileError, DockerlabError
+from dockerlab.image import Image
+from dockerlab.platform import here
+from dockerlab.reference import Reference
+from dockerlab.scope import Given, scratch_config
+from dockerlab.stages import (
     earlier,
     expanded,
     global_args,
@@ -36,12 +38,8 @@ from dockerlab.engines.plan import (
     root_base,
     stage_name,
     target,
+    triggers,
 )
-from dockerlab.engines.reasons import Reasons
-from dockerlab.errors import BuildError, DockerfileError, DockerlabError
-from dockerlab.image import Image
-from dockerlab.platform import here
-from dockerlab.reference import Reference
 
 
 def build(
@@ -170,20 +168,19 @@ class _Builder:
         with _at_line(stage.from_.line):
             began = self._start(stage, stage.from_)
             state = self._from(stage)
-        triggers = [parse_trigger(text) for text in state.config.pop("OnBuild", None) or []]
-        self.total += len(triggers)
+        before = triggers(stage, state.config.pop("OnBuild", None) or [])
+        self.total += len(before)
         reference = expanded(stage.base, self.global_args, stage.from_.line)
         below = earlier(self.request.dockerfile, stage, reference)
         self.reasons.begin(
             stage_name(stage),
-            [(one.keyword, one.text) for one in (stage.from_, *triggers, *stage.instructions)],
+            [(one.keyword, one.text) for one in (stage.from_, *before, *stage.instructions)],
             below=stage_name(below) if below is not None else None,
         )
         base = {} if below is not None else {"image": reference, "layers": state.key}
         self._finish(stage, stage.from_, began, inputs=base)
-        for one in [*triggers, *stage.instructions]:
-            line = stage.from_.line if one in triggers else one.line
-            with _at_line(line):
+        for one in [*before, *stage.instructions]:
+            with _at_line(one.line):
                 began = self._start(stage, one)
                 self._do(state, stage, one, began)
         return state
@@ -203,9 +200,9 @@ class _Builder:
             state = self.states[below.index].branch()
         elif reference == "scratch":
             state = State(
-                config={"Env": [f"PATH={DEFAULT_PATH}"], "WorkingDir": "/"},
+                config=scratch_config(),
                 platform={"architecture": here().architecture, "os": "linux"},
-                key="scratch",
+                key=base_key([]),
                 created=rfc3339(self.layers.now),
             )
         else:
@@ -234,19 +231,18 @@ class _Builder:
             raise unsupported(one, one.keyword)
 
     def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
-        path = new_workdir(state.workdir, state.expand(one.args[0], one.line))
-        state.config["WorkingDir"] = path
-        if path == "/":  # the one that makes no layer
-            state.record(f"WORKDIR {path}")
+        said = state.apply(one, self.given)
+        if state.workdir == "/":  # the one that makes no layer
+            state.record(said)
             self._finish(stage, one, began)
         else:
-            self._layer_step(state, stage, one, began, self.layers.workdir(state, path))
+            self._layer_step(state, stage, one, began, self.layers.workdir(state, state.workdir))
 
     def _layer_step(
         self, state: State, stage: Stage, one: Instruction, began: float, step: LayerStep
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
-        key, inputs = step.key, step.inputs
+        key, inputs = step.inputs.key, step.inputs.shown
         anew = self._uncached(stage_name(stage))
         known = self.store.step(key) if self._may_reuse(key, state, one, anew=anew) else None
         reason: str | None = None
@@ -257,7 +253,7 @@ class _Builder:
                 cached, reason = False, f"the same step as line {self.done[key].line}: it is done once"
                 state.renewed |= anew
         else:
-            reason, changes = self.reasons.reason(inputs)
+            reason, changes = self.reasons.reason(inputs, state.set_by)
             if known is not None:
                 reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = step.execute(), rfc3339(self.layers.now), False

@@ -6,26 +6,14 @@ entries that an overlay's upper folder would hold.
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
 from dockerlab.engines.embedded.layertar import LayerWriter, in_order
+from dockerlab.engines.sources import Text
 from dockerlab.filesystem import Contents, Entry, Node, Tree
-
-
-class Text:
-    """Content held in memory (a heredoc, a downloaded file)."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def open(self, entry: Entry) -> BinaryIO:  # noqa: ARG002 - the protocol of every content source
-        """Return a stream over the content."""
-        return io.BytesIO(self.content)
-
 
 NOTHING = Text(b"")
 

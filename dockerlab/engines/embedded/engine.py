@@ -107,10 +107,11 @@ class EmbeddedEngine:
         return built
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
-        from dockerlab.engines.embedded import epoch
 
         # A stand-in is as old as its packages, whatever date a build of yours is given.
-        return self.build(dockerfile, tag=tag, build_args={epoch.NAME: ""}).image
+        from dockerlab.scope import EPOCH
+
+        return self.build(dockerfile, tag=tag, build_args={EPOCH: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
@@ -128,8 +129,8 @@ class EmbeddedEngine:
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
-        from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
         from dockerlab.engines.embedded.users import run_user
+        from dockerlab.scope import DEFAULT_PATH
 
         image = self.store.image(reference)
         config = image.config.get("config") or {}

@@ -16,23 +16,22 @@ from dockerlab.engines.embedded.layertar import LayerWriter
 from dockerlab.engines.embedded.store import Store
 from dockerlab.errors import BuildError
 from dockerlab.image import Layer
-
-NAME = "SOURCE_DATE_EPOCH"
+from dockerlab.scope import EPOCH
 
 
 def given(build_args: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the build arguments with the environment's SOURCE_DATE_EPOCH, which buildx passes on too."""
-    return {**({NAME: environment[NAME]} if NAME in environment else {}), **build_args}
+    return {**({EPOCH: environment[EPOCH]} if EPOCH in environment else {}), **build_args}
 
 
 def read(build_args: Mapping[str, str]) -> int | None:
     """Return the date asked for in seconds since 1970, or None; raises BuildError where it is no number."""
-    text = build_args.get(NAME) or ""
+    text = build_args.get(EPOCH) or ""
     try:
         return int(text) if text else None
     except ValueError:
         raise BuildError(
-            f'{NAME} is "{text}"', hint="Give whole seconds since 1970: git log -1 --format=%ct prints some."
+            f'{EPOCH} is "{text}"', hint="Give whole seconds since 1970: git log -1 --format=%ct prints some."
         ) from None
 
 

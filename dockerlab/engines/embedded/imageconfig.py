@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import copy
 from datetime import datetime, timezone
 from typing import Any
 
-from dockerlab.engines import keys
-from dockerlab.engines.embedded.instructions import State
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
+from dockerlab.engines.embedded.state import State
+from dockerlab.engines.inputs import base_key
 from dockerlab.image import Image
-
-# What BuildKit keeps of a base image's config; older tools wrote more.
-CONFIG_FIELDS = (
-    "User",
-    "ExposedPorts",
-    "Env",
-    "Entrypoint",
-    "Cmd",
-    "Volumes",
-    "WorkingDir",
-    "Labels",
-    "StopSignal",
-    "ArgsEscaped",
-    "Healthcheck",
-    "Shell",
-    "OnBuild",
-)
+from dockerlab.scope import base_config
 
 
 def state_of(image: Image) -> State:
     """Return the state that a stage FROM this image starts with."""
-    known = image.config.get("config") or {}
-    config = {name: copy.deepcopy(known[name]) for name in CONFIG_FIELDS if known.get(name)}
     layers = list(image.layers)
     platform = {
         name: image.config[name] for name in ("architecture", "os", "variant") if image.config.get(name)
     }
-    env = config.setdefault("Env", [])
-    if not any(pair.startswith("PATH=") for pair in env):
-        env.append(f"PATH={DEFAULT_PATH}")
     return State(
-        config=config,
+        config=base_config(image.config.get("config") or {}),
         platform=platform,
         layers=layers,
         history=[dict(row) for row in image.config.get("history") or []],
-        key=keys.key({"base": [layer.diff_id for layer in layers]}),
+        key=base_key([layer.diff_id for layer in layers]),
         created=str(image.config.get("created") or ""),
         base_layers=len(layers),
         base_rows=len(image.config.get("history") or []),

@@ -5,37 +5,31 @@ Whether the work is done at all is the builder's business: each instruction is r
 
 from __future__ import annotations
 
-import os
-import posixpath
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dockerlab.context import Context
-from dockerlab.dockerfile import Instruction, Stage, expand_heredoc
+from dockerlab.dockerfile import Instruction, Stage
 from dockerlab.engines import OnEvent, keys
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases import Bases
 from dockerlab.engines.embedded.chmod import read_chmod
-from dockerlab.engines.embedded.draft import Draft, Text
-from dockerlab.engines.embedded.instructions import State
+from dockerlab.engines.embedded.draft import Draft
 from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.remote import download, is_git, is_url
+from dockerlab.engines.embedded.remote import download
 from dockerlab.engines.embedded.request import Request
 from dockerlab.engines.embedded.sandbox import Sandbox
+from dockerlab.engines.embedded.state import State
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.users import file_owner
+from dockerlab.engines.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
 from dockerlab.engines.options import image_context
-from dockerlab.engines.plan import earlier
-from dockerlab.engines.sources import Checksum, Digest, Source, checksums
-from dockerlab.errors import BuildError, DockerfileError
-from dockerlab.filesystem import Entry, Node, Tree
+from dockerlab.engines.sources import Digest, is_git, is_url
+from dockerlab.errors import BuildError
+from dockerlab.filesystem import Node, Tree
 from dockerlab.image import Image, Layer
-from dockerlab.patterns import Patterns
-
-if TYPE_CHECKING:
-    from dockerlab.engines.embedded.mounts import TreeOf
+from dockerlab.stages import source_stage, stage_name
 
 
 class LayerSteps:
@@ -68,20 +62,18 @@ class LayerSteps:
 
     def run(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """RUN command; see run.py."""
-        from dockerlab.engines.embedded.run import Room, run_step
+        from dockerlab.engines.embedded.mounts import Tools
+        from dockerlab.engines.embedded.run import run_step
 
-        room = Room(
-            self.store, self.sandbox, self._tree_of(stage), self.digest, self._starts_empty, self.on_line
+        tools = Tools(
+            self.store, self.sandbox, self._origins(stage, one), self.digest, self._starts_empty, self.on_line
         )
-        return run_step(one, state, self.request, room)
+        return run_step(one, state, self.request, tools)
 
     def workdir(self, state: State, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
-        user = str(state.config.get("User") or "")
-        inputs = {"instruction": "WORKDIR", "folder": path, "user": user, "parent": state.key}
+        user = state.user
         date = epoch.read(self.request.build_args)
-        if date is not None:
-            inputs["date"] = str(date)
 
         def execute() -> Layer:
             draft = Draft(state.tree, now=self.now)
@@ -95,127 +87,70 @@ class LayerSteps:
                 draft.set_mtime(folder, date)
             return written(draft, self.store)
 
-        return LayerStep(inputs, execute, f"WORKDIR {path}")
+        return LayerStep(workdir_inputs(path, user, parent=state.key, date=date), execute, f"WORKDIR {path}")
 
     def copy(self, state: State, stage: Stage, one: Instruction) -> LayerStep:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
-        to = state.expand(one.args[-1], one.line)
-        dest = _destination(state.workdir, to)
-        exclude = [state.expand(value, one.line) for value in one.flag_values("exclude")]
-        sources, shown = self._sources(state, stage, one, exclude)
-        chown = state.expand(one.flag("chown") or "", one.line)
-        chmod = state.expand(one.flag("chmod") or "", one.line)
-        link = one.enabled("link")
-        unpack = [] if one.flag("unpack") is None else [f"unpack={one.enabled('unpack')}".lower()]
-        found = [checksums(source, self.digest) for source in sources]
-        for source, files in zip(sources, found, strict=True):
-            if source.tree is self.context_tree:
-                self._count_context(files)
-        inputs = {
-            "instruction": one.keyword,
-            "sources": shown,
-            "destination": dest,
-            "owner": chown,
-            "mode": chmod,
-            "flags": [name for name in ("link", "parents") if one.enabled(name)] + unpack,
-            "exclude": exclude,
-            "files": {file.path: file.text for files in found for file in files},
-            "parent": "" if link else state.key,
-        }
+        asked = read_copy(one, state, self._origins(stage, one), now=self.now)
+        inputs = copy_inputs(asked, self.digest, parent=state.key)
+        sources = [taken.source for taken in asked.sources if taken.source is not None]
+        if self.context_tree is not None:
+            self._count_context(inputs.shown["files"])
 
         def execute() -> Layer:
             from dockerlab.engines.embedded.copy import Options
             from dockerlab.engines.embedded.copy import copy as copy_source
 
-            draft = Draft(Tree() if link else state.tree, now=self.now)
+            draft = Draft(Tree() if "link" in asked.flags else state.tree, now=self.now)
             options = Options(
-                file_owner(state.tree, chown) if chown else None,
-                read_chmod(chmod, one.line) if chmod else None,
+                file_owner(state.tree, asked.owner) if asked.owner else None,
+                read_chmod(asked.mode, one.line) if asked.mode else None,
             )
             for source in sources:
-                copy_source(draft, source, dest, options)
+                copy_source(draft, source, asked.dest, options)
             return written(draft, self.store)
 
-        flags = (f" --chown={chown}" if chown else "") + (f" --chmod={chmod}" if chmod else "")
-        created_by = f"{one.keyword}{flags} {' '.join([*shown, to])} # buildkit"
-        # BuildKit's key has the last part of a source's path, and what is there: not where it lies
-        identity = {
-            **inputs,
-            "sources": [word if is_url(word) else posixpath.basename(word.rstrip("/")) for word in shown],
-            "files": [[[file.name, file.text] for file in files] for files in found],
-        }
-        key = keys.key({**identity, "below": state.key}) if link else None
-        return LayerStep(inputs, execute, created_by, identity=identity, chain=key)
+        flags = (f" --chown={asked.owner}" if asked.owner else "") + (
+            f" --chmod={asked.mode}" if asked.mode else ""
+        )
+        words = [taken.word for taken in asked.sources]
+        created_by = f"{one.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
+        chain = keys.key({**inputs.identity, "below": state.key}) if asked.detached else None
+        return LayerStep(inputs, execute, created_by, chain=chain)
 
-    def _sources(
-        self, state: State, stage: Stage, one: Instruction, exclude: Sequence[str]
-    ) -> tuple[list[Source], list[str]]:
-        sources, shown = [], []
-        try:
-            left_out = Patterns.of(exclude)
-        except ValueError as error:
-            raise DockerfileError(f"--exclude is no pattern: {error}", line=one.line) from error
-        for raw in one.args[:-1]:
-            doc = one.heredoc(raw)
-            word = state.expand(raw, one.line)
-            if doc is not None:
-                content = expand_heredoc(doc.content, state.variables) if doc.expand else doc.content
-                sources.append(
-                    Source(_one_file(doc.name, content.encode(), self.now), doc.name, "the heredoc")
-                )
-                shown.append(f"<<{doc.name}")
-            elif one.keyword == "ADD" and is_git(word):
+    def _origins(self, stage: Stage, one: Instruction) -> Origins:
+        def origin(name: str | None) -> Origin:
+            if name is None:
+                if self.context_tree is None:
+                    self.context_tree = self.request.context.tree()
+                return Origin("the build context", "", self.context_tree)
+            if one.keyword == "ADD" and is_git(name):
                 from dockerlab.engines.embedded.repository import repository_tree
 
                 tree = repository_tree(
-                    word,
+                    name,
                     keep_git_dir=one.enabled("keep-git-dir"),
                     checksum=one.flag("checksum"),
                     kept=self.store.root / "downloads",
                     on_event=self.on_event,
                 )
-                sources.append(Source(tree, "", word))
-                shown.append(word)
-            elif one.keyword == "ADD" and is_url(word):
-                fetched = download(word, checksum=one.flag("checksum"), on_event=self.on_event)
-                tree = Tree({fetched.entry.path: Node(fetched.entry, fetched.content)})
-                sources.append(Source(tree, fetched.entry.path, word, unpack=one.enabled("unpack")))
-                shown.append(word)
-            elif one.flag("checksum") is not None:
-                raise DockerfileError(
-                    f"--checksum is for URLs, and {word} is none", line=one.line, hint="Leave the flag out."
-                )
-            else:
-                tree, where = self._tree_of(stage)(one.flag("from"))
-                unpack = one.keyword == "ADD" if one.flag("unpack") is None else one.enabled("unpack")
-                sources.append(
-                    Source(
-                        tree,
-                        word,
-                        where,
-                        unpack=unpack,
-                        parents=one.enabled("parents"),
-                        exclude=left_out,
-                    )
-                )
-                shown.append(word)
-        return sources, shown
-
-    def _tree_of(self, stage: Stage) -> TreeOf:
-        def tree_of(origin: str | None) -> tuple[Tree, str]:
-            if origin is None:
-                if self.context_tree is None:
-                    self.context_tree = self.request.context.tree()
-                return self.context_tree, "the build context"
-            bound = self.named_context(origin)
+                return Origin(name, "", tree)
+            if one.keyword == "ADD" and is_url(name):
+                fetched = download(name, checksum=one.flag("checksum"), on_event=self.on_event)
+                return Origin(name, "", Tree({fetched.entry.path: Node(fetched.entry, fetched.content)}))
+            bound = self.named_context(name)
             if bound is not None:
-                return bound.tree(), f"the build context {origin}"
-            below = earlier(self.request.dockerfile, stage, origin, by_index=True)
+                return Origin(f"the build context {name}", "", bound.tree())
+            below = source_stage(self.request.dockerfile, stage, one, name)
             if below is not None:
-                return self.states[below.index].tree, f"stage {origin}"
-            return self.base(origin).tree(), f"image {origin}"
+                state = self.states[below.index]
+                return Origin(f"stage {stage_name(below)}", state.key, state.tree)
+            if name == "scratch":
+                return Origin(name, "", Tree())
+            image = self.base(name)
+            return Origin(f"image {name}", base_key([layer.diff_id for layer in image.layers]), image.tree())
 
-        return tree_of
+        return origin
 
     def base(self, reference: str) -> Image:
         """Return an image that FROM or --from names."""
@@ -237,12 +172,12 @@ class LayerSteps:
         self.own_mounts.add(mount)
         return self.request.no_cache and first
 
-    def _count_context(self, files: Sequence[Checksum]) -> None:
+    def _count_context(self, paths: Iterable[str]) -> None:
         assert self.context_tree is not None
-        for file in files:
-            node = self.context_tree.get(file.path)
+        for path in paths:
+            node = self.context_tree.get(path)
             if node is not None:
-                self.context_files[file.path] = node.entry.size
+                self.context_files[path] = node.entry.size
 
 
 def written(draft: Draft, store: Store) -> Layer:
@@ -250,21 +185,3 @@ def written(draft: Draft, store: Store) -> Layer:
     with store.new_layer() as out:
         draft.write(out)
         return out.commit()
-
-
-def new_workdir(workdir: str, path: str) -> str:
-    """Return what WORKDIR sets; like BuildKit it leaves an absolute path as it is written."""
-    return path if path.startswith("/") else _absolute(workdir, path)
-
-
-def _absolute(workdir: str, path: str) -> str:
-    return os.path.normpath(path if path.startswith("/") else f"{workdir}/{path}").replace("//", "/")
-
-
-def _destination(workdir: str, word: str) -> str:
-    path = _absolute(workdir, word or ".")
-    return f"{path.rstrip('/')}/" if word in ("", ".") or word.endswith(("/", "/.")) else path
-
-
-def _one_file(name: str, content: bytes, now: int) -> Tree:
-    return Tree({name: Node(Entry(name, "file", 0o644, mtime=now, size=len(content)), Text(content))})

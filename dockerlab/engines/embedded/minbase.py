@@ -19,13 +19,13 @@ from dockerlab import oci
 from dockerlab.engines.embedded.debian import Apt, Mirrors
 from dockerlab.engines.embedded.layertar import LayerWriter, in_order
 from dockerlab.engines.embedded.sandbox import Command, Mount, Sandbox
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.store import Store
 from dockerlab.engines.embedded.trust import FOLDER, own_certificates
 from dockerlab.errors import BuildError
 from dockerlab.filesystem import Contents, Entry, Tree
 from dockerlab.image import BlobLayer, Image, Layer
 from dockerlab.platform import here
+from dockerlab.scope import DEFAULT_PATH
 
 _PACKAGES = "/run/packages"  # where the .debs are seen in the sandbox
 _SECONDS = 1800.0  # proot on one slow core takes minutes

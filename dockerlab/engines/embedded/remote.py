@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import weakref
 from dataclasses import dataclass
@@ -40,16 +39,6 @@ class Fetched:
 
     entry: Entry
     content: Kept
-
-
-def is_url(word: str) -> bool:
-    """Tell whether ADD downloads `word`."""
-    return word.startswith(("http://", "https://"))
-
-
-def is_git(word: str) -> bool:
-    """Tell whether ADD would clone `word` (BuildKit, util/gitutil)."""
-    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def download(url: str, *, checksum: str | None, on_event: OnEvent) -> Fetched:

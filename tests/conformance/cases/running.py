@@ -31,6 +31,10 @@ def _run(
     )
 
 
+def _plain(option: str) -> str:
+    return option.replace("=", "-").replace(",", "-")
+
+
 def _proxy(name: str, *lines: str, **build_args: str) -> Case:
     """Return a case that shows a RUN's proxies; its command is its own, as proxies count for no cache key."""
     run = f"RUN : {name}; env | grep -i _proxy= | sort > /tmp/f; true"
@@ -436,6 +440,123 @@ MOUNTS = [
     _run("tmpfs-size-bad", "RUN --mount=type=tmpfs,target=/t,size=much true", refused="size"),
     _run("cache-size", "RUN --mount=type=cache,target=/t,size=1m true", refused="size"),
     _run("mount-nested", "RUN --mount=target=/m --mount=type=tmpfs,target=/m/d ls /m/d > /tmp/f"),
+    _run(
+        "mount-cache-in-cache",
+        "RUN --mount=type=cache,target=/c,id=nest-out-@nonce"
+        " --mount=type=cache,target=/c/in/deep,id=nest-in-@nonce"
+        " echo x > /c/in/deep/f && ls /c /c/in > /tmp/f",
+        "RUN --mount=type=cache,target=/o,id=nest-out-@nonce --mount=type=cache,target=/i,id=nest-in-@nonce"
+        " ls -R /o /i > /tmp/g",
+    ),
+    _run(
+        "mount-inner-first",
+        "RUN --mount=type=cache,target=/c/in,id=nest-in2-@nonce"
+        " --mount=type=cache,target=/c,id=nest-out2-@nonce"
+        " echo x > /c/in/f && ls /c > /tmp/f",
+    ),
+    _run(
+        "mount-tmpfs-in-cache",
+        "RUN --mount=type=cache,target=/c,id=nest-t-@nonce --mount=type=tmpfs,target=/c/t"
+        " echo x > /c/t/f && ls /c/t > /tmp/f",
+        "RUN --mount=type=cache,target=/c,id=nest-t-@nonce ls -R /c > /tmp/g",
+    ),
+    _run(
+        "mount-cache-in-tmpfs",
+        "RUN --mount=type=tmpfs,target=/t --mount=type=cache,target=/t/c,id=nest-u-@nonce"
+        " echo x > /t/c/f && ls /t > /tmp/f",
+    ),
+    _run(
+        "mount-secret-in-cache",
+        "RUN --mount=type=cache,target=/c,id=nest-s-@nonce --mount=type=secret,id=s,target=/c/s"
+        " cat /c/s > /tmp/f",
+        "RUN --mount=type=cache,target=/c,id=nest-s-@nonce ls -l /c | wc -l > /tmp/g",
+        secrets={"s": b"very"},
+    ),
+    _run(
+        "mount-bind-in-cache",
+        "RUN --mount=type=cache,target=/c,id=nest-b-@nonce --mount=target=/c/b,source=d"
+        " cat /c/b/one > /tmp/f",
+        "RUN --mount=type=cache,target=/c,id=nest-b-@nonce ls -R /c > /tmp/g",
+    ),
+    _run(
+        "mount-cache-in-source",
+        "WORKDIR /src",
+        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=nest-n-@nonce"
+        " echo x > node_modules/f && cat a.txt node_modules/f > /tmp/f",
+        "RUN --mount=target=.,rw --mount=type=cache,target=node_modules,id=nest-n-@nonce"
+        " cat node_modules/f > /tmp/g",
+    ),
+    _run(
+        "mount-over-existing-in-source",
+        "RUN --mount=target=/m --mount=source=d/one,target=/m/big cat /m/big > /tmp/f",
+    ),
+    _run(
+        "mount-no-place",
+        "RUN --mount=target=/m --mount=type=cache,target=/m/new,id=nest-p-@nonce true",
+        refused="/m/new",
+    ),
+    *(
+        _run(
+            f"bind-{_plain(name)}", f"RUN --mount=target=/m,{name} echo x > /m/a.txt && cat /m/a.txt > /tmp/f"
+        )
+        for name in ("rw=1", "rw=T", "readwrite=true", "ro=false", "readonly=0", "ro=F", "ro,rw")
+    ),
+    *(
+        _run(
+            f"bind-{_plain(name)}",
+            f"RUN --mount=target=/m,{name} echo x > /m/a.txt",
+            refused="exit code 1",
+            differs="proot-read-only",
+        )
+        for name in ("rw=0", "rw=False", "readwrite=f", "ro", "readonly=TRUE", "rw,ro", "ro=1")
+    ),
+    _run("bind-bool-bad", "RUN --mount=target=/m,rw=yes true", refused="rw"),
+    _run(
+        "tmpfs-ro",
+        "RUN --mount=type=tmpfs,target=/t,ro touch /t/f",
+        refused="exit code 1",
+        differs="proot-read-only",
+    ),
+    _run("mount-capitals", "RUN --mount=TYPE=CACHE,Target=/c,id=nest-cap-@nonce,sharing=LOCKED touch /c/f"),
+    _run("mount-root", "RUN --mount=target=/ true", refused="target"),
+    _run("mount-from-number", "RUN --mount=from=0,target=/m true", refused="invalid stage"),
+    *(
+        _run(
+            f"mount-{_plain(name)}-for-{kind}",
+            f"RUN --mount=type={kind},target=/m,{name} true",
+            refused=name[:4],
+        )
+        for kind, name in (
+            *(("bind", "mode=0700"), ("bind", "uid=1"), ("tmpfs", "gid=1"), ("bind", "sharing=shared")),
+            *(("cache", "required"), ("cache", "size=1"), ("secret", "from=x"), ("cache", "id")),
+        )
+    ),
+    _run("secret-unnamed", "RUN --mount=type=secret true", refused="secret"),
+    _run("secret-source-and-id", "RUN --mount=type=secret,id=a,source=b true", refused="both"),
+    _run("ssh-without-agent", "RUN --mount=type=ssh echo $SSH_AUTH_SOCK > /tmp/f"),
+    _run(
+        "cache-by-mode",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce touch /c/plain",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,mode=0700 touch /c/mode; ls /c > /tmp/1",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,uid=7 touch /c/uid; ls /c > /tmp/2",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,gid=7 ls /c > /tmp/3",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce,uid=7,mode=0755,gid=0 ls /c > /tmp/4",
+        "RUN --mount=type=cache,target=/c,id=nest-own-@nonce ls /c > /tmp/5",
+    ),
+    _run(
+        "cache-by-from",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce touch /c/plain",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce,from=@rich,source=/srv/app ls /c > /tmp/1",
+        "RUN --mount=type=cache,target=/c,id=nest-from-@nonce,from=@base,source=/srv/app ls /c > /tmp/2",
+    ),
+    _run(
+        "cache-relative-id",
+        "WORKDIR /one",
+        "RUN --mount=type=cache,target=c-@nonce touch c-@nonce/f",
+        "WORKDIR /two",
+        "RUN --mount=type=cache,target=./c-@nonce ls c-@nonce > /tmp/f",
+        differs="proot-mount-points",
+    ),
     _run("mount-type-unknown", "RUN --mount=type=nothing,target=/m true", refused="nothing"),
     _run("mount-field-unknown", "RUN --mount=type=bind,nothing=1,target=/m true", refused="nothing"),
     _run("mount-from-variable", "ARG F=@rich", "RUN --mount=from=$F,target=/m true", refused="no variable"),

@@ -4,7 +4,6 @@
 # net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap.
 CAPABILITIES = 0xA80425FB
 HOSTNAME = "buildkitsandbox"
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 MASKED = (
     "/proc/acpi",

@@ -11,6 +11,7 @@ from pathlib import Path
 from dockerlab.engines.embedded.sandbox import Mount
 from dockerlab.engines.embedded.sandbox.treescan import Scan, key_of
 from dockerlab.engines.embedded.sandbox.worktree import WorkTree
+from dockerlab.errors import BuildError
 from dockerlab.filesystem import Tree
 
 HOST_FOLDERS = ("/proc", "/dev", "/sys")
@@ -23,6 +24,7 @@ class Bind:
 
     source: Path
     target: str
+    nested: bool = False  # it lies in another mount: nothing of it is in the image
 
 
 def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
@@ -37,8 +39,10 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
             copy = tree.scratch / Path(name).name
             shutil.copyfile(name, copy)
             found.append(Bind(copy, below.resolve(name)))
-    for number, mount in enumerate(sorted(mounts, key=lambda item: item.target.count("/"))):
+    targets = {id(mount): below.resolve(mount.target) for mount in mounts}
+    for number, mount in enumerate(sorted(mounts, key=lambda item: targets[id(item)].count("/"))):
         place = tree.scratch / f"mount-{number}"
+        target = targets[id(mount)]
         if mount.kind == "tmpfs" or mount.source is None:
             place.mkdir()
             place.chmod(0o1777)
@@ -48,8 +52,24 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
             shutil.copytree(mount.source, place, symlinks=True)
         else:
             shutil.copy2(mount.source, place)
-        found.append(Bind(place, below.resolve(mount.target)))
+        outer = next((bind for bind in reversed(found) if target.startswith(f"{bind.target}/")), None)
+        if outer is not None:
+            _make_inside(outer.source, target[len(outer.target) + 1 :], folder=place.is_dir())
+        found.append(Bind(place, target, nested=outer is not None))
     return found
+
+
+def _make_inside(outer: Path, path: str, *, folder: bool) -> None:
+    """Make a mount point in another mount, as a container's runtime does; it follows no symlink there."""
+    place = outer
+    for part in path.split("/"):
+        if place.is_symlink():
+            raise BuildError(f"the mount point {path} lies behind a symlink of another mount")
+        if not place.exists():
+            place.mkdir()
+        place /= part
+    if not place.exists() and not place.is_symlink():
+        place.mkdir() if folder else place.touch()
 
 
 class MountPoints:
@@ -63,8 +83,7 @@ class MountPoints:
         self._parents: list[str] = []  # made for a target; what the RUN writes there stays
         self._made: list[str] = []
         for bind in wanted:
-            inside = any(bind.target.startswith(f"{made}/") for made in self._made)
-            if bind.target and not inside and bind.target not in tree.held:
+            if bind.target and not bind.nested and bind.target not in tree.held:
                 self._make(bind)
 
     @property

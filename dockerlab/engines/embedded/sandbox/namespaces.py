@@ -204,6 +204,7 @@ def _bind(source: Path | None, target: str, *, read_only: bool, flags: int, size
         "folder": source is None or source.is_dir(),
         "read_only": read_only,
         "flags": flags,
+        "nested": False,
         "size": size,
     }
 

@@ -37,7 +37,6 @@ from typing import IO, Any, BinaryIO
 
 from dockerlab.engines.embedded.durable import claimed_folder, clear_temporaries, plain_errors
 from dockerlab.engines.embedded.sandbox import Command, seccomp, supervise, treepool
-from dockerlab.engines.embedded.sandbox.docker_defaults import DEFAULT_PATH
 from dockerlab.engines.embedded.sandbox.mended import mended
 from dockerlab.engines.embedded.sandbox.mountpoints import Bind, MountPoints, binds
 from dockerlab.engines.embedded.sandbox.owners import Recorded
@@ -47,6 +46,7 @@ from dockerlab.engines.embedded.sandbox.worktree import WorkTree
 from dockerlab.errors import EngineError
 from dockerlab.filesystem import Tree
 from dockerlab.image import Layer
+from dockerlab.scope import DEFAULT_PATH
 from dockerlab.stopping import ended_by
 
 NOT_FOUND = 127  # what a shell says of a command that is not there

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         folder: bool
         read_only: bool
         flags: int
+        nested: bool  # it lies in another mount: nothing of it is in the image; found out in the image
         size: str  # ",size=BYTES" of a tmpfs, or ""
 
     class Spec(TypedDict):
@@ -130,7 +131,8 @@ def _run(spec: Spec, leash: int) -> str:
     outside = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     os.chroot("merged")  # from here on paths, and the symlinks in them, are the image's
     os.chdir("/")
-    stubs = _missing([bind["target"] for bind in spec["binds"] if not _in_dev(bind)])
+    _find_nested(spec["binds"])
+    stubs = _missing([bind["target"] for bind in spec["binds"] if not bind["nested"]])
     _make_targets(spec)
     os.fchdir(outside)
     os.chroot(".")
@@ -179,14 +181,18 @@ def _make_targets(spec: Spec) -> None:
             raise OSError(errno.ELOOP, "the image has a symbolic link where a folder must be", folder)
         os.makedirs(folder, 0o755, exist_ok=True)
     for bind in spec["binds"]:
-        if not _in_dev(bind):
+        if not bind["nested"]:
             _make_target(os.path.realpath(bind["target"]), folder=bind["folder"])
     os.makedirs(os.path.realpath(spec["cwd"]), 0o755, exist_ok=True)
 
 
-def _in_dev(bind: Bind) -> bool:
-    """Tell whether a target is below /dev: that is a mount of our own, so nothing of it is in the image."""
-    return bind["target"].startswith("/dev/")
+def _find_nested(binds: list[Bind]) -> None:
+    """Mark what lies in another mount (/dev is one of our own), and put outer mounts before inner ones."""
+    places = {id(bind): os.path.realpath(bind["target"]) for bind in binds}
+    outer = [f"{place}/" for place in ("/dev", *places.values())]
+    for bind in binds:
+        bind["nested"] = places[id(bind)].startswith(tuple(outer))
+    binds.sort(key=lambda bind: places[id(bind)].count("/") if bind["nested"] else 0)
 
 
 def _make_target(place: str, *, folder: bool) -> None:
@@ -266,7 +272,7 @@ def _execute(argv: list[str], env: dict[str, str]) -> str:
     name = argv[0]
     places = [name]
     if "/" not in name:
-        folders = env.get("PATH", docker.DEFAULT_PATH).split(":") if name else []
+        folders = env.get("PATH", "").split(":") if name else []
         places = [f"{folder or '.'}/{name}" for folder in folders]
     reason = f'exec: "{name}": executable file not found in $PATH'
     for place in places:
@@ -305,8 +311,9 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
     for bind in spec["binds"]:
         # The old root lies on top of this one, and the kernel takes ".." for a way to it; realpath does not.
         source, target = bind["source"], os.path.realpath(bind["target"])
-        if _in_dev(bind):
+        if bind["nested"] and not os.path.lexists(target):
             _make_target(target, folder=bind["folder"])
+            made.add(target)
         if source is None:
             mode = 0o1777 if target in made else stat.S_IMODE(os.stat(target).st_mode)
             linux.mount(

@@ -1,11 +1,14 @@
-"""Which stages a build needs, and what their names and arguments stand for. Pure; both engines use it."""
+"""Which stages a build needs, and what their names and arguments stand for: the one graph of stages."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
+from dockerlab.mounts import mount_fields
 from dockerlab.platform import here
 
 
@@ -56,23 +59,47 @@ def target(dockerfile: Dockerfile, name: str | None) -> Stage:
     return found
 
 
-def earlier(dockerfile: Dockerfile, stage: Stage, name: str, *, by_index: bool = False) -> Stage | None:
-    """Return the stage before `stage` that `name` means, the nearest first.
+def earlier(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
+    """Return the stage before `stage` that its FROM means by `name`, the nearest first.
 
-    Stage names are lower case; FROM (not `by_index`) has to write them so, as an image's name is.
+    Stage names are lower case; FROM has to write them so, as an image's name is.
     """
-    for other in reversed(dockerfile.stages[: stage.index]):
-        if by_index and name == str(other.index):
-            return other
-        if other.name is not None and other.name == name.lower():
-            if not by_index and name != other.name:
-                raise DockerfileError(
-                    f'FROM {name} names no stage: there a name is lower case, "{other.name}"',
-                    line=stage.from_.line,
-                    hint=f"Write FROM {other.name}.",
-                )
-            return other
-    return None
+    found = _called(dockerfile, stage, name)
+    if found is not None and name != found.name:
+        raise DockerfileError(
+            f'FROM {name} names no stage: there a name is lower case, "{found.name}"',
+            line=stage.from_.line,
+            hint=f"Write FROM {found.name}.",
+        )
+    return found
+
+
+def _called(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
+    before = reversed(dockerfile.stages[: stage.index])
+    return next((other for other in before if other.name is not None and other.name == name.lower()), None)
+
+
+def source_stage(dockerfile: Dockerfile, stage: Stage, one: Instruction, name: str) -> Stage | None:
+    """Return the stage that a --from= or from= of a line means, or None when it names an image.
+
+    Raises DockerfileError for a stage that is none, or is not done before this one. A mount takes no number.
+    """
+    found = _called(dockerfile, stage, name)
+    if found is not None:
+        return found
+    index = int(name) if re.fullmatch(r"[-+]?\d{1,9}", name, re.ASCII) else None
+    named = dockerfile.stage(name) if index is None else None
+    hint = "Name a stage that stands above this one."
+    if index is None:
+        if named is None:
+            return None
+        index = named.index
+    elif one.keyword == "RUN" or not 0 <= index < len(dockerfile.stages):
+        raise DockerfileError(f"from={name} is an invalid stage", line=one.line, hint=hint)
+    if index >= stage.index:
+        where = "the one it stands in" if index == stage.index else "done later"
+        raise DockerfileError(f"from={name} is an invalid stage: it is {where}", line=one.line, hint=hint)
+    return dockerfile.stages[index]
 
 
 def base_stage(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | None]) -> Stage | None:
@@ -80,16 +107,22 @@ def base_stage(dockerfile: Dockerfile, stage: Stage, args: Mapping[str, str | No
     return earlier(dockerfile, stage, expanded(stage.base, args, stage.from_.line))
 
 
+def triggers(stage: Stage, texts: Iterable[str]) -> list[Instruction]:
+    """Return what the ONBUILD of its base brings into a stage, as lines of its FROM."""
+    return [replace(parse_trigger(text), line=stage.from_.line) for text in texts]
+
+
+def onbuild(stage: Stage) -> list[str]:
+    """Return what a stage has for those that continue it."""
+    return [one.args[0] for one in stage.instructions if one.keyword == "ONBUILD"]
+
+
 def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
     """Yield what COPY --from, ADD --from and RUN --mount=from= take files out of: stages or images."""
     for one in instructions:
-        if one.keyword in ("COPY", "ADD") and one.flag("from"):
-            yield one, str(one.flag("from"))
-        for name, value in one.flags:
-            if name == "mount":
-                for part in value.split(","):
-                    if part.startswith("from="):
-                        yield one, part[5:]
+        names = [one.flag("from")] if one.keyword in ("COPY", "ADD") else []
+        names += [mount_fields(value).get("from") for value in one.flag_values("mount")]
+        yield from ((one, name) for name in names if name)
 
 
 def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]) -> set[int]:
@@ -102,13 +135,8 @@ def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]
             continue
         found.add(stage.index)
         below = base_stage(dockerfile, stage, args)
-        triggers = (
-            [parse_trigger(one.args[0]) for one in below.instructions if one.keyword == "ONBUILD"]
-            if below
-            else []
-        )
-        names = [name for _, name in sources([*triggers, *stage.instructions])]
-        others = [earlier(dockerfile, stage, name, by_index=True) for name in names]
+        lines = [*(triggers(stage, onbuild(below)) if below is not None else []), *stage.instructions]
+        others = [source_stage(dockerfile, stage, one, name) for one, name in sources(lines)]
         todo += [other for other in [below, *others] if other is not None]
     return found
 
@@ -134,7 +162,7 @@ def images(dockerfile: Dockerfile, stages: Iterable[Stage], args: Mapping[str, s
         if name != "scratch" and earlier(dockerfile, stage, name) is None:
             found.setdefault(name, stage.from_.line)
         for one, source in sources(stage.instructions):
-            if earlier(dockerfile, stage, source, by_index=True) is None and source != "scratch":
+            if source_stage(dockerfile, stage, one, source) is None and source != "scratch":
                 found.setdefault(source, one.line)
     return found
 
