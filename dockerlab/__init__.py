@@ -17,60 +17,60 @@ if TYPE_CHECKING:
 
     from dockerlab import charts as charts
     from dockerlab import errors as errors
-    from dockerlab.caching import compare_builders as compare_builders
-    from dockerlab.caching import what_if as what_if
-    from dockerlab.caching import why as why
     from dockerlab.checks.card import progress as progress
     from dockerlab.checks.exercise import exercise as exercise
-    from dockerlab.context import Context as Context
-    from dockerlab.context import File as File
-    from dockerlab.dockerfile import parse as parse
-    from dockerlab.notebook import advise as advise
-    from dockerlab.notebook import build as build
-    from dockerlab.notebook import built as built
-    from dockerlab.notebook import compare as compare
-    from dockerlab.notebook import explore as explore
-    from dockerlab.notebook import history as history
-    from dockerlab.notebook import images as images
-    from dockerlab.notebook import layers as layers
-    from dockerlab.notebook import ledger as ledger
-    from dockerlab.notebook import playground as playground
-    from dockerlab.notebook import predict as predict
-    from dockerlab.notebook import run as run
-    from dockerlab.notebook import status as status
-    from dockerlab.stored import read_archive as read_archive
+    from dockerlab.context.context import Context as Context
+    from dockerlab.context.context import File as File
+    from dockerlab.dockerfile.parser import parse as parse
+    from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.notebook.cache_questions import compare_builders as compare_builders
+    from dockerlab.notebook.cache_questions import what_if as what_if
+    from dockerlab.notebook.cache_questions import why as why
+    from dockerlab.notebook.calls import advise as advise
+    from dockerlab.notebook.calls import build as build
+    from dockerlab.notebook.calls import built as built
+    from dockerlab.notebook.calls import compare as compare
+    from dockerlab.notebook.calls import explore as explore
+    from dockerlab.notebook.calls import history as history
+    from dockerlab.notebook.calls import images as images
+    from dockerlab.notebook.calls import layers as layers
+    from dockerlab.notebook.calls import ledger as ledger
+    from dockerlab.notebook.calls import playground as playground
+    from dockerlab.notebook.calls import predict as predict
+    from dockerlab.notebook.calls import run as run
+    from dockerlab.notebook.calls import status as status
     from dockerlab.units import human_bytes as human_bytes
     from dockerlab.units import human_seconds as human_seconds
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Context": "dockerlab.context",
-    "File": "dockerlab.context",
-    "advise": "dockerlab.notebook",
-    "build": "dockerlab.notebook",
-    "built": "dockerlab.notebook",
+    "Context": "dockerlab.context.context",
+    "File": "dockerlab.context.context",
+    "advise": "dockerlab.notebook.calls",
+    "build": "dockerlab.notebook.calls",
+    "built": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
-    "compare": "dockerlab.notebook",
-    "compare_builders": "dockerlab.caching",
+    "compare": "dockerlab.notebook.calls",
+    "compare_builders": "dockerlab.notebook.cache_questions",
     "errors": "dockerlab.errors",
     "exercise": "dockerlab.checks.exercise",
-    "explore": "dockerlab.notebook",
-    "history": "dockerlab.notebook",
+    "explore": "dockerlab.notebook.calls",
+    "history": "dockerlab.notebook.calls",
     "human_bytes": "dockerlab.units",
     "human_seconds": "dockerlab.units",
-    "images": "dockerlab.notebook",
-    "layers": "dockerlab.notebook",
-    "ledger": "dockerlab.notebook",
-    "parse": "dockerlab.dockerfile",
-    "playground": "dockerlab.notebook",
-    "predict": "dockerlab.notebook",
+    "images": "dockerlab.notebook.calls",
+    "layers": "dockerlab.notebook.calls",
+    "ledger": "dockerlab.notebook.calls",
+    "parse": "dockerlab.dockerfile.parser",
+    "playground": "dockerlab.notebook.calls",
+    "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
-    "read_archive": "dockerlab.stored",
-    "run": "dockerlab.notebook",
-    "status": "dockerlab.notebook",
-    "what_if": "dockerlab.caching",
-    "why": "dockerlab.caching",
+    "read_archive": "dockerlab.image.stored",
+    "run": "dockerlab.notebook.calls",
+    "status": "dockerlab.notebook.calls",
+    "what_if": "dockerlab.notebook.cache_questions",
+    "why": "dockerlab.notebook.cache_questions",
 }
 
 __all__ = [  # a test holds it equal to _HOMES
@@ -120,6 +120,6 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
-    from dockerlab.magics import DockerfileMagics
+    from dockerlab.notebook.magics import DockerfileMagics
 
     ipython.register_magics(DockerfileMagics(shell=ipython))

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dockerlab import engines
-from dockerlab.context import Context, File
-from dockerlab.dockerfile import decode
-from dockerlab.engines import Engine
+from dockerlab.context.context import Context, File
+from dockerlab.dockerfile.parser import decode
+from dockerlab.engines.results import Engine
 from dockerlab.errors import ContextError
-from dockerlab.image import Image
-from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX, same_reference
+from dockerlab.image.image import Image
+from dockerlab.image.reference import OWN_PREFIX, STAND_IN_PREFIX, same_reference
 
 ContextLike = Context | Path | str | Mapping[str, str | bytes | File]
 

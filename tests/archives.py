@@ -15,10 +15,10 @@ from typing import Any
 
 import zstandard
 
-from dockerlab.oci import CONFIG, INDEX, LAYER, MANIFEST
-from dockerlab.platform import here
-from dockerlab.streams import detect_compression
-from tests.stacks import layer_tar
+from dockerlab.image.compression import detect_compression
+from dockerlab.image.oci import CONFIG, INDEX, LAYER, MANIFEST
+from dockerlab.image.platform import here
+from tests.tiny_images import layer_tar
 
 LAYERS = (
     layer_tar({"etc/a": b"one", "etc/b": b"two", "big": b"x" * 5000}),

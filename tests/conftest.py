@@ -12,7 +12,7 @@ from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the files of a folder share. Elsewhere a test says so itself when it builds on Docker.
-SHARED = {"tests/browser": "the browser", "tests/engines": "Docker"}
+SHARED = {"tests/browser": "the browser", "tests/engines": "Docker", "tests/engines/docker": "Docker"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,7 +21,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--screenshots", metavar="DIR", type=Path, help="keep the browser tests' screenshots in this folder"
     )
     parser.addoption(
-        "--kills", metavar="N", type=int, default=4, help="how often tests/embedded/test_survival.py kills"
+        "--kills",
+        metavar="N",
+        type=int,
+        default=4,
+        help="how often tests/engines/embedded/test_survival.py kills",
     )
     parser.addoption(
         "--stores",

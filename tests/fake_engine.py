@@ -1,4 +1,4 @@
-"""An engine in memory, at the seam `dockerlab.engines.Engine`: what is above it is tested without builds."""
+"""An engine in memory: what is above the engines is tested without builds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile
-from dockerlab.engines import (
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import Dockerfile
+from dockerlab.engines.options import BuildOptions
+from dockerlab.engines.results import (
     Build,
     Builder,
     Finished,
@@ -21,10 +22,9 @@ from dockerlab.engines import (
     Started,
     Step,
 )
-from dockerlab.engines.options import BuildOptions
 from dockerlab.errors import ImageNotFoundError, RunError, RunTimeoutError
-from dockerlab.image import Image
-from tests.stacks import layer_tar, stack
+from dockerlab.image.image import Image
+from tests.tiny_images import layer_tar, stack
 
 
 class FakeEngine:

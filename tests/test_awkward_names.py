@@ -22,9 +22,9 @@ from dockerlab import charts, engines
 from dockerlab.checks.progress import Progress, write_progress
 from dockerlab.cli import main
 from dockerlab.cli.parser import make_parser
-from dockerlab.context import Context
-from dockerlab.engines import Build
+from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
+from dockerlab.engines.results import Build
 from dockerlab.inputs import read_dockerfile
 from tests.conformance.bases import busybox
 

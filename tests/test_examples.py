@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from dockerlab import engines, examples
-from dockerlab.context import Context
+from dockerlab.context.context import Context
 from dockerlab.errors import DockerlabError
 from tools.course import ROOT
 

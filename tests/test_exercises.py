@@ -14,7 +14,7 @@ from dockerlab import engines
 from dockerlab.checks import Report
 from dockerlab.checks.exercise import EXERCISES, judge
 from dockerlab.checks.manifest import hints, lessons
-from dockerlab.context import Context
+from dockerlab.context.context import Context
 from tools.course import ROOT, read_course
 
 CELL = re.compile(r"%%dockerfile\s+(\w+)[^\n]*\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 
 from dockerlab.inputs import default_tag
-from dockerlab.magics import _parser, split
+from dockerlab.notebook.magics import _parser, split
 from tools.course import ROOT
 from tools.notebooks import course_notebooks
 

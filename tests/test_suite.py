@@ -112,7 +112,7 @@ def test_a_lane_runs_all_of_its_sections(capfd: pytest.CaptureFixture[str]) -> N
 
 def test_what_shares_docker_stays_in_one_process() -> None:
     """Side by side, the tests of a file have one process, and files with a test on Docker have the same."""
-    files = ("tests/test_expansion.py", "tests/test_ignorefile.py", "tests/test_units.py")
+    files = ("tests/dockerfile/test_expansion.py", "tests/context/test_ignorefile.py", "tests/test_units.py")
     command = [
         sys.executable,
         "-m",

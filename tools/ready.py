@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-from dockerlab.engines import Event, Finished, Note, choose
+from dockerlab.engines import choose
+from dockerlab.engines.results import Event, Finished, Note
 from dockerlab.errors import DockerlabError
 from tools.course import read_course
 

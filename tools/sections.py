@@ -102,6 +102,6 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         "survival": Section(
             "Killed at 200 moments in each sandbox",
             3600,
-            ((*PYTEST, "tests/embedded/test_survival.py", "--kills=200"),),
+            ((*PYTEST, "tests/engines/embedded/test_survival.py", "--kills=200"),),
         ),
     }

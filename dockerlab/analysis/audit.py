@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dockerlab.analysis.equal import same_contents
-from dockerlab.filesystem import Entry, Node, Tree
-from dockerlab.image import Layer
+from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.image import Layer
 
 Kind = Literal["live", "twice", "overwritten", "deleted", "again"]
 KINDS: tuple[Kind, ...] = ("live", "twice", "overwritten", "deleted", "again")

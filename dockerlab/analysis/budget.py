@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from dockerlab.analysis.ledger import Ledger
+from dockerlab.analysis.toml import tomllib
 from dockerlab.errors import BudgetError
-from dockerlab.toml import tomllib
 from dockerlab.units import human_bytes
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?)", re.IGNORECASE)

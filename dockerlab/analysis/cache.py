@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from dockerlab.context import Context, File
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, Builder, Change, LastBuild, Step
+from dockerlab.context.context import Context, File
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines.results import Build, Builder, Change, LastBuild, Step
 from dockerlab.errors import DockerfileError, DockerlabError
 
 Verdict = Literal["hit", "miss", "nothing to cache"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from dockerlab.filesystem import Entry, Node, Tree
-from dockerlab.image import Layer
+from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
 Change = Literal["added", "changed", "removed"]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dockerlab.analysis.packages import FOLDERS, install_of
-from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.parser import Instruction
 
 PASSIVE = frozenset(
     {"LABEL", "CMD", "ENTRYPOINT", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ONBUILD", "MAINTAINER", "VOLUME"}

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from dockerlab.filesystem import Entry
-from dockerlab.image import Layer
-from dockerlab.layer import ContentReader
+from dockerlab.image.filesystem import Entry
+from dockerlab.image.image import Layer
+from dockerlab.image.layer import ContentReader
 
 _SAMPLE = 128  # bytes read from the middle before files are compared whole; heads are often alike
 _CHUNK = 1 << 20

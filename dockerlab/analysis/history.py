@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dockerlab.engines import Build, Step
-from dockerlab.image import History, Image
+from dockerlab.engines.results import Build, Step
+from dockerlab.image.image import History, Image
 
 Subject = Image | Build
 

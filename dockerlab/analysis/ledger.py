@@ -8,8 +8,8 @@ from typing import Any
 
 from dockerlab.analysis.audit import KINDS, Copy, Kind, audit
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
-from dockerlab.engines import Build
-from dockerlab.garbage import uncollected
+from dockerlab.engines.results import Build
+from dockerlab.image.collection import uncollected
 from dockerlab.units import human_bytes, human_share
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from dockerlab.analysis.history import place, readable
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage, expand
-from dockerlab.engines import Build, Step
+from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand
+from dockerlab.engines.results import Build, Step
 from dockerlab.errors import DockerfileError, ImageError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 
 _LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # what has a history row whoever built it
 _BEFORE = re.compile(r"(RUN)?( ?\|\d+ .*)?")  # what may stand before the command: build arguments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.parser import Instruction
 
 Order = tuple[int, ...]  # Dockerfile lines
 
@@ -13,7 +13,7 @@ LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # the keywords of lines that make a 
 
 
 @dataclass(frozen=True)
-class Line:
+class OrderedLine:
     """One line of the stage, with what the build measured of it."""
 
     instruction: Instruction
@@ -48,7 +48,7 @@ class Cost:
 class CostModel:
     """The cost of any order of some lines, each named by its index."""
 
-    def __init__(self, lines: Sequence[Line], *, legacy: bool) -> None:
+    def __init__(self, lines: Sequence[OrderedLine], *, legacy: bool) -> None:
         self.lines = lines
         self.legacy = legacy
         index = {line.line: at for at, line in enumerate(lines)}

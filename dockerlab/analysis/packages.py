@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from dockerlab.analysis.shell import Words
-from dockerlab.toml import tomllib
+from dockerlab.analysis.toml import tomllib
 
 _ANY = r"(?:.*/)?"  # for "~/"
 _FLAGS = r"(?:-\S+ (?:(?!run )[^-\s]\S* )??)*"  # for "-* "

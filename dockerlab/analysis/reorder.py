@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dockerlab.analysis.dependencies import PASSIVE, predecessors
-from dockerlab.analysis.order_cost import LAYERS, Cost, CostModel, Line, Order
+from dockerlab.analysis.order_cost import LAYERS, Cost, CostModel, Order, OrderedLine
 from dockerlab.analysis.order_search import cheapest
 from dockerlab.analysis.packages import is_manifest
-from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.engines import Build, Step
+from dockerlab.dockerfile.parser import Instruction, Stage
+from dockerlab.engines.results import Build, Step
 from dockerlab.errors import BuildError
 
 GIVEN, BEST = "as it is", "best order"
@@ -34,7 +34,7 @@ class Reordering:
 
     build: Build
     stage: str
-    lines: tuple[Line, ...]
+    lines: tuple[OrderedLine, ...]
     costs: tuple[Cost, ...]
     exhaustive: bool  # every order that keeps the needs was looked at
 
@@ -119,7 +119,7 @@ def _stage(build: Build, name: str | None) -> Stage:
 
 def _lines(
     build: Build, stage: Stage, rates: Mapping[int, float], needs: Mapping[int, Sequence[int]] | None
-) -> tuple[Line, ...]:
+) -> tuple[OrderedLine, ...]:
     instructions = stage.instructions
     known = {one.line for one in instructions}
     named = {*rates, *(needs or {}), *(line for lines in (needs or {}).values() for line in lines)}
@@ -138,7 +138,7 @@ def _lines(
         if step is None:
             raise BuildError(f"{one.keyword} was not built", line=one.line, hint="Build the stage it is in.")
         found.append(
-            Line(
+            OrderedLine(
                 one,
                 _seconds(step),
                 sizes.get(step.diff_id or "", 0),

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockerlab.analysis.history import Subject, image_of
-from dockerlab.filesystem import Tree
-from dockerlab.image import Layer
+from dockerlab.image.filesystem import Tree
+from dockerlab.image.image import Layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from dockerlab.charts.picture import (
     sentence,
     spec,
 )
-from dockerlab.engines import Build, Step
+from dockerlab.engines.results import Build, Step
 from dockerlab.units import count, human_seconds
 
 _PATTERNS = ("", "/", "-", "x", "\\", "+")

@@ -28,7 +28,7 @@ from dockerlab.charts.picture import (
     sentence,
     spec,
 )
-from dockerlab.filesystem import Entry
+from dockerlab.image.filesystem import Entry
 from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
 

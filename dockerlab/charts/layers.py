@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dockerlab.analysis.history import Row, Subject, base_name_of, image_of, layer_rows, name_of, stand_in_of
 from dockerlab.charts.bars import MOST_LABELLED, Bar, Rows, Segment, cut_short
 from dockerlab.charts.picture import BLUE, GREY, SERIES, Picture, hover, layout, sentence, spec
-from dockerlab.engines import Build
-from dockerlab.image import Layer
+from dockerlab.engines.results import Build
+from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
 UNPACKED = "file content, unpacked bytes"

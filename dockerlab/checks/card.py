@@ -11,8 +11,8 @@ from typing import Any
 from dockerlab.checks.manifest import Lesson, course
 from dockerlab.checks.progress import (
     LONGEST_NAME,
+    ExerciseRecord,
     Progress,
-    Record,
     progress_path,
     read_progress,
     write_progress,
@@ -139,18 +139,18 @@ class ProgressCard:
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
         )
 
-    def _rows(self) -> Iterator[tuple[Lesson, bool, str, Record]]:
+    def _rows(self) -> Iterator[tuple[Lesson, bool, str, ExerciseRecord]]:
         """Yield a lesson, whether this is its first row, an exercise of it ("" for none), and its record."""
         for lesson in course():
             for place, name in enumerate(lesson.exercises or ("",)):
                 yield lesson, place == 0, name, self.data.of(name)
 
 
-def _begun(record: Record) -> bool:
+def _begun(record: ExerciseRecord) -> bool:
     return record.passed or record.tries > 0 or record.hints > 0
 
 
-def _so_far(record: Record) -> tuple[str, str]:
+def _so_far(record: ExerciseRecord) -> tuple[str, str]:
     """Return how an exercise stands, and the day of its last check."""
     at = str((record.last or {}).get("at") or record.passed_at or "")[:10]
     hints = f", {count(record.hints, 'hint')} opened" if record.hints else ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from dockerlab import engines
-from dockerlab.checks import (
+from dockerlab.checks.exercises import (
     build_cache,
     copy_order,
     dockerignore,
@@ -28,14 +28,14 @@ from dockerlab.checks import (
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
-    Record,
+    ExerciseRecord,
     progress_path,
     read_progress,
     write_progress,
 )
 from dockerlab.checks.verdict import Hints, Report, Verdict
-from dockerlab.context import Context, File
-from dockerlab.engines import Build, Engine, Event, Finished
+from dockerlab.context.context import Context, File
+from dockerlab.engines.results import Build, Engine, Event, Finished
 from dockerlab.errors import BuildError, DockerlabError, ProgressError
 from dockerlab.units import count
 
@@ -132,7 +132,7 @@ class Exercise:
         self.name = name
         self.definition = definition
         self.hints = tuple(hints)
-        self._unsaved = Record()  # what is known where the progress file cannot be used
+        self._unsaved = ExerciseRecord()  # what is known where the progress file cannot be used
 
     @property
     def starter(self) -> str:
@@ -187,7 +187,9 @@ class Exercise:
             f"Exercise {self.name}: not tried yet. {count(len(self.hints), 'hint')} to open if you want them."
         )
 
-    def _update(self, change: Callable[[Record], Record]) -> tuple[Record, tuple[str, ...]]:
+    def _update(
+        self, change: Callable[[ExerciseRecord], ExerciseRecord]
+    ) -> tuple[ExerciseRecord, tuple[str, ...]]:
         """Change this exercise's record; trouble with the file is a note, the verdicts are shown."""
         path = progress_path()
         try:

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dockerlab.analysis.toml import tomllib
 from dockerlab.errors import DockerlabError
-from dockerlab.toml import tomllib
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -29,7 +29,7 @@ LONGEST_NAME = 80  # characters of a learner's name
 
 
 @dataclass(frozen=True)
-class Record:
+class ExerciseRecord:
     """What is kept of one exercise."""
 
     passed: bool = False
@@ -38,7 +38,7 @@ class Record:
     hints: int = 0  # opened so far
     last: Mapping[str, Any] | None = field(default=None)
 
-    def after(self, report: Report) -> Record:
+    def after(self, report: Report) -> ExerciseRecord:
         """Return the record with one more check in it."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         last = {
@@ -64,13 +64,13 @@ class Progress:
     """What a progress file holds."""
 
     learner: str | None = None  # as they want to be called, if they said so
-    exercises: Mapping[str, Record] = field(default_factory=dict)
+    exercises: Mapping[str, ExerciseRecord] = field(default_factory=dict)
 
-    def of(self, exercise: str) -> Record:
+    def of(self, exercise: str) -> ExerciseRecord:
         """Return what is kept of an exercise, which is nothing before the first try."""
-        return self.exercises.get(exercise, Record())
+        return self.exercises.get(exercise, ExerciseRecord())
 
-    def with_record(self, exercise: str, record: Record) -> Progress:
+    def with_record(self, exercise: str, record: ExerciseRecord) -> Progress:
         """Return it with one exercise's record put in."""
         return replace(self, exercises={**self.exercises, exercise: record})
 
@@ -119,16 +119,16 @@ def read_progress(path: Path) -> Progress:
         ) from error
 
 
-def _record(data: Mapping[str, Any]) -> Record:
+def _record(data: Mapping[str, Any]) -> ExerciseRecord:
     """Return a record of the types that are promised; TypeError where it holds others."""
-    record = Record(**data)
+    record = ExerciseRecord(**data)
     right = (
         isinstance(record.passed, bool)
         and all(type(number) is int and 0 <= number < 10**6 for number in (record.tries, record.hints))
         and isinstance(record.last, Mapping | None)
     )
     if not right:
-        raise TypeError(f"{', '.join(one.name for one in fields(Record))} are not all of their types")
+        raise TypeError(f"{', '.join(one.name for one in fields(ExerciseRecord))} are not all of their types")
     _text_or_none(record.passed_at)
     return record
 

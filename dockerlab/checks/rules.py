@@ -15,11 +15,11 @@ from typing import BinaryIO
 
 from dockerlab.analysis.history import Row, layer_rows
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context import Context, File
-from dockerlab.engines import Build, Engine, Ran, Step
+from dockerlab.context.context import Context, File
+from dockerlab.engines.results import Build, Engine, Ran, Step
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
-from dockerlab.filesystem import Entry
-from dockerlab.image import Layer
+from dockerlab.image.filesystem import Entry
+from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
 _CHUNK = 1 << 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dockerlab import engines
 from dockerlab.checks.rules import base_name_of
-from dockerlab.engines import Build, Engine
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import DockerlabError, RunTimeoutError
 
 _LONGEST = 120.0  # seconds; an app of this course starts in one, under proot on a busy machine in twenty

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dockerlab.image import Image
+    from dockerlab.image.image import Image
 
 
 def image_at(where: str, reference: str | None) -> Image | None:
@@ -14,14 +14,14 @@ def image_at(where: str, reference: str | None) -> Image | None:
     path = Path(where)
     stored = (path / "index.json").is_file() or (path / "manifest.json").is_file()
     if stored or (path.is_file() and (_is_archive(path) or "dockerfile" not in path.name.lower())):
-        from dockerlab.stored import read_archive
+        from dockerlab.image.stored import read_archive
 
         return read_archive(path, reference)
     return None
 
 
 def _is_archive(path: Path) -> bool:
-    from dockerlab.streams import detect_compression
+    from dockerlab.image.compression import detect_compression
 
     with path.open("rb") as file:
         head = file.read(262)

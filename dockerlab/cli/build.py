@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from dockerlab import engines
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.build_options import read_options
-from dockerlab.context import Context
-from dockerlab.dockerfile import decode
-from dockerlab.engines import Event, OnEvent
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import decode
+from dockerlab.engines.results import Event, OnEvent
 from dockerlab.errors import ContextError, OptionError
 from dockerlab.inputs import read_dockerfile
 from dockerlab.options import key_values, read_secrets

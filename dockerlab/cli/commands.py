@@ -11,7 +11,7 @@ from dockerlab.errors import ContextError
 from dockerlab.units import human_bytes
 
 if TYPE_CHECKING:
-    from dockerlab.engines import Engine
+    from dockerlab.engines.results import Engine
 
 
 def doctor(args: Namespace) -> Answer:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dockerlab import engines
-from dockerlab.engines.buildkit import selected
+from dockerlab.engines.docker.buildx import selected
 from dockerlab.errors import DockerlabError
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.listings import base_names, bases_at_hand
@@ -25,7 +25,7 @@ LOW_SPACE = 2_000_000_000  # bytes: the course's builds with Debian, Python and 
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line of the report; `hint` is what to do when `ok` is False, a full sentence."""
 
     name: str
@@ -35,10 +35,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class Diagnoses:
     """All findings, in the order they are printed."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Diagnosis, ...]
 
     @property
     def damaged(self) -> bool:
@@ -66,100 +66,100 @@ class Report:
         return "\n".join(lines)
 
 
-def examine(engine: str | None, *, verify: bool = False) -> Report:
+def examine(engine: str | None, *, verify: bool = False) -> Diagnoses:
     """Look at the engine asked for (None: the one that would be used) and at everything it may need.
 
     With `verify` every byte of the images that the embedded engine keeps is read again.
     """
-    checks: list[Callable[[], Finding]] = [_docker, _buildx, _sandbox, _store, _registry]
+    checks: list[Callable[[], Diagnosis]] = [_docker, _buildx, _sandbox, _store, _registry]
     if verify:
         checks.append(_images)
     found = [_engine(engine), *(check() for check in checks)]
     if found[0].ok:
         found.append(_bases(engine))
-    return Report(tuple(found))
+    return Diagnoses(tuple(found))
 
 
-def _engine(name: str | None) -> Finding:
+def _engine(name: str | None) -> Diagnosis:
     try:
         chosen, why = engines.choose(name)
-        return Finding("engine", True, f"{chosen.describe()}. {why}")
+        return Diagnosis("engine", True, f"{chosen.describe()}. {why}")
     except DockerlabError as error:
         return _refused("engine", error)
 
 
-def _bases(name: str | None) -> Finding:
+def _bases(name: str | None) -> Diagnosis:
     try:
         held = bases_at_hand(engines.choose(name)[0])
     except DockerlabError as error:
         return _refused("bases", error)
-    return Finding(
+    return Diagnosis(
         "bases",
         True,
         ", ".join(base_names(held)) or "none listed; they come with the first build that needs them",
     )
 
 
-def _docker() -> Finding:
+def _docker() -> Diagnosis:
     hint = (
         "Install Docker (or Docker Desktop) and start it; without it the embedded engine is used, on Linux."
     )
     found = _answer(["docker", "info", "--format", DOCKER])
     if found is None:
-        return Finding("docker", False, "no `docker` command", hint)
+        return Diagnosis("docker", False, "no `docker` command", hint)
     ok, said = found
-    return Finding("docker", ok, said, "" if ok else hint)
+    return Diagnosis("docker", ok, said, "" if ok else hint)
 
 
-def _buildx() -> Finding:
+def _buildx() -> Diagnosis:
     hint = (
         "Install the buildx plugin (package docker-buildx or docker-buildx-plugin): builds on Docker need it."
     )
     version = _answer(["docker", "buildx", "version"])
     if version is None or not version[0]:
-        return Finding("buildx", False, "no `docker buildx`", hint)
+        return Diagnosis("buildx", False, "no `docker buildx`", hint)
     builder = selected("docker")
     if builder is None:
         hint = "`docker buildx ls` lists the builders, `docker buildx use NAME` chooses one."
-        return Finding("buildx", False, f"{version[1]}, and the builder it is to use is not there", hint)
-    return Finding("buildx", True, f"{version[1]}, builder: {builder.name}, driver: {builder.driver}")
+        return Diagnosis("buildx", False, f"{version[1]}, and the builder it is to use is not there", hint)
+    return Diagnosis("buildx", True, f"{version[1]}, builder: {builder.name}, driver: {builder.driver}")
 
 
-def _sandbox() -> Finding:
+def _sandbox() -> Diagnosis:
     if sys.platform != "linux":
-        return Finding("sandbox", True, "not needed: the embedded engine is for Linux, Docker builds here")
+        return Diagnosis("sandbox", True, "not needed: the embedded engine is for Linux, Docker builds here")
     from dockerlab.engines.embedded import sandbox
-    from dockerlab.engines.embedded.store import Store
+    from dockerlab.engines.embedded.store.store import Store
 
     try:
-        return Finding("sandbox", True, sandbox.choose(Store().work).name)
+        return Diagnosis("sandbox", True, sandbox.choose(Store().work).name)
     except DockerlabError as error:
         return _refused("sandbox", error)
 
 
-def _store() -> Finding:
+def _store() -> Diagnosis:
     if sys.platform != "linux":
-        return Finding("store", True, "not needed: Docker keeps the images")
-    from dockerlab.engines.embedded.store import default_root
+        return Diagnosis("store", True, "not needed: Docker keeps the images")
+    from dockerlab.engines.embedded.store.store import default_root
 
     root = default_root()
     there = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(there).free
     found = f"{root}, {human_bytes(free)} free"
     if not os.access(there, os.W_OK):
-        return Finding(
+        return Diagnosis(
             "store", False, f"{root} cannot be written", "Set DOCKERLAB_HOME to a folder of yours."
         )
     enough = (
         f"Free some space, `dockerlab prune`, or set DOCKERLAB_HOME: {human_bytes(LOW_SPACE)} are enough."
     )
-    return Finding("store", free >= LOW_SPACE, found, enough)
+    return Diagnosis("store", free >= LOW_SPACE, found, enough)
 
 
-def _images() -> Finding:
+def _images() -> Diagnosis:
     if sys.platform != "linux":
-        return Finding("images", True, "not needed: Docker keeps the images")
-    from dockerlab.engines.embedded.store import Store
+        return Diagnosis("images", True, "not needed: Docker keeps the images")
+    from dockerlab.engines.embedded.store.store import Store
 
     hint = "`dockerlab rm` each image named here, `dockerlab prune`, then build, pull or load it again."
     try:
@@ -169,11 +169,11 @@ def _images() -> Finding:
     except DockerlabError as error:
         return _refused("images", error)
     if wrong:
-        return Finding("images", False, " ".join(wrong), hint)
-    return Finding("images", True, f"{count(kept, 'image')} in the store read again, every digest is right")
+        return Diagnosis("images", False, " ".join(wrong), hint)
+    return Diagnosis("images", True, f"{count(kept, 'image')} in the store read again, every digest is right")
 
 
-def _registry() -> Finding:
+def _registry() -> Diagnosis:
     import requests
 
     url = registry_url()
@@ -185,9 +185,9 @@ def _registry() -> Finding:
         # 401 is how a registry asks for a token: it is there (OCI distribution spec, "Determining Support").
         answer = requests.get(url, timeout=ANSWER_SECONDS)
     except requests.RequestException as error:
-        return Finding("registry", False, f"{url} does not answer ({type(error).__name__})", hint)
+        return Diagnosis("registry", False, f"{url} does not answer ({type(error).__name__})", hint)
     ok = answer.status_code in (200, 401)
-    return Finding("registry", ok, f"{url} answers" if ok else f"{url} says {answer.status_code}", hint)
+    return Diagnosis("registry", ok, f"{url} answers" if ok else f"{url} says {answer.status_code}", hint)
 
 
 def registry_url() -> str:
@@ -213,5 +213,5 @@ def _answer(command: Sequence[str]) -> tuple[bool, str] | None:
     return done.returncode == 0, written.splitlines()[-1] if written else "no answer"
 
 
-def _refused(name: str, error: DockerlabError) -> Finding:
-    return Finding(name, False, error.message, error.hint)
+def _refused(name: str, error: DockerlabError) -> Diagnosis:
+    return Diagnosis(name, False, error.message, error.hint)

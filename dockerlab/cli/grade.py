@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dockerlab.charts.heat_page import Cell, HeatPage
-from dockerlab.checks.grade import (
+from dockerlab.checks.grade.grade import (
     ATTEMPTED,
     OPEN,
     PASSED,
@@ -20,8 +20,8 @@ from dockerlab.checks.grade import (
     measured,
     state,
 )
-from dockerlab.checks.grade_csv import csv_text
-from dockerlab.checks.progress import Record, write_whole
+from dockerlab.checks.grade.grade_csv import csv_text
+from dockerlab.checks.progress import ExerciseRecord, write_whole
 from dockerlab.cli.answer import Answer
 from dockerlab.errors import GradeError
 from dockerlab.printable import printable
@@ -83,7 +83,7 @@ def shape(grades: Grades, folder: Path, written: Sequence[Path]) -> dict[str, An
     }
 
 
-def record_shape(record: Record) -> dict[str, Any]:
+def record_shape(record: ExerciseRecord) -> dict[str, Any]:
     """Return what is said of one exercise of one learner."""
     return {
         "state": state(record),
@@ -149,7 +149,7 @@ def page(grades: Grades, folder: str) -> HeatPage:
     )
 
 
-def _cell(learner: str, exercise: str, record: Record) -> Cell:
+def _cell(learner: str, exercise: str, record: ExerciseRecord) -> Cell:
     opened = f", {count(record.hints, 'hint')} opened" if record.hints else ""
     said = f"{learner}, {exercise}: "
     tries = count(record.tries, "try", "tries")

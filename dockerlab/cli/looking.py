@@ -17,7 +17,7 @@ from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.subjects import find
 from dockerlab.errors import BudgetError, ContextError, ImageError
-from dockerlab.filesystem import Tree
+from dockerlab.image.filesystem import Tree
 from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
 from dockerlab.widgets.findings import advice_table

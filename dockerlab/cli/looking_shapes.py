@@ -11,7 +11,7 @@ from dockerlab.analysis.changes import Changes, Item, Order, ordered
 from dockerlab.analysis.history import image_of, name_of, stand_in_of
 from dockerlab.analysis.ledger import Ledger
 from dockerlab.cli.answer import Shape
-from dockerlab.cli.subjects import Subject
+from dockerlab.cli.subjects import NamedImage
 
 
 def advice_shape(advice: Advice, checks: Sequence[Check]) -> Shape:
@@ -23,7 +23,7 @@ def advice_shape(advice: Advice, checks: Sequence[Check]) -> Shape:
 
 
 def compare_shape(
-    sides: tuple[Subject, Subject], books: Sequence[Ledger], files: Changes, *, most: int
+    sides: tuple[NamedImage, NamedImage], books: Sequence[Ledger], files: Changes, *, most: int
 ) -> Shape:
     """`compare`: `a`, `b`, what both have, and what of the files parts them."""
     one, other = (image_of(side.what).layers for side in sides)
@@ -38,7 +38,7 @@ def compare_shape(
 
 
 def explore_shape(
-    subject: Subject, layer: int | None, folder: str, tree: Changes, items: Sequence[tuple[int, Item]]
+    subject: NamedImage, layer: int | None, folder: str, tree: Changes, items: Sequence[tuple[int, Item]]
 ) -> Shape:
     """`explore`: the sums, and the items that were listed, each with its depth below `folder`."""
     return {
@@ -67,7 +67,7 @@ def walk(tree: Changes, folder: str, *, depth: int, by: Order) -> Iterator[tuple
             todo += [(level + 1, child) for child in reversed(tree.children(item.path, by=by))]
 
 
-def _side(subject: Subject, book: Ledger) -> Shape:
+def _side(subject: NamedImage, book: Ledger) -> Shape:
     image = image_of(subject.what)
     return {
         "name": name_of(subject.what),

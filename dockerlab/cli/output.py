@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from dockerlab.engines import Engine
+from dockerlab.engines.results import Engine
 from dockerlab.errors import ContextError, OptionError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 
 _TYPES = ("local", "tar", "oci", "docker")
 

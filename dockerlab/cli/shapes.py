@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from dockerlab.analysis.history import rows
 from dockerlab.cli.answer import Shape
-from dockerlab.engines import Build, Event, Finished, ImageSummary, Log, Started, Step
-from dockerlab.image import Image
+from dockerlab.engines.results import Build, Event, Finished, ImageSummary, Log, Started, Step
+from dockerlab.image.image import Image
 
 
 def build_shape(build: Build) -> Shape:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dockerlab.dockerfile import decode
+from dockerlab.dockerfile.parser import decode
 from dockerlab.errors import ContextError
 
 _ZSTD = b"\x28\xb5\x2f\xfd"

@@ -13,17 +13,17 @@ from dockerlab.analysis.history import name_of
 from dockerlab.analysis.made_from import made_from
 from dockerlab.cli.archived import image_at
 from dockerlab.cli.build import writer
-from dockerlab.context import Context
-from dockerlab.dockerfile import Dockerfile, parse
-from dockerlab.engines import Build
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import Dockerfile, parse
+from dockerlab.engines.results import Build
 from dockerlab.errors import ContextError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 from dockerlab.inputs import default_tag, held_image, read_dockerfile
 from dockerlab.options import key_values
 
 
 @dataclass(frozen=True)
-class Subject:
+class NamedImage:
     """An image with what is known of how it was made. `engine` is None for one that was read from a file."""
 
     what: Image | Build
@@ -38,7 +38,7 @@ class Subject:
         return made_from(self.what, self.dockerfile, name_of(self.what))
 
 
-def find(where: str, args: Namespace) -> Subject:
+def find(where: str, args: Namespace) -> NamedImage:
     """Return what `where` names; only a folder with a Dockerfile, a Dockerfile or a name needs an engine.
 
     A path that exists comes before an image's name. Raises the DockerlabError of what went wrong.
@@ -59,7 +59,7 @@ def find(where: str, args: Namespace) -> Subject:
             hint="Give a folder with a Dockerfile, an archive of `docker save`, an OCI layout, or a name.",
         )
     engine, _ = engines.choose(args.engine)
-    return Subject(
+    return NamedImage(
         engine.image(where),
         parse(read_dockerfile(written)) if written else None,
         engine.describe(),
@@ -67,11 +67,11 @@ def find(where: str, args: Namespace) -> Subject:
     )
 
 
-def _read(image: Image, written: Path | None) -> Subject:
-    return Subject(image, parse(read_dockerfile(written)) if written else None, None, lambda _: None)
+def _read(image: Image, written: Path | None) -> NamedImage:
+    return NamedImage(image, parse(read_dockerfile(written)) if written else None, None, lambda _: None)
 
 
-def _built(folder: Path, written: Path, args: Namespace) -> Subject:
+def _built(folder: Path, written: Path, args: Namespace) -> NamedImage:
     engine, _ = engines.choose(args.engine)
     name = folder.absolute().name
     build = engine.build(
@@ -82,4 +82,4 @@ def _built(folder: Path, written: Path, args: Namespace) -> Subject:
         no_cache=args.no_cache,
         on_event=writer(quiet=args.json),
     )
-    return Subject(build, build.dockerfile, build.engine, partial(held_image, engine))
+    return NamedImage(build, build.dockerfile, build.engine, partial(held_image, engine))

@@ -10,12 +10,12 @@ from dockerlab import engines
 from dockerlab.analysis.cache import DERIVED, Why
 from dockerlab.analysis.cache import why as explain
 from dockerlab.analysis.made_from import made_from
-from dockerlab.caching import last_build
 from dockerlab.cli.answer import Answer, Shape
-from dockerlab.context import Context
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, LastBuild
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines.results import Build, LastBuild
 from dockerlab.inputs import default_tag, read_dockerfile
+from dockerlab.notebook.cache_questions import last_build
 from dockerlab.widgets.explanations import why_table
 from dockerlab.widgets.progress import PlainLog
 

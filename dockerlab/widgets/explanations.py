@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dockerlab.analysis.cache import BUILDERS, DERIVED, Comparison, Why, shared_steps
 from dockerlab.analysis.reorder import COMPUTED, Reordering
-from dockerlab.engines import Build, Builder
+from dockerlab.engines.results import Build, Builder
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.table import Table
 

@@ -1,292 +1,167 @@
-"""The explorer: what each layer added, changed and removed, down to the text of a file."""
+"""The explorer's controls: all of them native ones that Tab reaches, arrows move and Enter presses."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from dockerlab.analysis.changes import Changes, Item, Order, between, each_layer, of_layer, read_text
-from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
-from dockerlab.engines import Build
-from dockerlab.errors import ImageError
-from dockerlab.filesystem import Tree
-from dockerlab.printable import printable
-from dockerlab.units import count, human_bytes
+from dockerlab.printable import LINES, escape
+from dockerlab.units import human_bytes
+from dockerlab.widgets.controls import box, labelled, row, view
+from dockerlab.widgets.explorer_model import ExplorerLine, ExplorerModel
 from dockerlab.widgets.prediction import buttons_wanted
-from dockerlab.widgets.table import Table
 
-PAGE = 100  # rows of one folder that are listed at once
-BELOW, NOTHING = "the layer below", "nothing"  # what a layer is compared with; else a number, or "image 1"
-_MARKS = {"added": "+", "changed": "~", "removed": "-", None: " "}
-_MORE = "\0"  # stands before the folder in the key of a "more" row: no path holds it
-_KEPT_TREES = 3
-_KEPT_STATES = 50
-_LARGEST = 12
+ROWS = 14  # lines of the list that are seen at once
+_HEAD = f"{'stored':>9} {'removed':>10}    path"
+_SIDE = "1 1 20em"  # two controls side by side, below each other where it is narrow
+_NBSP = "\u00a0"
 
 
-@dataclass
-class State:
-    """What is chosen in an explorer, kept as long as the kernel lives: re-running the cell finds it again."""
-
-    layer: int
-    against: str = BELOW
-    order: Order = "size"
-    pattern: str = ""
-    selected: str = ""
-    opened: set[str] = field(default_factory=set)
-    pages: dict[str, int] = field(default_factory=dict)  # folder (or "\0" for what was found) -> pages listed
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the list. `key` is a path, or names a folder that has more than is listed."""
-
-    key: str
-    label: str
-    opens: bool
-
-
-_states: OrderedDict[tuple[str, ...], State] = OrderedDict()
-
-
-class Explorer:
-    """An image's layers to look into. Show it as the last line of a cell.
-
-    `others` are images to compare with. Without a notebook front end it is a table of the layers.
-    """
-
-    def __init__(self, subject: Subject, *others: Subject, engine: str | None = None) -> None:
-        self.subject = subject
-        self.others = others
-        self.image = image_of(subject)
-        if not self.image.layers:
-            raise ImageError(f"{name_of(subject)} has no layers to explore.")
-        self.rows: tuple[Row, ...] = layer_rows(subject)
-        self.engine = subject.engine if isinstance(subject, Build) else engine
-        key = (self.image.id, *(image_of(other).id for other in others))
-        known = key in _states
-        self.state = _states.setdefault(key, State(self._first()))
-        _states.move_to_end(key)
-        while len(_states) > _KEPT_STATES:
-            _states.popitem(last=False)
-        self._trees: OrderedDict[tuple[int, int], Tree] = OrderedDict()
-        self._changes: tuple[tuple[int, str], Changes] | None = None
-        self._table: Table | None = None
-        if not known:
-            self._open_largest()
-
-    def _first(self) -> int:
-        own = [row for row in self.rows if not row.base] or list(self.rows)
-        return max(own, key=lambda row: row.size_unpacked).layer or 1
-
-    def _open_largest(self) -> None:
-        """Open the folders on the way to the largest change: that is where to look first."""
-        top = self.changes().largest
-        if top is not None:
-            parts = top.path.split("/")
-            self.state.opened.update("/".join(parts[:end]) for end in range(1, len(parts)))
-            self.state.selected = top.path
-
-    def changes(self) -> Changes:
-        """Return what the chosen layer did, or how it differs from what it is compared with."""
-        wanted = (self.state.layer, self.state.against)
-        if self._changes is None or self._changes[0] != wanted:
-            if self.state.against == BELOW:
-                found = of_layer(self.image.layers, self.state.layer)
-            else:
-                found = between(self.before(), self.tree())
-            self._changes = (wanted, found)
-        return self._changes[1]
-
-    def tree(self) -> Tree:
-        """Return the file system as of the chosen layer."""
-        return self._tree(0, self.state.layer)
-
-    def before(self) -> Tree:
-        """Return the file system that the chosen layer is compared with."""
-        against = self.state.against
-        if against == BELOW:
-            return self._tree(0, self.state.layer - 1)
-        if against == NOTHING:
-            return Tree()
-        if against.startswith("image "):
-            number = int(against.removeprefix("image "))
-            return self._tree(number, len(image_of(self.others[number - 1]).layers))
-        return self._tree(0, int(against))
-
-    def _tree(self, image: int, layers: int) -> Tree:
-        key = (image, layers)
-        if key not in self._trees:
-            chosen = image_of((self.subject, *self.others)[image]).layers[:layers]
-            self._trees[key] = Tree.stacked((layer.entries, layer) for layer in chosen)
-            while len(self._trees) > _KEPT_TREES:
-                self._trees.popitem(last=False)
-        return self._trees[key]
-
-    def comparisons(self) -> list[tuple[str, str]]:
-        """Return what a layer can be compared with: (label, value of State.against)."""
-        found = [("the layer below it", BELOW), ("nothing (all files as of this layer)", NOTHING)]
-        found += [(f"image {name_of(one)}", f"image {i}") for i, one in enumerate(self.others, 1)]
-        found += [(f"layer {row.layer}, {_clip(row.text, 40)}", str(row.layer)) for row in self.rows]
-        return found
-
-    def lines(self) -> list[Line]:
-        """Return the lines of the list now: opened folders with their content, or what was found."""
-        state, changes = self.state, self.changes()
-        lines: list[Line] = []
-        if state.pattern.strip():
-            found = changes.find(state.pattern, by=state.order)
-            self._list(lines, found, _MORE, depth=0, flat=True)
-        else:
-            self._list(lines, changes.children("", by=state.order), "", depth=0)
-        return lines
-
-    def _list(
-        self, lines: list[Line], items: Sequence[Item], folder: str, *, depth: int, flat: bool = False
-    ) -> None:
-        shown = PAGE * self.state.pages.get(folder, 1)
-        for item in items[:shown]:
-            opened = not flat and item.path in self.state.opened
-            lines.append(Line(item.path, _label(item, depth, opened, flat), item.is_dir and not flat))
-            if opened:
-                inside = self.changes().children(item.path, by=self.state.order)
-                self._list(lines, inside, item.path, depth=depth + 1)
-        if len(items) > shown:
-            rest = f"{len(items) - shown:,} more: open this line"
-            lines.append(Line(_MORE + folder, f"{' ' * 24}{'  ' * depth}… {rest}", True))
-
-    def open(self, key: str) -> None:
-        """Open or close the folder of a line, or list the next page of one."""
-        state = self.state
-        if key.startswith(_MORE):
-            folder = key.removeprefix(_MORE)
-            state.pages[folder] = state.pages.get(folder, 1) + 1
-        elif key in state.opened:
-            state.opened.discard(key)
-            state.pages.pop(key, None)
-        else:
-            state.opened.add(key)
-
-    def look(self, path: str) -> tuple[str, str | None]:
-        """Return a sentence about a path as of the chosen layer, and its text where it is a small file.
-
-        What the layer removed is shown as it was before.
-        """
-        item = self.changes().get(path)
-        if item is None:
-            return "", None
-        if item.change == "removed":
-            text, said = read_text(self.before(), path)
-            return f"/{path}, removed; as it was before. {said}", text
-        text, said = read_text(self.tree(), path)
-        what = f", {item.change}" if item.change else ""
-        note = f" ({item.note})" if item.note else ""
-        return f"/{path}{what}{note}, as of layer {self.state.layer}. {said}", text
-
-    def said(self) -> str:
-        """Return the sums of what is listed, in one sentence."""
-        sums = self.changes().sums
-        parts = [
-            f"{kind} {count(one.paths, 'path')} ({human_bytes(one.bytes)})"
-            for kind, one in sums.items()
-            if one.paths
-        ]
-        where = f"Layer {self.state.layer}"
-        if self.state.against != BELOW:
-            against = {value: label for label, value in self.comparisons()}[self.state.against]
-            where = f"As of layer {self.state.layer}, compared with {against}"
-        return f"{where}: {', '.join(parts) or 'no change'}."
-
-    def table(self) -> Table:
-        """Return each layer with what it added, changed and removed, as a table."""
-        if self._table is None:
-            rows = []
-            for row, changes in zip(self.rows, each_layer(self.image.layers), strict=True):
-                top = changes.largest
-                rows.append(
-                    (
-                        str(row.layer),
-                        "base" if row.base else f"line {row.line}" if row.line else "",
-                        row.text,
-                        *(_sum(one.paths, one.bytes) for one in changes.sums.values()),
-                        f"/{top.path}" if top else "",
-                    )
-                )
-            made = f", {self.engine}" if self.engine else ""
-            stand_in = stand_in_of(self.subject)
-            base = f", base {stand_in} (stand-in)" if stand_in else ""
-            size = human_bytes(self.image.size_unpacked)
-            self._table = Table(
-                f"{name_of(self.subject)}: {count(len(rows), 'layer')}, {size} unpacked{made}{base}",
-                ("layer", "from", "instruction", "added", "changed", "removed", "largest"),
-                tuple(rows),
-                right=("layer", "added", "changed", "removed"),
-                code=("instruction", "largest"),
-                note="Run this cell in JupyterLab to open the layers.",
-            )
-        return self._table
-
-    def differences(self) -> tuple[Table, ...]:
-        """Return, for each other image, the paths that differ most, as a table."""
-        top = len(self.image.layers)
-        tables = []
-        for i, other in enumerate(self.others, 1):
-            changes = between(self._tree(i, len(image_of(other).layers)), self._tree(0, top))
-            sums = ", ".join(f"{kind} {_sum(one.paths, one.bytes)}" for kind, one in changes.sums.items())
-            items = sorted(changes.changes, key=lambda one: (-(one.stored + one.removed), one.path))[
-                :_LARGEST
-            ]
-            tables.append(
-                Table(
-                    f"{name_of(self.subject)} compared with {name_of(other)}: {sums}",
-                    ("change", "path", "bytes", "before"),
-                    tuple(
-                        (
-                            one.change or "",
-                            f"/{one.path}",
-                            "" if one.change == "removed" else human_bytes(one.stored),
-                            "" if one.change == "added" else human_bytes(one.removed),
-                        )
-                        for one in items
-                    ),
-                    right=("bytes", "before"),
-                    code=("path",),
-                    note="" if len(changes) <= _LARGEST else f"The largest {_LARGEST} of {len(changes):,}.",
-                )
-            )
-        return tuple(tables)
-
-    def __repr__(self) -> str:
-        return "\n\n".join(table.text() for table in (self.table(), *self.differences()))
+class Explorer(ExplorerModel):
+    """An image's layers to look into, with controls where there is a front end: the last line of a cell."""
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        bundle: dict[str, Any] = {
-            "text/plain": repr(self),
-            "text/html": "".join(table.html() for table in (self.table(), *self.differences())),
-        }
+        bundle = super()._repr_mimebundle_()
         if buttons_wanted():
-            from dockerlab.widgets.controls import view
-            from dockerlab.widgets.explorer_card import card
-
-            bundle["application/vnd.jupyter.widget-view+json"] = view(card(self))
+            bundle["application/vnd.jupyter.widget-view+json"] = view(_Card(self).widget)
         return bundle
 
 
-def _sum(paths: int, size: int) -> str:
-    return f"{paths:,} ({human_bytes(size)})" if paths else ""
+class _Card:
+    def __init__(self, explorer: ExplorerModel) -> None:
+        import ipywidgets
+
+        self.explorer = explorer
+        state = explorer.state
+        wide = ipywidgets.Layout(width="auto")
+        layers = [
+            (f"{one.layer}  {human_bytes(one.size_unpacked)}  {_where(one)}{one.text}"[:110], one.layer)
+            for one in explorer.rows
+        ]
+        self.layer = ipywidgets.Dropdown(options=layers, value=state.layer, layout=wide)
+        known = explorer.comparisons()
+        self.against = ipywidgets.Dropdown(options=known, value=state.against, layout=wide)
+        self.find = ipywidgets.Text(
+            value=state.pattern, placeholder="part of a path, or *.glob; Enter", layout=wide
+        )
+        self.find.continuous_update = False
+        self.order = ipywidgets.Dropdown(
+            options=[("most bytes first", "size"), ("name", "name")], value=state.order, layout=wide
+        )
+        self.list = ipywidgets.Select(rows=ROWS, layout=ipywidgets.Layout(width="auto", height="auto"))
+        self.list.tooltip = "changed paths; arrow keys choose one, the Open button opens a folder"
+        self.list.add_class("dockerlab-list")
+        self.button = ipywidgets.Button(
+            description="Open",
+            tooltip="Open or close the chosen folder",
+            layout=ipywidgets.Layout(width="6em"),
+        )
+        self.button.add_class("dockerlab-open")
+        self.said = ipywidgets.HTML(layout=wide)
+        self.pane = ipywidgets.HTML(layout=wide)
+        head = ipywidgets.HTML(f'<pre style="border:0;padding:0 3px;margin:0">{_HEAD}</pre>')
+        hint = ipywidgets.HTML(
+            "<small>+ added, ~ changed, - removed. Arrows choose, Enter opens and closes.</small>",
+            layout=wide,
+        )
+        half = ipywidgets.Layout(flex="1 1 32em", min_width="0", overflow="visible")
+        left = ipywidgets.VBox([head, self.list, row(self.button, hint)], layout=half)
+        right = ipywidgets.VBox([self.pane], layout=half)
+        self.widget = box(
+            row(
+                labelled("Layer", self.layer, flex=_SIDE), labelled("Compared with", self.against, flex=_SIDE)
+            ),
+            row(labelled("Find", self.find, flex=_SIDE), labelled("Order", self.order, flex=_SIDE)),
+            self.said,
+            row(left, right),
+        )
+        self._lines: list[ExplorerLine] = []
+        self._filling = False
+        self.refresh()
+        self.layer.observe(self._chose, "value")
+        self.against.observe(self._chose, "value")
+        self.find.observe(self._chose, "value")
+        self.order.observe(self._chose, "value")
+        self.list.observe(self._selected, "index")
+        self.button.on_click(self._opened)
+
+    def refresh(self) -> None:
+        """Show the state."""
+        state = self.explorer.state
+        self._lines = self.explorer.lines()
+        keys = [line.key for line in self._lines]
+        self._filling = True
+        try:
+            with self.list.hold_sync():
+                # The index is the value: two paths that read alike are still two lines.
+                self.list.options = [
+                    (line.label.replace(" ", _NBSP), i) for i, line in enumerate(self._lines)
+                ]
+                self.list.index = (
+                    keys.index(state.selected) if state.selected in keys else (0 if keys else None)
+                )
+        finally:
+            self._filling = False
+        pattern = f' "{escape(state.pattern)}": {len(self._lines)} lines.' if state.pattern else ""
+        self.said.value = f'<span role="status">{escape(self.explorer.said())}{pattern}</span>'
+        self._show()
+
+    def _chose(self, _: object) -> None:
+        state = self.explorer.state
+        if (state.layer, state.against) != (self.layer.value, self.against.value):
+            state.pages.clear()
+        if state.pattern != self.find.value:
+            state.pages.pop("\0", None)
+        state.layer, state.against = self.layer.value, self.against.value
+        state.pattern, state.order = self.find.value, self.order.value
+        self.refresh()
+
+    def _selected(self, _: object) -> None:
+        if not self._filling:
+            self._show()
+
+    def _opened(self, _: object) -> None:
+        line = self._line()
+        if line is None or not line.opens:
+            return
+        at = self.list.index
+        self.explorer.open(line.key)
+        self.refresh()
+        if line.key not in {one.key for one in self._lines}:  # a "more" line gave way to what it stood for
+            self.list.index = min(at, len(self._lines) - 1)
+        self.list.focus()
+
+    def _line(self) -> ExplorerLine | None:
+        index = self.list.index
+        return self._lines[index] if index is not None and index < len(self._lines) else None
+
+    def _show(self) -> None:
+        """Show what the chosen line stands for."""
+        line = self._line()
+        self.button.disabled = line is None
+        if line is None:
+            nothing = "Nothing changed." if not self.explorer.state.pattern else "Nothing found."
+            self.pane.value = nothing
+            return
+        opened = line.key in self.explorer.state.opened
+        self.button.description = "More" if line.key.startswith("\0") else "Close" if opened else "Open"
+        self.explorer.state.selected = line.key
+        said, text = ("", None) if line.key.startswith("\0") else self.explorer.look(line.key)
+        shown = f'<pre tabindex="0">{escape(text, keep=LINES)}</pre>' if text is not None else ""
+        self.pane.value = f"<div><b>{escape(said)}</b>{shown or self._inside(line)}</div>"
+
+    def _inside(self, line: ExplorerLine) -> str:
+        """Return the largest things in a folder, as HTML."""
+        if not line.opens:
+            return ""
+        inside = self.explorer.changes().children(line.key)[:10]
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(one.change or '')}</td>"
+            f"<td style='text-align:left'><code>{escape(one.name)}{'/' if one.is_dir else ''}</code></td>"
+            f"<td>{human_bytes(one.removed if one.change == 'removed' else one.stored)}</td></tr>"
+            for one in inside
+        )
+        return f"<table><tbody>{rows}</tbody></table>" if rows else ""
 
 
-def _label(item: Item, depth: int, opened: bool, flat: bool) -> str:
-    stored = human_bytes(item.stored) if item.stored else ""
-    removed = f"-{human_bytes(item.removed)}" if item.removed else ""
-    sign = ("▾ " if opened else "▸ ") if item.is_dir and not flat else "  "
-    name = printable(item.path if flat else item.name)
-    note = f"  ({item.note})" if item.note else ""
-    mark = _MARKS[item.change]
-    return f"{stored:>9} {removed:>10}  {mark} {'  ' * depth}{sign}{name}{'/' if item.is_dir else ''}{note}"
-
-
-def _clip(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _where(one: Any) -> str:
+    return "base  " if one.base else f"line {one.line}  " if one.line else ""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
-from dockerlab.engines import Build, Engine, ImageSummary, Ran
-from dockerlab.image import Image
+from dockerlab.engines.results import Build, Engine, ImageSummary, Ran
+from dockerlab.image.image import Image
+from dockerlab.image.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.printable import LINES, clean, escape, printable
-from dockerlab.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
 

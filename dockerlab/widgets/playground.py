@@ -1,278 +1,236 @@
-"""The playground: edit a Dockerfile and its files, build, compare with the attempts before."""
+"""The playground's controls: editors, Build and Cancel, the progress with its log, charts of the attempts."""
 
 from __future__ import annotations
 
-import difflib
 import threading
-import time
-from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dockerlab.context import Context
-from dockerlab.engines import Build, Engine, Event
-from dockerlab.errors import ContextError, DockerlabError
-from dockerlab.printable import LINES, escape, printable
-from dockerlab.stopping import Stop, stoppable
-from dockerlab.units import count, human_bytes, human_seconds
+from dockerlab.charts import Picture, compare, layer_stack
+from dockerlab.errors import DockerlabError
+from dockerlab.printable import LINES, escape
+from dockerlab.widgets.controls import SUBMIT, box, labelled, row, view
+from dockerlab.widgets.playground_model import DOCKERFILE, Attempt, PlaygroundModel
 from dockerlab.widgets.prediction import buttons_wanted
-from dockerlab.widgets.progress import BuildProgress
-from dockerlab.widgets.table import Table
+from dockerlab.widgets.progress import REPAINT_SECONDS
 
-DOCKERFILE = "Dockerfile"
-MOST_TEXT = 200_000  # bytes of a file that can be edited
+_MOST_CARDS = 3  # older ones went away when their cell ran again
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One build of the playground: what was built, and how it ended. `seconds` is wall time."""
-
-    number: int
-    files: Mapping[str, str]  # the Dockerfile too
-    result: str  # "built", "failed at line 3", "cancelled"
-    seconds: float
-    build: Build | None = None
-
-    @property
-    def name(self) -> str:
-        """How charts and tables call it."""
-        return f"attempt {self.number}"
-
-
-@dataclass
-class Job:
-    """A build that runs in its thread."""
-
-    files: Mapping[str, str]
-    progress: BuildProgress
-    stop: Stop = field(default_factory=Stop)
-    began: float = field(default_factory=time.perf_counter)
-
-
-@dataclass
-class Bench:
-    """What a playground holds for as long as the kernel lives; re-running its cell finds it again."""
-
-    given: Mapping[str, str]
-    files: dict[str, str]
-    attempts: list[Attempt] = field(default_factory=list)
-    job: Job | None = None
-    progress: BuildProgress | None = None  # of the latest build
-    thread: threading.Thread | None = None  # the one that did it, and told what came of it
-    error: str = ""
-    listeners: list[Callable[[], None]] = field(default_factory=list)
-
-
-_benches: dict[str, Bench] = {}
-
-
-class Playground:
-    """A Dockerfile with its files to play with. Show it as the last line of a cell.
-
-    `name` is what the edits and attempts are kept under: a cell that runs again with the same Dockerfile and
-    files goes on where it was; with others it starts from those, and keeps the attempts.
-    """
-
-    def __init__(
-        self, dockerfile: str, files: Mapping[str, str], *, engine: Engine, name: str, tag: str
-    ) -> None:
-        given = {DOCKERFILE: dockerfile, **files}
-        self.engine = engine
-        self.name = name
-        self.tag = tag
-        self.bench = _benches.setdefault(name, Bench(given, dict(given)))
-        if self.bench.given != given:
-            self.bench.given = given
-            self.reset()
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """The builds so far, oldest first."""
-        return tuple(self.bench.attempts)
-
-    @property
-    def files(self) -> dict[str, str]:
-        """The Dockerfile and the files of the context, as edited; change them here or in the widget."""
-        return self.bench.files
-
-    @property
-    def running(self) -> bool:
-        """Tell whether a build runs."""
-        return self.bench.job is not None
-
-    def reset(self) -> None:
-        """Put the files back as they were given; the attempts stay."""
-        self.bench.files = dict(self.bench.given)
-
-    def build(self) -> Attempt:
-        """Build what is in the editor now and wait for the end; the result says how it ended."""
-        self.start()
-        self.wait()
-        return self.bench.attempts[-1]
-
-    def start(self) -> None:
-        """Start a build in a thread of its own; nothing when one runs already."""
-        if self.running:
-            return
-        progress = BuildProgress(f"attempt {len(self.attempts) + 1}", engine=self.engine.describe())
-        job = Job(dict(self.files), progress)
-        self.bench.job, self.bench.progress, self.bench.error = job, progress, ""
-        # In a copy of this context, where the kernel keeps which cell its output belongs to.
-        run = copy_context().run
-        thread = threading.Thread(target=run, args=(self._work, job), name="playground", daemon=True)
-        self.bench.thread = thread
-        thread.start()
-        self._tell()
-
-    def cancel(self) -> None:
-        """End the running build, as Ctrl-C would: what was built before stays cached, the rest is gone."""
-        job = self.bench.job
-        if job is not None:
-            job.stop()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the running build, `timeout` seconds at most; tell whether none runs any more."""
-        thread = self.bench.thread
-        if thread is None:
-            return True
-        thread.join(timeout)
-        return not thread.is_alive()
-
-    def _work(self, job: Job) -> None:
-        built, result = None, "failed"
-        try:
-            built = self._built(job)
-            result = "built"
-        except KeyboardInterrupt:
-            self.bench.error = job.progress.interrupted()
-            result = "cancelled"
-        except DockerlabError as error:
-            self.bench.error = str(error)
-            job.progress.failed(error.line)
-            result = f"failed at line {error.line}" if error.line is not None else "failed"
-        finally:  # an error nobody foresaw goes on to the thread's hook, and the playground is usable again
-            if not job.progress.outcome:
-                job.progress.failed(None)
-            took = built.seconds if built is not None else time.perf_counter() - job.began
-            number = len(self.attempts) + 1
-            self.bench.attempts.append(Attempt(number, job.files, result, took, built))
-            self.bench.job = None
-            self._tell()
-
-    def _built(self, job: Job) -> Build:
-        def on_event(event: Event) -> None:
-            job.stop.check()
-            job.progress(event)
-
-        context = {path: text for path, text in job.files.items() if path != DOCKERFILE}
-        with stoppable(job.stop):
-            built = self.engine.build(
-                job.files[DOCKERFILE], context=Context.files(context), tag=self.tag, on_event=on_event
-            )
-        built = replace(built, name=job.progress.name)
-        job.progress.succeeded(built)
-        return built
-
-    def _tell(self) -> None:
-        for listener in self.bench.listeners:
-            listener()
-
-    def history(self) -> Table:
-        """Return the attempts as a table, the newest first. Sizes are unpacked bytes."""
-        return Table(
-            count(len(self.attempts), "attempt"),
-            ("attempt", "result", "layers", "size", "time", "cached steps"),
-            tuple(_row(attempt) for attempt in reversed(self.attempts)),
-            right=("attempt", "layers", "size", "time", "cached steps"),
-        )
-
-    def compared(self, one: int, other: int) -> tuple[Table, str]:
-        """Return two attempts (by number) side by side, and a unified diff of their files."""
-        pair = [self.attempts[number - 1] for number in (one, other)]
-        left, right = (_row(attempt) for attempt in pair)
-        heads = ("result", "layers", "size", "time", "cached steps")
-        table = Table(
-            f"{pair[0].name} and {pair[1].name}",
-            ("", pair[0].name, pair[1].name),
-            tuple(zip(heads, left[1:], right[1:], strict=True)),
-            right=(pair[0].name, pair[1].name),
-        )
-        return table, _difference(pair[0].files, pair[1].files)
-
-    def __repr__(self) -> str:
-        parts = [
-            f"--- {printable(path)}\n{printable(text.rstrip(), keep=LINES)}"
-            for path, text in self.files.items()
-        ]
-        if self.attempts:
-            parts.append(self.history().text())
-        return "\n\n".join([self._lead(), *parts])
-
-    def _lead(self) -> str:
-        return f"Playground {self.name}: run this cell in JupyterLab to edit these files and build them."
+class Playground(PlaygroundModel):
+    """A Dockerfile with its files to play with, with controls where there is a front end."""
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        files = "".join(
-            f"<div><b>{escape(path)}</b><pre>{escape(text, keep=LINES)}</pre></div>"
-            for path, text in self.files.items()
-        )
-        table = self.history().html() if self.attempts else ""
-        bundle: dict[str, Any] = {
-            "text/plain": repr(self),
-            "text/html": f"<div><p>{escape(self._lead())}</p>{files}{table}</div>",
-        }
+        bundle = super()._repr_mimebundle_()
         if buttons_wanted():
-            from dockerlab.widgets.controls import view
-            from dockerlab.widgets.playground_card import card
-
-            bundle["application/vnd.jupyter.widget-view+json"] = view(card(self))
+            bundle["application/vnd.jupyter.widget-view+json"] = view(_Card(self).widget)
         return bundle
 
 
-def text_files(context: Context) -> dict[str, str]:
-    """Return the files of a small context as text; ContextError for what is no text to edit."""
-    tree = context.all_files()
-    texts = {}
-    for path in tree.walk(""):
-        node = tree.get(path)
-        if node is None or node.entry.kind != "file":
-            continue
-        if node.entry.size > MOST_TEXT:
-            raise ContextError(f"{path} is too large to be edited here.", hint="Leave it out of the context.")
-        with node.origin.open(node.entry) as content:
+class _Card:
+    def __init__(self, playground: PlaygroundModel) -> None:
+        import ipywidgets
+
+        self.playground = playground
+        wide = ipywidgets.Layout(width="auto")
+        self.dockerfile = ipywidgets.Textarea(playground.files[DOCKERFILE], rows=12, layout=wide)
+        self.choice = ipywidgets.Dropdown(layout=wide)
+        self.text = ipywidgets.Textarea(rows=7, layout=wide)
+        self.new = ipywidgets.Text(placeholder="path of a new file", layout=ipywidgets.Layout(width="16em"))
+        self.new.tooltip = "path of a new file"
+        self.add = _button("Add", "Add a file of that name to the build context")
+        self.remove = _button("Remove", "Remove the chosen file from the build context")
+        self.build = _button("Build", "Build the Dockerfile with these files (Ctrl+Enter in an editor)")
+        self.build.button_style = "primary"
+        self.cancel = _button("Cancel", "End the running build; what was built before stays cached")
+        self.reset = _button("Reset", "Put the Dockerfile and the files back as they were given")
+        self.said = ipywidgets.HTML(layout=wide)
+        self.progress = ipywidgets.HTML(layout=wide)
+        self.log = ipywidgets.HTML(layout=wide)
+        self.chart = ipywidgets.Output(layout=wide)
+        self.history = ipywidgets.HTML(layout=wide)
+        narrow = ipywidgets.Layout(width="9em")
+        self.one = ipywidgets.Dropdown(layout=narrow, tooltip="the first attempt to compare")
+        self.other = ipywidgets.Dropdown(layout=narrow, tooltip="the second attempt to compare")
+        self.compare = _button("Compare", "Show the two attempts side by side")
+        self.compared = ipywidgets.HTML(layout=wide)
+        self.compared_chart = ipywidgets.Output(layout=wide)
+        self.pair = row(ipywidgets.Label("Compare attempts"), self.one, self.other, self.compare)
+        half = ipywidgets.Layout(flex="1 1 24em", min_width="0", overflow="visible")
+        self.widget = box(
+            row(
+                ipywidgets.VBox([labelled(DOCKERFILE, self.dockerfile)], layout=half),
+                ipywidgets.VBox(
+                    [
+                        labelled("Files of the build context", self.choice),
+                        self.text,
+                        row(self.new, self.add, self.remove),
+                    ],
+                    layout=half,
+                ),
+            ),
+            row(self.build, self.cancel, self.reset),
+            self.said,
+            self.progress,
+            self.log,
+            self.chart,
+            self.history,
+            self.pair,
+            self.compared,
+            self.compared_chart,
+        )
+        self._filling = False
+        self._painted: Attempt | None = None
+        self._lock = threading.RLock()  # a build that ends at once tells so while its start is being shown
+        self._fill()
+        self._listen()
+        self.refresh()
+        playground.bench.listeners = [*playground.bench.listeners[1 - _MOST_CARDS :], self.refresh]
+
+    def _listen(self) -> None:
+        self.dockerfile.observe(self._edited, "value")
+        self.text.observe(self._edited, "value")
+        self.choice.observe(self._chose, "value")
+        self.add.on_click(self._added)
+        self.remove.on_click(self._removed)
+        self.reset.on_click(self._put_back)
+        self.build.on_click(lambda _: self.playground.start())
+        self.cancel.on_click(self._cancelled)
+        self.compare.on_click(self._compared)
+
+    def _fill(self, chosen: str | None = None) -> None:
+        """Show the files as the playground has them."""
+        files = self.playground.files
+        paths = [path for path in files if path != DOCKERFILE]
+        self._filling = True
+        try:
+            self.dockerfile.value = files[DOCKERFILE]
+            self.choice.options = paths
+            self.choice.value = chosen if chosen in paths else paths[0] if paths else None
+            self.text.value = files[self.choice.value] if paths else ""
+            self.text.disabled = self.remove.disabled = not paths
+        finally:
+            self._filling = False
+
+    def _edited(self, change: Any) -> None:
+        if self._filling:
+            return
+        editor = change["owner"]
+        if editor.value.endswith(SUBMIT):
+            editor.value = editor.value.removesuffix(SUBMIT)  # which is an edit of its own
+            if not self.build.disabled:
+                self.playground.start()
+            return
+        self.playground.files[DOCKERFILE] = self.dockerfile.value
+        if self.choice.value is not None:
+            self.playground.files[self.choice.value] = self.text.value
+
+    def _chose(self, _: object) -> None:
+        if not self._filling:
+            self._fill(self.choice.value)
+
+    def _added(self, _: object) -> None:
+        path = self.new.value.strip().strip("/")
+        if path and path != DOCKERFILE:
+            self.playground.files.setdefault(path, "")
+            self.new.value = ""
+            self._fill(path)
+            self.text.focus()
+
+    def _removed(self, _: object) -> None:
+        self.playground.files.pop(self.choice.value, None)
+        self._fill()
+
+    def _put_back(self, _: object) -> None:
+        self.playground.reset()
+        self._fill()
+
+    def _cancelled(self, _: object) -> None:
+        self.cancel.disabled = True
+        self.playground.cancel()
+
+    def refresh(self) -> None:
+        """Show what the playground does now; called when a build starts and when it ends."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        playground = self.playground
+        running = playground.running
+        self.build.disabled = running
+        self.cancel.disabled = not running
+        if running:
+            self.said.value = '<span role="status">Building.</span>'
+            painter = threading.Thread(
+                target=copy_context().run, args=(self._follow,), name="playground painter", daemon=True
+            )
+            painter.start()
+            return
+        self._paint()
+        error = playground.bench.error
+        self.said.value = f'<pre role="alert">{escape(error, keep=LINES)}</pre>' if error else ""
+        latest = playground.attempts[-1] if playground.attempts else None
+        if latest is not None and latest is not self._painted:
+            self._painted = latest
+            _draw(self.chart, layer_stack(latest.build) if latest.build is not None else None)
+        self._list()
+
+    def _follow(self) -> None:
+        over, version = threading.Event(), -1
+        while (job := self.playground.bench.job) is not None:
+            if job.progress.version != version:
+                version = job.progress.version
+                self._paint()
+            over.wait(REPAINT_SECONDS)
+
+    def _paint(self) -> None:
+        with self._lock:  # or a picture made before the end would be shown after it
+            progress = self.playground.bench.progress
+            if progress is not None:
+                self.progress.value = progress.html()
+                self.log.value = progress.log_html()
+
+    def _list(self) -> None:
+        attempts = self.playground.attempts
+        self.history.value = self.playground.history().html() if attempts else ""
+        numbers = [attempt.number for attempt in attempts]
+        shown = "" if len(numbers) > 1 else "none"
+        self.pair.layout.display = shown
+        if len(numbers) > 1:
+            for control, value in ((self.one, numbers[-2]), (self.other, numbers[-1])):
+                control.options = [(f"attempt {number}", number) for number in numbers]
+                control.value = value
+
+    def _compared(self, _: object) -> None:
+        one, other = self.one.value, self.other.value
+        table, difference = self.playground.compared(one, other)
+        files = (
+            f'<pre tabindex="0">{escape(difference, keep=LINES)}</pre>'
+            if difference
+            else "<p>The same files.</p>"
+        )
+        self.compared.value = f"{table.html()}{files}"
+        builds = [self.playground.attempts[number - 1].build for number in (one, other)]
+        first, second = builds
+        picture = None
+        if first is not None and second is not None and one != other:
             try:
-                texts[path] = content.read().decode("utf-8")
-            except UnicodeDecodeError:
-                raise ContextError(f"{path} is not UTF-8 text, so it cannot be edited here.") from None
-    return texts
+                picture = compare(first, second)
+            except DockerlabError as error:  # an image that was pruned since
+                self.compared.value += f"<p>{escape(str(error))}</p>"
+        _draw(self.compared_chart, picture)
 
 
-def forget(name: str) -> None:
-    """Forget the edits and the attempts kept under `name`."""
-    _benches.pop(name, None)
+def _draw(output: Any, picture: Picture | None) -> None:
+    """Show a picture in an Output, which unlike `with output:` may be done from any thread."""
+    if picture is None:
+        output.outputs = ()
+        return
+    data = picture._repr_mimebundle_()
+    output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
 
-def _row(attempt: Attempt) -> tuple[str, ...]:
-    build = attempt.build
-    took = human_seconds(attempt.seconds)
-    if build is None:
-        return str(attempt.number), attempt.result, "", "", took, ""
-    known = [step.cached for step in build.steps if step.cached is not None]
-    return (
-        str(attempt.number),
-        attempt.result,
-        str(len(build.image.layers)),
-        human_bytes(build.image.size_unpacked),
-        took,
-        f"{sum(known)} of {len(known)}",
-    )
+def _button(label: str, tooltip: str) -> Any:
+    import ipywidgets
 
-
-def _difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
-    lines: list[str] = []
-    for path in dict.fromkeys([*one, *other]):
-        before, after = one.get(path, ""), other.get(path, "")
-        names = (path if path in one else "(no such file)", path if path in other else "(no such file)")
-        lines += difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm="", n=1)
-    return "\n".join(lines)
+    return ipywidgets.Button(description=label, tooltip=tooltip, layout=ipywidgets.Layout(width="auto"))

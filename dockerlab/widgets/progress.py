@@ -12,7 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
-from dockerlab.engines import Build, Event, Finished, Log, Note, Started
+from dockerlab.engines.results import Build, Event, Finished, Log, Note, Started
 from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.display import show_repaintable

@@ -12,10 +12,10 @@ from dockerlab.analysis.advice import Advice, advise, join
 from dockerlab.analysis.advice.base import slimmer
 from dockerlab.analysis.advice.finding import Finding
 from dockerlab.analysis.advice.order import installs
-from dockerlab.dockerfile import parse
+from dockerlab.dockerfile.parser import parse
 from dockerlab.errors import ImageError
-from dockerlab.image import Image
-from tests.stacks import Members, stack
+from dockerlab.image.image import Image
+from tests.tiny_images import Members, stack
 
 KB = 1000
 KEY = b"-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n"

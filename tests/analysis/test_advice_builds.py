@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import pytest
 
 from dockerlab.analysis.advice import Advice, advise
-from dockerlab.context import Context, File
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, Engine, choose
+from dockerlab.context.context import Context, File
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines import choose
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import DockerlabError, RegistryError, RunError
 
 pytestmark = pytest.mark.docker

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dockerlab.analysis.advice import Advice, advise
-from dockerlab.dockerfile import Instruction, Stage, parse
-from dockerlab.toml import tomllib
-from tests.stacks import stack
+from dockerlab.analysis.toml import tomllib
+from dockerlab.dockerfile.parser import Instruction, Stage, parse
+from tests.tiny_images import stack
 
 CORPUS = Path(__file__).parent / "corpus"
 Case = Mapping[str, Any]

@@ -9,7 +9,7 @@ import pytest
 from dockerlab.analysis.budget import Budget, check, make_budget, parse_size, read_budget
 from dockerlab.analysis.ledger import ledger
 from dockerlab.errors import BudgetError
-from tests.stacks import stack
+from tests.tiny_images import stack
 
 
 @pytest.mark.parametrize(

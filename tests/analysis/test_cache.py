@@ -11,8 +11,9 @@ from uuid import uuid4
 import pytest
 
 from dockerlab.analysis.cache import DERIVED, Edit, as_edit, compare, why
-from dockerlab.context import Context, File
-from dockerlab.engines import Build, Builder, Engine, choose
+from dockerlab.context.context import Context, File
+from dockerlab.engines import choose
+from dockerlab.engines.results import Build, Builder, Engine
 from dockerlab.errors import DockerfileError, DockerlabError, EngineError, ImageNotFoundError
 from dockerlab.widgets.explanations import BuilderComparison, why_table
 
@@ -52,7 +53,7 @@ def engine(builder: Builder, tmp_path: Path) -> Engine:
         choose("docker")
     except EngineError as error:
         pytest.skip(error.message)
-    from dockerlab.engines.docker import DockerEngine
+    from dockerlab.engines.docker.engine import DockerEngine
 
     return DockerEngine(root=tmp_path / "docker")
 

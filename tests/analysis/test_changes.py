@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.analysis.changes import Changes, Item, between, each_layer, of_layer, read_text
-from dockerlab.image import Image
-from tests.stacks import stack
+from dockerlab.image.image import Image
+from tests.tiny_images import stack
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from dockerlab.analysis.ledger import ledger
 from dockerlab.analysis.sizes import dive_efficiency
-from tests.stacks import Members, stack
+from tests.tiny_images import Members, stack
 
 DIVE = shutil.which("dive", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 

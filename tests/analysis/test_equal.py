@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dockerlab.analysis.equal import same_contents
-from dockerlab.image import Image
-from dockerlab.layer import BlobLayer, ContentReader
-from tests.stacks import Members, stack
+from dockerlab.image.image import Image
+from dockerlab.image.layer import BlobLayer, ContentReader
+from tests.tiny_images import Members, stack
 
 
 def classes(image: Image) -> set[frozenset[tuple[int, str]]]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dockerlab.analysis.history import UNRECORDED, layer_rows, readable, rows
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, Step
-from dockerlab.image import Image
-from tests.stacks import stack
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines.results import Build, Step
+from dockerlab.image.image import Image
+from tests.tiny_images import stack
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from dockerlab.analysis.budget import Budget, check
 from dockerlab.analysis.ledger import Claim, Ledger, headline, ledger
-from dockerlab.filesystem import Entry
-from dockerlab.image import Image
-from dockerlab.layer import ContentReader
-from tests.stacks import Members, stack
+from dockerlab.image.filesystem import Entry
+from dockerlab.image.image import Image
+from dockerlab.image.layer import ContentReader
+from tests.tiny_images import Members, stack
 
 MB = 1_000_000
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from dockerlab.analysis.ledger import Ledger, ledger
-from dockerlab.context import Context, File
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, Engine, choose
+from dockerlab.context.context import Context, File
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines import choose
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import DockerlabError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 
 MB = 1_000_000
 BASE = "FROM debian:trixie-slim\n"

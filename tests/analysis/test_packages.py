@@ -9,7 +9,7 @@ import pytest
 from dockerlab.analysis.dependencies import reads as read_by
 from dockerlab.analysis.packages import CACHES, MANAGERS, Install, Manager, install_of, is_manifest, reads
 from dockerlab.analysis.shell import commands, script_of
-from dockerlab.dockerfile import parse
+from dockerlab.dockerfile.parser import parse
 
 BY_NAME = {manager.name: manager for manager in MANAGERS}
 

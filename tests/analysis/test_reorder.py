@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from dockerlab.analysis import order_search
 from dockerlab.analysis.dependencies import predecessors, reads
 from dockerlab.analysis.reorder import COMPUTED, MANIFEST, RARE, SOURCE, Reordering, what_if_orders
-from dockerlab.context import Context
-from dockerlab.dockerfile import Instruction, parse
-from dockerlab.engines import Build, Builder, Step
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import Instruction, parse
+from dockerlab.engines.results import Build, Builder, Step
 from dockerlab.errors import BuildError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 from dockerlab.widgets.explanations import WhatIf
 
 IMAGE = Image(None, "sha256:0", {}, (), ())

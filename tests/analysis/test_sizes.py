@@ -8,8 +8,8 @@ import pytest
 
 from dockerlab.analysis.ledger import ledger
 from dockerlab.analysis.sizes import dive_efficiency, missing_layers, pull_size, sizes
-from dockerlab.image import Image
-from tests.stacks import stack
+from dockerlab.image.image import Image
+from tests.tiny_images import stack
 
 
 @pytest.fixture

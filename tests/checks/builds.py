@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dockerlab.dockerfile import Dockerfile
-from dockerlab.engines import Build
-from tests.stacks import Members, stack
+from dockerlab.dockerfile.parser import Dockerfile
+from dockerlab.engines.results import Build
+from tests.tiny_images import Members, stack
 
 
 def build_of(folder: Path, layers: Sequence[Members], *, history: Sequence[str] | None = None) -> Build:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dockerlab.checks.progress import Progress, Record, write_progress
+from dockerlab.checks.progress import ExerciseRecord, Progress, write_progress
 
 
 def record(
     tries: int, *, day: int = 1, passed: bool = False, hints: int = 0, measured: str = "3 layers"
-) -> Record:
+) -> ExerciseRecord:
     """Return what is kept of an exercise that was last checked on a day of January."""
     at = f"2026-01-{day:02}T10:00:00+00:00"
     rules = [{"rule": "few layers", "passed": passed, "measured": measured, "target": "at most 1"}]
     last: dict[str, Any] = {"at": at, "passed": passed, "engine": "e", "stand_in": None, "rules": rules}
-    return Record(passed, at if passed else None, tries, hints, last)
+    return ExerciseRecord(passed, at if passed else None, tries, hints, last)
 
 
-def hand_in(path: Path, learner: str | None = None, **exercises: Record) -> Path:
+def hand_in(path: Path, learner: str | None = None, **exercises: ExerciseRecord) -> Path:
     """Write a progress file; an exercise is named by its number: n02 is 02-run-chaining."""
     names = {
         "n00": "00-start-here",

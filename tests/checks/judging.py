@@ -12,7 +12,7 @@ import pytest
 from dockerlab import engines
 from dockerlab.checks.exercise import EXERCISES, judge
 from dockerlab.checks.verdict import Report
-from dockerlab.context import Context, File
+from dockerlab.context.context import Context, File
 from dockerlab.errors import DockerlabError
 
 

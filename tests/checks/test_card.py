@@ -10,7 +10,7 @@ import pytest
 
 import dockerlab as lab
 from dockerlab.checks.manifest import course, hints
-from dockerlab.checks.progress import Progress, Record, read_progress, write_progress
+from dockerlab.checks.progress import ExerciseRecord, Progress, read_progress, write_progress
 from dockerlab.errors import ProgressError
 from tests.checks.classroom import hand_in, record
 from tests.test_links import fault, targets
@@ -86,10 +86,10 @@ def test_a_name_is_kept_and_taken_out(kept: Path) -> None:
     """A name is written into the file, a check leaves it there, and "" takes it out."""
     assert repr(lab.progress(name="  Ada \n Lovelace ")).startswith("Ada Lovelace: No exercise")
     assert read_progress(kept).learner == "Ada Lovelace"
-    write_progress(kept, read_progress(kept).with_record("02-run-chaining", Record(hints=1)))
+    write_progress(kept, read_progress(kept).with_record("02-run-chaining", ExerciseRecord(hints=1)))
     assert read_progress(kept).learner == "Ada Lovelace"
     lab.progress(name="")
-    assert read_progress(kept) == Progress(None, {"02-run-chaining": Record(hints=1)})
+    assert read_progress(kept) == Progress(None, {"02-run-chaining": ExerciseRecord(hints=1)})
     with pytest.raises(ProgressError, match="too long"):
         lab.progress(name="x" * 81)
 

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 
-from dockerlab.checks import dockerignore
+from dockerlab.checks.exercises import dockerignore
 from tools.course import ROOT
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from dockerlab import engines
 from dockerlab.checks import Exercise, Report, Verdict, exercise
-from dockerlab.context import File
-from dockerlab.engines import Build, Engine
+from dockerlab.context.context import File
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import BuildError, DockerlabError
 from tests.fake_engine import FakeEngine
 

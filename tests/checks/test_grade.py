@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.checks.grade import grade, last_time, measured, state
-from dockerlab.checks.grade_csv import csv_text, harmless
+from dockerlab.checks.grade.grade import grade, last_time, measured, state
+from dockerlab.checks.grade.grade_csv import csv_text, harmless
 from dockerlab.checks.manifest import hints
-from dockerlab.checks.progress import Progress, Record, write_progress
+from dockerlab.checks.progress import ExerciseRecord, Progress, write_progress
 from dockerlab.errors import GradeError
 from tests.checks.classroom import hand_in, messy, record
 
@@ -163,7 +163,9 @@ def test_links_and_pipes_are_not_waited_for(tmp_path: Path) -> None:
 
 def test_the_state_of_a_record() -> None:
     """A hint opened is an attempt; what was measured is told with the target while that is not met."""
-    assert [state(one) for one in (Record(), Record(hints=1), record(1), record(1, passed=True))] == [
+    assert [
+        state(one) for one in (ExerciseRecord(), ExerciseRecord(hints=1), record(1), record(1, passed=True))
+    ] == [
         "not",
         "attempted",
         "attempted",
@@ -171,8 +173,8 @@ def test_the_state_of_a_record() -> None:
     ]
     assert measured(record(1)) == "few layers: 3 layers (target: at most 1)"
     assert measured(record(1, passed=True)) == "few layers: 3 layers"
-    assert measured(Record(last={"rules": [3, {"rule": "x"}]})) == "x: None (target: None)"
-    assert last_time(Record(last={})) is None
+    assert measured(ExerciseRecord(last={"rules": [3, {"rule": "x"}]})) == "x: None (target: None)"
+    assert last_time(ExerciseRecord(last={})) is None
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\u00a0=1", "＝1"])  # noqa: RUF001

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.checks.progress import (
+    ExerciseRecord,
     Progress,
-    Record,
     progress_path,
     read_progress,
     write_progress,
@@ -30,7 +30,7 @@ def test_no_file_is_no_progress(tmp_path: Path) -> None:
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     """Records survive the file, in folders that are made for it, and no temporary file stays."""
     path = tmp_path / "a" / "progress.json"
-    progress = Progress("Zoë", {"02": Record(hints=2).after(BAD), "05": Record().after(GOOD)})
+    progress = Progress("Zoë", {"02": ExerciseRecord(hints=2).after(BAD), "05": ExerciseRecord().after(GOOD)})
     write_progress(path, progress)
     assert read_progress(path) == progress
     assert [one.name for one in path.parent.iterdir()] == ["progress.json"]
@@ -46,7 +46,7 @@ def test_a_teacher_can_read_the_file(tmp_path: Path) -> None:
 
 def test_tries_count_up_to_the_first_pass() -> None:
     """After passing, a later check changes neither tries nor the verdict, only `last`."""
-    record = Record().after(BAD).after(GOOD)
+    record = ExerciseRecord().after(BAD).after(GOOD)
     assert (record.passed, record.tries) == (True, 2)
     later = record.after(BAD)
     assert (later.passed, later.tries, later.passed_at) == (True, 2, record.passed_at)
@@ -126,4 +126,4 @@ def test_a_file_without_a_name_or_with_a_byte_order_mark_is_read(tmp_path: Path)
     """What was written before there were names, or saved again by an editor, is read as it is."""
     path = tmp_path / "progress.json"
     path.write_text('\ufeff{"version": 1, "exercises": {"02": {"tries": 2}}}', encoding="utf-8")
-    assert read_progress(path) == Progress(None, {"02": Record(tries=2)})
+    assert read_progress(path) == Progress(None, {"02": ExerciseRecord(tries=2)})

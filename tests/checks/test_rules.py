@@ -9,10 +9,10 @@ import pytest
 
 from dockerlab.checks import rules
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context import Context, File
-from dockerlab.engines import Build, Ran, Step
+from dockerlab.context.context import Context, File
+from dockerlab.engines.results import Build, Ran, Step
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 from tests.checks.builds import build_of
 from tests.fake_engine import FakeEngine
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dockerlab import engines
-from dockerlab.checks import run_chaining
+from dockerlab.checks.exercises import run_chaining
 from tests.checks.judging import judged
 
 EXERCISE = "02-run-chaining"

@@ -6,7 +6,7 @@ import pytest
 
 from dockerlab import engines
 from dockerlab.checks.serving import Answer, ask
-from dockerlab.context import Context
+from dockerlab.context.context import Context
 from dockerlab.errors import BuildError, DockerlabError
 
 SERVER = """\

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from dockerlab import engines
-from dockerlab.checks import start_here
 from dockerlab.checks.exercise import EXERCISES, judge
+from dockerlab.checks.exercises import start_here
 from dockerlab.errors import BuildError
 from tests.checks.answers.start_here import ADA, GOOD, NAME, STORED, WRONG
 from tests.checks.judging import failed, judged

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from dockerlab import engines
-from dockerlab.checks import what_is_a_layer
 from dockerlab.checks.exercise import EXERCISES
-from dockerlab.context import Context
+from dockerlab.checks.exercises import what_is_a_layer
+from dockerlab.context.context import Context
 from tests.checks.answers.what_is_a_layer import EMPTY, LAYERS, SHOWS, STORED
 from tests.checks.judging import failed, judged
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dockerlab.platform import here
+from dockerlab.image.platform import here
 
 REPOSITORY = "dockerlab/test-conformance-base"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Engine, Step
-from dockerlab.engines.docker import DockerEngine
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines.docker.engine import DockerEngine
+from dockerlab.engines.results import Engine, Step
 from dockerlab.errors import DockerfileError, DockerlabError
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 
 from .case import Case, Item, Names, write_context
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dockerlab.context import File
+from dockerlab.context.context import File
 
 # Seconds. Every item of a context gets a time of its own, counted up from one drawn from the case's name:
 # BuildKit does not send a file again that has the path, size and time of one it has, from whatever build.

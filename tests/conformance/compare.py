@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from dockerlab.engines import Step
-from dockerlab.engines.docker_bases import LABEL
-from dockerlab.filesystem import Entry
-from dockerlab.image import Image, Layer
+from dockerlab.engines.docker.bases import LABEL
+from dockerlab.engines.results import Step
+from dockerlab.image.filesystem import Entry
+from dockerlab.image.image import Image, Layer
 
 LAYER_KEYWORDS = ("RUN", "COPY", "ADD", "WORKDIR")
 

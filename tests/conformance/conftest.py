@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.docker import probe
+from dockerlab.engines.docker.engine import probe
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.engines.embedded.sandbox.namespaces import NamespaceSandbox
-from dockerlab.engines.embedded.sandbox.proot import ProotSandbox
+from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
+from dockerlab.engines.embedded.sandbox.proot.proot import ProotSandbox
 from dockerlab.errors import EngineError
 
 from . import bases

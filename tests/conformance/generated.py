@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 
-from dockerlab.context import File
+from dockerlab.context.context import File
 
 from .case import Again, Case, Folder, Hard, Item, Link
 from .cases.adding import PLAIN

@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.errors import BuildError
-from dockerlab.image import Image, history_rows
-from dockerlab.layer import BlobLayer
+from dockerlab.image.image import Image, history_rows
+from dockerlab.image.layer import BlobLayer
 
 from .building import Made, Outcome
 from .case import Case, Names

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.image import Image
+from dockerlab.image.image import Image
 
 from .building import Oracle, Outcome, build
 from .case import Case, Names

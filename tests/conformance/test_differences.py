@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines import Step
+from dockerlab.engines.results import Step
 
 from .cases import CASES
 from .compare import missed_only

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ignoring import random_patterns, sent_by_buildkit, sent_by_us
+from tests.context.ignore_cases import random_patterns, sent_by_buildkit, sent_by_us
 
 pytestmark = [pytest.mark.long, pytest.mark.docker, pytest.mark.usefixtures("docker_host")]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines import Engine
-from dockerlab.engines.docker import DockerEngine, probe
-from dockerlab.platform import here
+from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.results import Engine
+from dockerlab.image.platform import here
 
 BASE = "dockerlab/test-engine-base:1"
 APPLETS = (

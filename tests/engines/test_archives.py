@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.docker import DockerEngine
+from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.errors import DockerlabError
-from dockerlab.image import validate
-from dockerlab.stored import Stored, read_archive
+from dockerlab.image.image import validate
+from dockerlab.image.stored import Stored, read_archive
 from tests.archives import NAME, SHAPES, TARS, write
 from tests.engines.conftest import docker
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab import engines
-from dockerlab.engines import choose, docker
+from dockerlab.engines import choose
+from dockerlab.engines.docker import engine as docker
 from dockerlab.errors import EngineError
 
 

@@ -1,4 +1,4 @@
-"""The contract of `dockerlab.engines.Engine`, held by both engines: what a call returns and raises."""
+"""One contract, both engines: what each call takes, returns and raises."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.context import Context
-from dockerlab.engines import Builder, Engine
+from dockerlab.context.context import Context
+from dockerlab.engines.results import Builder, Engine
 from dockerlab.errors import (
     BuildError,
     ContextError,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines import Build, Engine
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import BuildError, DockerlabError, EngineError
 
 NAME = "dockerlab/test-engine-git:1"

@@ -10,10 +10,10 @@ import pytest
 
 import dockerlab as lab
 from dockerlab.analysis.ledger import ledger
-from dockerlab.engines import Build, Engine
-from dockerlab.engines.docker import DockerEngine
+from dockerlab.engines.docker.engine import DockerEngine
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import ImageNotFoundError
-from dockerlab.image import validate
+from dockerlab.image.image import validate
 from tests.engines.conftest import docker
 
 NAME = "dockerlab/test-engine-handle:1"
@@ -72,7 +72,7 @@ OTHER = """
 import sys
 from pathlib import Path
 if sys.argv[1] == "docker":
-    from dockerlab.engines.docker import DockerEngine
+    from dockerlab.engines.docker.engine import DockerEngine
     engine = DockerEngine(root=Path(sys.argv[2]))
 else:
     from dockerlab.engines.embedded import EmbeddedEngine

@@ -10,11 +10,11 @@ import pytest
 from dockerlab.analysis.history import rows
 from dockerlab.analysis.made_from import made_from
 from dockerlab.cli import main
-from dockerlab.context import Context
-from dockerlab.dockerfile import parse
-from dockerlab.engines import Build, Engine
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import parse
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import ImageError
-from dockerlab.stored import read_archive
+from dockerlab.image.stored import read_archive
 from tests.engines.conftest import BASE
 
 NAME = "dockerlab/test-engine-lines:1"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.context import Context
-from dockerlab.engines import Build, Engine
+from dockerlab.context.context import Context
 from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions
+from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import DockerlabError, EngineError
 from tests.engines.conftest import BASE
 
@@ -97,7 +97,7 @@ def test_stages_that_are_built_anew(each_engine: Engine) -> None:
 
 def test_another_platform_is_refused(each_engine: Engine) -> None:
     """This machine's platform is taken; another one is refused by name before anything is built."""
-    from dockerlab.platform import here
+    from dockerlab.image.platform import here
 
     each_engine.build(
         "FROM scratch\n", tag=NAME, options=BuildOptions(platform=f"linux/{here().architecture}")

@@ -10,9 +10,9 @@ from contextlib import closing
 
 import pytest
 
-from dockerlab.engines.docker import DockerEngine
+from dockerlab.engines.docker.engine import DockerEngine
 from tests.engines.conftest import docker
-from tests.test_reference import FORMS, NONE, PLAIN
+from tests.image.test_reference import FORMS, NONE, PLAIN
 
 UNASKABLE = re.compile(r"|[0-9a-f]{64}|.*(//|\.\./).*|/.*|.*[/\n]")  # an ID, or no path of the API
 REFUSALS = "invalid reference|must be lowercase|invalid checksum|unsupported digest|repository name must"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.context import Context
-from dockerlab.engines import Engine, Step
-from dockerlab.engines.docker import DockerEngine, probe
+from dockerlab.context.context import Context
+from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.results import Engine, Step
 from tests.conformance.bases import archives, busybox, reference
 from tests.conformance.case import Names, write_context
 

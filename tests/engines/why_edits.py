@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dockerlab.context import File
+from dockerlab.context.context import File
 from tests.conformance.case import Item, Link
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dockerlab.archive import renamed, write_archive
-from dockerlab.context import Context
-from dockerlab.engines.docker_bases import LABEL
+from dockerlab.context.context import Context
+from dockerlab.engines.docker.bases import LABEL
 from dockerlab.engines.embedded import EmbeddedEngine
+from dockerlab.image.archive import renamed, write_archive
 from tools.bench.turns import run
 from tools.bench.works import BASE
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dockerlab.context import Context
+from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
 from tools.bench.builders import TAG
 from tools.bench.turns import Figure, Turn, run, take

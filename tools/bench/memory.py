@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.context import Context
+from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.errors import EngineError
-from dockerlab.stored import read_archive
+from dockerlab.image.stored import read_archive
 from tools.bench.turns import FAILURES, reason, run
 from tools.bench.works import BASE
 from tools.course import ROOT

@@ -15,7 +15,7 @@ from dockerlab.analysis.advice.finding import Evidence, Finding, Pool
 from dockerlab.analysis.advice.hadolint import join, lint, program
 from dockerlab.analysis.history import Subject
 from dockerlab.analysis.ledger import Ledger
-from dockerlab.dockerfile import Dockerfile
+from dockerlab.dockerfile.parser import Dockerfile
 
 __all__ = ["Advice", "Evidence", "Finding", "advise", "join", "lint", "program"]
 

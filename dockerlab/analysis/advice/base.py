@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Finding
-from dockerlab.reference import parsed
+from dockerlab.image.reference import parsed
 from dockerlab.units import human_bytes
 
 # Official images on Docker Hub whose Debian-based tags have a "-slim" form.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from dockerlab.analysis.history import Row, Subject, image_of, name_of, rows
 from dockerlab.analysis.ledger import Claim, Ledger, ledger
 from dockerlab.analysis.made_from import chain, made_from, root_base
-from dockerlab.dockerfile import Dockerfile, Instruction, Stage
-from dockerlab.engines import Build, Step
-from dockerlab.image import Image
+from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
+from dockerlab.engines.results import Build, Step
+from dockerlab.image.image import Image
 
 FindImage = Callable[[str], "Image | None"]
 

@@ -15,7 +15,7 @@ from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.made_from import below
 from dockerlab.analysis.packages import Install, Manager, install_of, reads
 from dockerlab.analysis.shell import Words, commands, script_of
-from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.parser import Instruction
 from dockerlab.units import human_seconds
 
 # Measured on Docker 26.1.5, overlay2: BuildKit builds more, but a container of 128 layers does not start; the

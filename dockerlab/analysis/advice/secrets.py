@@ -11,7 +11,7 @@ from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Evidence, Finding, lines_of
 from dockerlab.analysis.history import Row, readable
 from dockerlab.analysis.ledger import Claim
-from dockerlab.toml import tomllib
+from dockerlab.analysis.toml import tomllib
 
 MOST_READ = 1_000_000  # bytes: a file that holds a key or a password is small
 _NAME = re.compile(

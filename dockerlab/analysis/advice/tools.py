@@ -17,7 +17,7 @@ from dockerlab.analysis.advice.finding import (
     total,
 )
 from dockerlab.analysis.ledger import Claim
-from dockerlab.filesystem import Tree
+from dockerlab.image.filesystem import Tree
 from dockerlab.units import human_bytes
 
 LEAST_TOOLS = 1_000_000  # bytes: a lone small header package is not worth a second stage

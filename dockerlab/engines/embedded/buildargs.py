@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from dockerlab.dockerfile import Dockerfile
+from dockerlab.dockerfile.parser import Dockerfile
+from dockerlab.dockerfile.scope import CACHE_NAMESPACE, EPOCH, HOSTNAME, SBOM
 from dockerlab.errors import UnsupportedError
-from dockerlab.scope import CACHE_NAMESPACE, EPOCH, HOSTNAME, SBOM
 
 # Proxy settings reach a RUN without being declared, and count for no cache key.
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")

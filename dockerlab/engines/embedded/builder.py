@@ -9,28 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from dockerlab.context import Context
-from dockerlab.dockerfile import Instruction, Stage
-from dockerlab.engines import Build, Change, Finished, Log, Note, OnEvent, Started, Step, keys
-from dockerlab.engines.embedded import buildargs, epoch
-from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.imageconfig import image_config, rfc3339, state_of
-from dockerlab.engines.embedded.instructions import METADATA
-from dockerlab.engines.embedded.layerstep import LayerStep
-from dockerlab.engines.embedded.layersteps import LayerSteps, written
-from dockerlab.engines.embedded.request import Request
-from dockerlab.engines.embedded.sandbox import Sandbox
-from dockerlab.engines.embedded.state import State, unsupported
-from dockerlab.engines.embedded.store import Store
-from dockerlab.engines.inputs import base_key
-from dockerlab.engines.last_builds import read_record, record
-from dockerlab.engines.reasons import Reasons
-from dockerlab.errors import BuildError, DockerfileError, DockerlabError
-from dockerlab.image import Image
-from dockerlab.platform import here
-from dockerlab.reference import Reference
-from dockerlab.scope import Given, scratch_config
-from dockerlab.stages import (
+from dockerlab.context.context import Context
+from dockerlab.dockerfile.parser import Instruction, Stage
+from dockerlab.dockerfile.scope import Given, scratch_config
+from dockerlab.dockerfile.stages import (
     earlier,
     expanded,
     global_args,
@@ -40,6 +22,25 @@ from dockerlab.stages import (
     target,
     triggers,
 )
+from dockerlab.engines.cache import keys
+from dockerlab.engines.cache.inputs import base_key
+from dockerlab.engines.cache.last_builds import read_record, record
+from dockerlab.engines.cache.reasons import Reasons
+from dockerlab.engines.embedded import buildargs, epoch
+from dockerlab.engines.embedded.bases.bases import Bases
+from dockerlab.engines.embedded.build_request import Request
+from dockerlab.engines.embedded.config_state import image_config, rfc3339, state_of
+from dockerlab.engines.embedded.layer_instructions import LayerSteps, written
+from dockerlab.engines.embedded.metadata import METADATA
+from dockerlab.engines.embedded.sandbox.contract import Sandbox
+from dockerlab.engines.embedded.state import StageState, unsupported
+from dockerlab.engines.embedded.step import LayerStep
+from dockerlab.engines.embedded.store.store import Store
+from dockerlab.engines.results import Build, Change, Finished, Log, Note, OnEvent, Started, Step
+from dockerlab.errors import BuildError, DockerfileError, DockerlabError
+from dockerlab.image.image import Image
+from dockerlab.image.platform import here
+from dockerlab.image.reference import Reference
 
 
 def build(
@@ -74,7 +75,7 @@ class _Builder:
         self.epoch = epoch.read(request.build_args)
         self.global_args = global_args(request.dockerfile, request.build_args, request.target)
         self.given = Given(request.build_args, self.global_args)
-        self.states: dict[int, State] = {}
+        self.states: dict[int, StageState] = {}
         self.layers = LayerSteps(
             request, store, bases, sandbox, self.states, on_event=on_event, on_line=self._log
         )
@@ -127,7 +128,7 @@ class _Builder:
             self.store.put_last_build(name, record(build))
         return build
 
-    def _put_image(self, state: State, reference: str | None) -> Image:
+    def _put_image(self, state: StageState, reference: str | None) -> Image:
         return self.store.put_image(
             image_config(state),
             state.layers,
@@ -136,7 +137,7 @@ class _Builder:
             stand_in=state.stand_in,
         )
 
-    def _dated(self, state: State) -> State:
+    def _dated(self, state: StageState) -> StageState:
         """Give the image the date that SOURCE_DATE_EPOCH asks for, and the steps the layers it then has."""
         if self.epoch is None:
             return state
@@ -154,7 +155,7 @@ class _Builder:
             created=created,
         )
 
-    def _squashed(self, state: State, image: str) -> State:
+    def _squashed(self, state: StageState, image: str) -> StageState:
         from dockerlab.engines.embedded.squash import net_change, squashed_history
 
         below = state.layers[: state.base_layers]
@@ -164,7 +165,7 @@ class _Builder:
         )
         return replace(state, layers=[*below, written(draft, self.store)], history=rows)
 
-    def _stage(self, stage: Stage) -> State:
+    def _stage(self, stage: Stage) -> StageState:
         with _at_line(stage.from_.line):
             began = self._start(stage, stage.from_)
             state = self._from(stage)
@@ -185,7 +186,7 @@ class _Builder:
                 self._do(state, stage, one, began)
         return state
 
-    def _from(self, stage: Stage) -> State:
+    def _from(self, stage: Stage) -> StageState:
         # FROM [--platform=...] name [AS stage]
         reference = expanded(stage.base, self.global_args, stage.from_.line)
         escape = self.request.dockerfile.escape
@@ -199,7 +200,7 @@ class _Builder:
         elif below is not None:
             state = self.states[below.index].branch()
         elif reference == "scratch":
-            state = State(
+            state = StageState(
                 config=scratch_config(),
                 platform={"architecture": here().architecture, "os": "linux"},
                 key=base_key([]),
@@ -217,7 +218,7 @@ class _Builder:
         if wanted.split("/")[:2] != ["linux", here().architecture]:
             raise unsupported(stage.from_, f"FROM --platform={wanted} on a {here().architecture} machine")
 
-    def _do(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
+    def _do(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
         if one.keyword in METADATA:
             METADATA[one.keyword](state, one, self.given)
             self._finish(stage, one, began)
@@ -230,7 +231,7 @@ class _Builder:
         else:
             raise unsupported(one, one.keyword)
 
-    def _workdir(self, state: State, stage: Stage, one: Instruction, began: float) -> None:
+    def _workdir(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
         said = state.apply(one, self.given)
         if state.workdir == "/":  # the one that makes no layer
             state.record(said)
@@ -239,7 +240,7 @@ class _Builder:
             self._layer_step(state, stage, one, began, self.layers.workdir(state, state.workdir))
 
     def _layer_step(
-        self, state: State, stage: Stage, one: Instruction, began: float, step: LayerStep
+        self, state: StageState, stage: Stage, one: Instruction, began: float, step: LayerStep
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
         key, inputs = step.inputs.key, step.inputs.shown
@@ -277,7 +278,7 @@ class _Builder:
     def _uncached(self, stage: str) -> bool:
         return self.request.no_cache or self.request.options.filtered(stage)
 
-    def _may_reuse(self, key: str, state: State, one: Instruction, *, anew: bool) -> bool:
+    def _may_reuse(self, key: str, state: StageState, one: Instruction, *, anew: bool) -> bool:
         """Tell whether the cache may be asked: without it a build has its own steps, as BuildKit does.
 
         A WORKDIR is one that BuildKit takes from the cache all the same, until something above it was done.

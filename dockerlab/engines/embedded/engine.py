@@ -8,25 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dockerlab.engines import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
 from dockerlab.engines.embedded import sandbox as sandboxes
-from dockerlab.engines.embedded.bases import Bases
-from dockerlab.engines.embedded.sandbox import Command, Sandbox
-from dockerlab.engines.embedded.store import Store
+from dockerlab.engines.embedded.bases.bases import Bases
+from dockerlab.engines.embedded.sandbox.contract import Command, Sandbox
+from dockerlab.engines.embedded.store.store import Store
+from dockerlab.engines.results import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran
 from dockerlab.errors import BuildError, EngineError, RunTimeoutError
-from dockerlab.image import Image
-from dockerlab.reference import Reference
+from dockerlab.image.image import Image
+from dockerlab.image.reference import Reference
 
 if TYPE_CHECKING:
-    from dockerlab.context import Context
-    from dockerlab.dockerfile import Dockerfile
+    from dockerlab.context.context import Context
+    from dockerlab.dockerfile.parser import Dockerfile
     from dockerlab.engines.options import BuildOptions
 
 # What only some calls need is imported in them: a command is to start quickly.
 
 
 class EmbeddedEngine:
-    """Satisfies `dockerlab.engines.Engine` on Linux, without Docker and without root."""
+    """Satisfies `dockerlab.engines.results.Engine` on Linux, without Docker and without root."""
 
     name = "embedded"
 
@@ -61,14 +61,14 @@ class EmbeddedEngine:
         options: BuildOptions | None = None,
         on_event: OnEvent | None = None,
     ) -> Build:
-        """Build an image; see `dockerlab.engines.Engine.build`."""
-        from dockerlab.context import Context
-        from dockerlab.dockerfile import parse
+        """Build an image; see `dockerlab.engines.results.Engine.build`."""
+        from dockerlab.context.context import Context
+        from dockerlab.dockerfile.parser import parse
         from dockerlab.engines.embedded import epoch
+        from dockerlab.engines.embedded.build_request import Request
         from dockerlab.engines.embedded.builder import build
-        from dockerlab.engines.embedded.request import Request
         from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions
-        from dockerlab.platform import here
+        from dockerlab.image.platform import here
 
         if builder not in (None, "embedded"):
             raise EngineError(
@@ -109,13 +109,13 @@ class EmbeddedEngine:
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:
 
         # A stand-in is as old as its packages, whatever date a build of yours is given.
-        from dockerlab.scope import EPOCH
+        from dockerlab.dockerfile.scope import EPOCH
 
         return self.build(dockerfile, tag=tag, build_args={EPOCH: ""}).image
 
     def last_build(self, reference: str) -> LastBuild | None:
         """Return what is kept of the last build of that tag, as it was written, or None."""
-        from dockerlab.engines.last_builds import read_record
+        from dockerlab.engines.cache.last_builds import read_record
 
         return read_record(reference, self.store.last_build(Reference.parse(reference).familiar))
 
@@ -129,8 +129,8 @@ class EmbeddedEngine:
 
     def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
+        from dockerlab.dockerfile.scope import DEFAULT_PATH
         from dockerlab.engines.embedded.users import run_user
-        from dockerlab.scope import DEFAULT_PATH
 
         image = self.store.image(reference)
         config = image.config.get("config") or {}

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dockerlab.engines.embedded.layertar import LayerWriter
-from dockerlab.engines.embedded.store import Store
+from dockerlab.dockerfile.scope import EPOCH
+from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
-from dockerlab.image import Layer
-from dockerlab.scope import EPOCH
+from dockerlab.image.image import Layer
+from dockerlab.image.tar_writer import LayerWriter
 
 
 def given(build_args: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.sandbox import Mount, Sandbox
-from dockerlab.engines.embedded.store import Store
-from dockerlab.engines.inputs import Origin, Origins
-from dockerlab.engines.sources import Digest
+from dockerlab.dockerfile.mounts import MountSpec
+from dockerlab.engines.cache.inputs import Origin, Origins
+from dockerlab.engines.cache.sources import Digest
+from dockerlab.engines.embedded.sandbox.contract import Mount, Sandbox
+from dockerlab.engines.embedded.store import durable
+from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
-from dockerlab.filesystem import Tree, join
-from dockerlab.mounts import MountSpec
+from dockerlab.image.filesystem import Tree, join
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dockerlab.context import Context
-from dockerlab.engines import Note, OnEvent
-from dockerlab.engines.embedded import durable
+from dockerlab.context.context import Context
+from dockerlab.engines.embedded.store import durable
+from dockerlab.engines.results import Note, OnEvent
 from dockerlab.errors import BuildError, EngineError
-from dockerlab.filesystem import Node, Tree
+from dockerlab.image.filesystem import Node, Tree
 
 PATIENCE = 600.0  # seconds for one command of git
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -7,19 +7,19 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from dockerlab.dockerfile import Instruction
-from dockerlab.engines.embedded import durable
-from dockerlab.engines.embedded.layerstep import LayerStep
+from dockerlab.dockerfile.parser import Instruction
+from dockerlab.engines.cache.inputs import Run, read_run, run_inputs
+from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.mounts import Tools, prepare, refuse_hidden
 from dockerlab.engines.embedded.proxies import proxied
-from dockerlab.engines.embedded.request import Request
-from dockerlab.engines.embedded.sandbox import Command, Mount
+from dockerlab.engines.embedded.sandbox.contract import Command, Mount
 from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
-from dockerlab.engines.embedded.state import State, unsupported
+from dockerlab.engines.embedded.state import StageState, unsupported
+from dockerlab.engines.embedded.step import LayerStep
+from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.users import run_user
-from dockerlab.engines.inputs import Run, read_run, run_inputs
 from dockerlab.errors import BuildError, RunError
-from dockerlab.image import Layer
+from dockerlab.image.image import Layer
 
 _FULL = (
     "The disk is full: free some with `dockerlab prune`, or set DOCKERLAB_HOME to a folder on a larger one."
@@ -49,7 +49,7 @@ class Lines:
         self._line(text.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
 
 
-def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> LayerStep:
+def run_step(one: Instruction, state: StageState, request: Request, tools: Tools) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
     for name in ("security", "device"):
         if one.flag(name) is not None:
@@ -79,7 +79,7 @@ def run_step(one: Instruction, state: State, request: Request, tools: Tools) -> 
 
 
 @contextmanager
-def command(run: Run, state: State, request: Request, tools: Tools, *, line: int) -> Iterator[Command]:
+def command(run: Run, state: StageState, request: Request, tools: Tools, *, line: int) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards."""
     user = run_user(state.tree, run.user)
     env = dict(run.env)

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dockerlab.engines.embedded.draft import Draft
-from dockerlab.filesystem import Entry, Node, Tree
-from dockerlab.image import Layer
+from dockerlab.engines.embedded.layer_draft import LayerDraft
+from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.image import Layer
 
 _CHUNK = 1 << 20
 
 
-def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> Draft:
+def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> LayerDraft:
     """Return what the layers `above` change, all in all, as the draft of one layer over those `below`.
 
     A folder's time does not count; a file with another time is another file.
@@ -32,7 +32,7 @@ def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> Draft:
     written = {name for path in changed for name in names.get(id(final.get(path)), [path])}
     gone = [path for path in base if path not in final and _parent_stays(final, path)]
     folders = {above for path in [*written, *gone] for above in _above(path)}
-    draft = Draft(base, now=0)
+    draft = LayerDraft(base, now=0)
     first: dict[int, str] = {}
     for path in final.walk(""):
         node = final.get(path)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dockerlab.dockerfile import Instruction
+from dockerlab.dockerfile.parser import Instruction
+from dockerlab.dockerfile.scope import Scope
 from dockerlab.errors import UnsupportedError
-from dockerlab.filesystem import Tree
-from dockerlab.image import Layer
-from dockerlab.scope import Scope
+from dockerlab.image.filesystem import Tree
+from dockerlab.image.image import Layer
 
 COMMENT = "buildkit.dockerfile.v0"  # what BuildKit writes there; tools look for it
 
 
 @dataclass
-class State(Scope):
+class StageState(Scope):
     """What is in force at a line of a stage, and the layers and history of the image so far."""
 
     platform: dict[str, str] = field(default_factory=dict)  # architecture, os, variant
@@ -39,7 +39,7 @@ class State(Scope):
             self._tree = Tree.stacked((layer.entries, layer) for layer in self.layers)
         return self._tree
 
-    def branch(self) -> State:
+    def branch(self) -> StageState:
         """Return the state that a stage built FROM this one starts with."""
         return replace(
             super().branch(),

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dockerlab.errors import BuildError, ImageError
-from dockerlab.filesystem import Contents, Entry
-from dockerlab.streams import MAGIC, chunks, detect_compression, sparse_window, window
-from dockerlab.tarindex import BLOCK, read_index, starts_tar
+from dockerlab.image.compression import MAGIC, chunks, detect_compression, sparse_window, window
+from dockerlab.image.filesystem import Contents, Entry
+from dockerlab.image.tar_reader import BLOCK, read_index, starts_tar
 
 _CHUNK = 1 << 20
 _KEPT_XATTR = "security.capability"  # the only extended attribute that BuildKit takes from an archive

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dockerlab.errors import BuildError
-from dockerlab.filesystem import Tree
+from dockerlab.image.filesystem import Tree
 
 
 @dataclass(frozen=True)

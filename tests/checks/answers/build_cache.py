@@ -6,7 +6,7 @@ Wrong: makes too much again, or too little.
 
 from __future__ import annotations
 
-from dockerlab.checks import build_cache
+from dockerlab.checks.exercises import build_cache
 
 INDEX = """\
 FROM debian:trixie-slim

@@ -5,7 +5,7 @@ Right: installs only what changed, and stores nothing twice, however it is writt
 
 from __future__ import annotations
 
-from dockerlab.checks import copy_order
+from dockerlab.checks.exercises import copy_order
 
 BASE = "FROM python:3.13-slim\n"
 INSTALL = "RUN pip install --no-cache-dir --no-index --find-links=/app/wheels -r /app/requirements.txt\n"

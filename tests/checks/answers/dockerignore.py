@@ -5,7 +5,7 @@ Right: lets in what the report needs, and no more, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import dockerignore
+from dockerlab.checks.exercises import dockerignore
 from tests.checks.judging import Answer
 
 assert dockerignore.CONTEXT is not None

@@ -5,7 +5,7 @@ Right: stores only what lookup needs, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import inspecting
+from dockerlab.checks.exercises import inspecting
 
 BASE = "FROM debian:trixie-slim\n"
 ALL = "sh /setup/fetch.sh && sh /setup/index.sh && sh /setup/finish.sh"

@@ -5,7 +5,7 @@ Right: few layers, and nothing lost, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import layer_limits
+from dockerlab.checks.exercises import layer_limits
 
 BASE = "FROM debian:trixie-slim\n"
 CHAPTERS = "COPY chapters/chapter-*.txt /book/chapters/\n"

@@ -6,7 +6,7 @@ Wrong: a leak, or a setting that does not hold.
 
 from __future__ import annotations
 
-from dockerlab.checks import metadata
+from dockerlab.checks.exercises import metadata
 from tests.checks.judging import Answer
 
 SECRETS = {"token": b"the learner's own"}

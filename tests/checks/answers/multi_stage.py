@@ -5,7 +5,7 @@ Right: tools and source left behind, and the page kept, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import multi_stage
+from dockerlab.checks.exercises import multi_stage
 
 WORK = """\
 FROM debian:trixie-slim AS work

@@ -5,7 +5,7 @@ Right: lists and caches in no layer, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import package_managers
+from dockerlab.checks.exercises import package_managers
 
 PIP = "RUN pip install --no-cache-dir langdetect\n"
 APT = """\

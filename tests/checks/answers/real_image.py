@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockerlab.checks import real_image, real_image_all, real_image_deploy, real_image_size
+from dockerlab.checks.exercises import real_image, real_image_all, real_image_deploy, real_image_size
 
 CC = "RUN cc -O2 -shared -fPIC -o libdistance.so native/distance.c -lm\n"
 TABLE = "RUN python make_places.py > places.csv && python load.py && rm places.csv\n"

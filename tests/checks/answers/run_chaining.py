@@ -5,7 +5,7 @@ Right: readings and lists in no layer, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import run_chaining
+from dockerlab.checks.exercises import run_chaining
 
 ADD_UP = "jq -n 'reduce inputs as $reading (0; . + $reading)'"
 INSTALL = """\

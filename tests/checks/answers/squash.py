@@ -6,7 +6,7 @@ Wrong: a squash, or an image without its settings.
 
 from __future__ import annotations
 
-from dockerlab.checks import squash
+from dockerlab.checks.exercises import squash
 
 BASE = "FROM debian:trixie-slim"
 WORK = """\

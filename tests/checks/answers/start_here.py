@@ -6,7 +6,7 @@ Wrong: a name that is none, a text that is fixed, or bytes that stay.
 
 from __future__ import annotations
 
-from dockerlab.checks import start_here
+from dockerlab.checks.exercises import start_here
 
 FROM = "FROM debian:trixie-slim\n"
 NUMBERS = "RUN seq 1000000 > /numbers.txt\n"

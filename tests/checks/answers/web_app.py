@@ -5,7 +5,7 @@ Right: small, tells nothing, and pulls little, however it is written.
 
 from __future__ import annotations
 
-from dockerlab.checks import web_app
+from dockerlab.checks.exercises import web_app
 
 SLIM = "FROM python:3.13-slim\nWORKDIR /app\n"
 INSTALL = """\

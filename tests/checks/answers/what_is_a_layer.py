@@ -6,7 +6,7 @@ Wrong: an empty layer, a byte stored again, or a file or setting that is lost.
 
 from __future__ import annotations
 
-from dockerlab.checks import what_is_a_layer
+from dockerlab.checks.exercises import what_is_a_layer
 
 FROM = 'FROM debian:trixie-slim\nLABEL title="A book"\n'
 END = 'EXPOSE 8080\nCMD ["./show.sh"]\n'

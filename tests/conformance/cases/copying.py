@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockerlab.context import File
+from dockerlab.context.context import File
 from tests.conformance.case import Case, Fifo, Folder, Hard, Item, Link, Sparse
 
 TREE: dict[str, Item] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockerlab.context import File
+from dockerlab.context.context import File
 from tests.conformance.case import Case, Item
 
 FILES: dict[str, Item] = {"a.txt": "a\n", "d/one": File("1\n", 0o755), "d/sub/two": "2\n", "big": "x" * 5000}

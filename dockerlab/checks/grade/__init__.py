@@ -1,0 +1,1 @@
+"""A class's progress files as a table and a heat map."""

@@ -1,0 +1,1 @@
+"""A build context: its files, and which of them .dockerignore leaves out."""

@@ -1,0 +1,1 @@
+"""The Docker engine: BuildKit through buildx, the rest through the Docker API."""

@@ -1,0 +1,1 @@
+"""Base images: pulled from a registry, or made as stand-ins."""

@@ -1,0 +1,1 @@
+"""A RUN in namespaces of its own, on an overlay."""

@@ -1,0 +1,1 @@
+"""A RUN under proot, where there are no namespaces."""

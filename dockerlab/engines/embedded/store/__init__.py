@@ -1,0 +1,1 @@
+"""The image store: blobs, images, the build cache, upkeep."""

@@ -1,0 +1,1 @@
+"""An image in every form it is stored, read and written."""
