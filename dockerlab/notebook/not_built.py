@@ -14,7 +14,7 @@ _OFFLINE = re.compile(
     re.IGNORECASE,
 )
 
-# How Docker's errors begin where a registry did answer (docker_errors.py).
+# How Docker's errors begin where a registry did answer (engines/docker/errors.py).
 _ANSWERED = ("the image is not in its registry", "the registry allows no more pulls", "the syntax image")
 
 
