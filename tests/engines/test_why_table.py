@@ -30,7 +30,10 @@ def names() -> Names:
     return Names({"nonce": nonce, **{word: reference(word, nonce) for word in ("base", "rich", "bare")}})
 
 
-@pytest.fixture(scope="module", params=["embedded", "docker"])
+ENGINES = ["embedded", pytest.param("docker", marks=[pytest.mark.long, pytest.mark.docker])]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(
     request: pytest.FixtureRequest, names: Names, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Engine]:
