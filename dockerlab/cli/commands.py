@@ -64,9 +64,9 @@ def save(args: Namespace) -> Answer:
 def load(args: Namespace) -> Answer:
     """Read the images of an archive."""
     engine = _engine(args)
-    if not args.input.is_file():
+    if not args.input.exists():
         raise ContextError(
-            f"There is no file {args.input}.",
+            f"There is nothing at {args.input}.",
             hint="Give -i the archive that `docker save` wrote, or an OCI layout.",
         )
     loaded = engine.load(args.input)

@@ -33,7 +33,7 @@ def record(one: Instruction) -> str:
     if one.keyword != "RUN":
         words = " ".join(one.args) if one.keyword == "ENV" else one.text.partition(" ")[2]
         return ("" if one.keyword in LAYERS else "-") + f"{one.keyword} {words}"
-    return f"RUN {json.dumps(one.args) if one.json else f'/bin/sh -c {one.script}'} # buildkit"
+    return f"RUN {' '.join(one.args) if one.json else f'/bin/sh -c {one.script}'} # buildkit"
 
 
 def members(files: Mapping[str, Any], number: int) -> dict[str, Any]:

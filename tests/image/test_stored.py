@@ -313,7 +313,7 @@ def test_a_compressed_archive_is_unpacked_once(tmp_path: Path, monkeypatch: pyte
     path.write_bytes(gzip.compress(path.read_bytes()))
     code = f"""if True:
         from pathlib import Path
-        from dockerlab import stored_files
+        from dockerlab.image import stored_files
         from dockerlab.engines.embedded import EmbeddedEngine
         counts = []
         whole = stored_files.decompress

@@ -271,9 +271,9 @@ def test_a_prediction_in_a_kernel_has_buttons_and_a_text_form() -> None:
 def test_an_interrupted_kernel_says_what_was_kept() -> None:
     """Stopping the kernel in step 1 fails the cell with one line that says what was kept."""
     slow = (
-        "import time\nclass Slow(FakeEngine):\n"
+        "import time\nfrom dockerlab.engines.results import Started\nclass Slow(FakeEngine):\n"
         "    def build(self, text, *, on_event, **rest):\n"
-        "        on_event(results.Started(1, 2, '0', 'RUN sleep', 2))\n"
+        "        on_event(Started(1, 2, '0', 'RUN sleep', 2))\n"
         "        print('started', flush=True)\n"
         "        time.sleep(60)\n"
         "fake = Slow(Path(tempfile.mkdtemp()))"
