@@ -53,7 +53,7 @@ def test_our_score_is_dives(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_ledger_sees_what_dive_does_not(tmp_path: Path, name: str) -> None:
-    """The ledger counts removed folders and opaque marks, which leave dive's score at 1; a copy is no waste."""
+    """The ledger counts removed folders and opaque marks, where dive's score is 1; copies are no waste."""
     layers, wasted = CASES[name]
     image = stack(tmp_path, layers)
     assert ledger(image).wasted == wasted
