@@ -20,7 +20,7 @@ BUILDER = """if True:
     import sys
     from pathlib import Path
     from dockerlab.engines.embedded import EmbeddedEngine
-    from tests.embedded import killed
+    from tests.engines.embedded import killed
     root, who = Path(sys.argv[1]), int(sys.argv[2])
     engine = EmbeddedEngine(root)
     for turn in range(2):
