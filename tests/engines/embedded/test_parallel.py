@@ -32,7 +32,8 @@ BUILDER = """if True:
 PRUNER = """if True:
     import select, sys
     from pathlib import Path
-    from dockerlab.engines.embedded import EmbeddedEngine, upkeep
+    from dockerlab.engines.embedded import EmbeddedEngine
+    from dockerlab.engines.embedded.store import upkeep
     from dockerlab.errors import StoreError
     upkeep._BUILD_WAIT = 0.1
     engine, pruned, refused = EmbeddedEngine(Path(sys.argv[1])), 0, 0
