@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dockerlab.engines.held_images import Kept
 from tests.tiny_images import stack
 
@@ -53,3 +55,16 @@ def test_an_image_is_held_while_the_object_lives(tmp_path: Path) -> None:
     del second
     assert _held(kept) == set()
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [".lock"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+def test_many_images_take_one_descriptor(tmp_path: Path) -> None:
+    """Who holds hundreds of images keeps one file open for all of them; what it lets go is free."""
+    kept = Kept(tmp_path / "kept")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with kept.changing():
+        releases = [kept.hold(f"key{number}") for number in range(300)]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before + 1
+    for release in releases[10:]:
+        release()
+    assert _held(kept) == {f"key{number}" for number in range(10)}
