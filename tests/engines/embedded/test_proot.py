@@ -329,6 +329,17 @@ def test_mounts_leave_no_trace(lab: Lab) -> None:
     assert os.listdir(cache) == []  # noqa: PTH208
 
 
+def test_a_mount_below_the_machine_s_dev_is_not_made_there(lab: Lab) -> None:
+    """A script at /dev/pipes, as BuildKit has it, is read in the RUN; the machine's own /dev stays as it was."""
+    script = lab.folder / "script"
+    script.write_text("echo it runs\n")
+    before = set(Path("/dev").iterdir())
+    mount = Mount("bind", "/dev/pipes/EOF", script, read_only=True)
+    lab.names("/bin/sh /dev/pipes/EOF", mounts=(mount,))
+    assert (lab.code, lab.said) == (0, b"it runs\n")
+    assert set(Path("/dev").iterdir()) == before
+
+
 def test_standard_input_and_environment(lab: Lab) -> None:
     """The command gets its standard input, its folder and just its environment."""
     lab.run("cat; env", stdin=b"in\n", cwd="/d", keep=False)

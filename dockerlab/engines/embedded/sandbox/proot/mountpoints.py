@@ -39,6 +39,7 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
             copy = tree.scratch / Path(name).name
             shutil.copyfile(name, copy)
             found.append(Bind(copy, below.resolve(name)))
+    ours = len(found)
     targets = {id(mount): below.resolve(mount.target) for mount in mounts}
     for number, mount in enumerate(sorted(mounts, key=lambda item: targets[id(item)].count("/"))):
         place = tree.scratch / f"mount-{number}"
@@ -52,7 +53,8 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
             shutil.copytree(mount.source, place, symlinks=True)
         else:
             shutil.copy2(mount.source, place)
-        outer = next((bind for bind in reversed(found) if target.startswith(f"{bind.target}/")), None)
+        # Never one of the host's own: a mount point made in its /dev would be made on the machine.
+        outer = next((bind for bind in reversed(found[ours:]) if target.startswith(f"{bind.target}/")), None)
         if outer is not None:
             _make_inside(outer.source, target[len(outer.target) + 1 :], folder=place.is_dir())
         found.append(Bind(place, target, nested=outer is not None))
