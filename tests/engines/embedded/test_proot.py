@@ -330,7 +330,7 @@ def test_mounts_leave_no_trace(lab: Lab) -> None:
 
 
 def test_a_mount_below_the_machine_s_dev_is_not_made_there(lab: Lab) -> None:
-    """A script at /dev/pipes, as BuildKit has it, is read in the RUN; the machine's own /dev stays as it was."""
+    """A script at /dev/pipes, as BuildKit has it, is read; the machine's own /dev stays as it was."""
     script = lab.folder / "script"
     script.write_text("echo it runs\n")
     before = set(Path("/dev").iterdir())

@@ -96,7 +96,7 @@ class MountPoints:
     def _make(self, bind: Bind) -> None:
         missing = []
         path = bind.target.rpartition("/")[0]
-        while path and path not in self._tree.held and path not in self._parents:
+        while path and not (path in self._tree.held or path in self._parents or path in self._made):
             missing.append(path)
             path = path.rpartition("/")[0]
         held = self._tree.held.get(path)
