@@ -78,12 +78,12 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "conformance": Section(
             "Long tests beside Docker: the embedded builder and BuildKit",
-            900,
+            1200,
             ((*PYTEST, "-m", "long and docker", f"--record={RECORDED}"),),
         ),
         "proot-cases": Section(
             "The same as an ordinary user, as on Binder",
-            150,
+            250,
             (
                 (
                     *(*AS_ON_BINDER, ".venv/bin/python", *PYTEST[1:], "tests/conformance"),
