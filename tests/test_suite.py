@@ -42,10 +42,10 @@ def test_the_plans_name_sections() -> None:
 
 
 def test_ci_has_the_time_for_its_limits() -> None:
-    """Though every section took all it may, `make test-all` would be done in 75 minutes."""
+    """Though every section took all it may, `make test-all` would be done in 80 minutes."""
     found = sections(embedded=True)
     alone = sum(found[name].limit for name in TEST)
-    assert alone + max(sum(found[name].limit for name in names) for names in LANES) <= 75 * 60
+    assert alone + max(sum(found[name].limit for name in names) for names in LANES) <= 80 * 60
 
 
 def test_docker_has_one_lane() -> None:

@@ -92,7 +92,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1400, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1600, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
