@@ -35,6 +35,7 @@ VARYING = {
     "diff_id",
     "seconds",
     "context_bytes",
+    "note",
     "reasons_from",
 }
 QUESTIONS = {
