@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -92,3 +93,6 @@ def builds_on_docker(file: Path) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Point the store at a folder in the checkout, shared by a whole run so that a base is made once."""
     os.environ.setdefault("DOCKERLAB_HOME", str(ROOT / ".lab" / "test"))
+    # Who is started in the background of a shell is told to ignore Ctrl-C, and tests press it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
