@@ -41,7 +41,7 @@ else:
         return True
 
 
-class Kept:
+class HeldImages:
     """Keys of what is held, by this process and by others. hold() and held() are for within changing()."""
 
     def __init__(self, root: Path) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.held_images import Kept
+from dockerlab.engines.held_images import HeldImages
 from tests.tiny_images import stack
 
 HOLD = """
 import sys
 from pathlib import Path
-from dockerlab.engines.held_images import Kept
-kept = Kept(Path(sys.argv[1]))
+from dockerlab.engines.held_images import HeldImages
+kept = HeldImages(Path(sys.argv[1]))
 with kept.changing():
     kept.hold("theirs")
 print("held", flush=True)
@@ -19,14 +19,14 @@ sys.stdin.read()
 """
 
 
-def _held(kept: Kept) -> set[str]:
+def _held(kept: HeldImages) -> set[str]:
     with kept.changing():
         return kept.held()
 
 
 def test_what_another_process_holds_is_known_until_it_dies(tmp_path: Path) -> None:
     """A key that a process holds is seen by another one, and free once that process was killed."""
-    kept = Kept(tmp_path / "kept")
+    kept = HeldImages(tmp_path / "kept")
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / "kept")],
         stdin=subprocess.PIPE,
@@ -44,7 +44,7 @@ def test_what_another_process_holds_is_known_until_it_dies(tmp_path: Path) -> No
 
 def test_an_image_is_held_while_the_object_lives(tmp_path: Path) -> None:
     """Two objects of one image hold it until the last of them is gone; no file stays."""
-    kept = Kept(tmp_path / "kept")
+    kept = HeldImages(tmp_path / "kept")
     first, second = (stack(tmp_path, [{"f": b"x"}]) for _ in range(2))
     with kept.changing():
         kept.hold_image(first)
@@ -60,7 +60,7 @@ def test_an_image_is_held_while_the_object_lives(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 def test_many_images_take_one_descriptor(tmp_path: Path) -> None:
     """Who holds hundreds of images keeps one file open for all of them; what it lets go is free."""
-    kept = Kept(tmp_path / "kept")
+    kept = HeldImages(tmp_path / "kept")
     before = len(list(Path("/proc/self/fd").iterdir()))
     with kept.changing():
         releases = [kept.hold(f"key{number}") for number in range(300)]

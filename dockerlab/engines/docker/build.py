@@ -34,7 +34,7 @@ from dockerlab.engines.docker.buildkit_steps import Matcher
 from dockerlab.engines.docker.buildx import BuildxRequest, run_buildx, selected
 from dockerlab.engines.docker.errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker.images import ImageCache
-from dockerlab.engines.held_images import Kept, key
+from dockerlab.engines.held_images import HeldImages, key
 from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.results import Build, Event, Note, Step
 from dockerlab.errors import EngineError
@@ -102,7 +102,7 @@ class Builds:
         self._api = api
         self._bases = bases
         self._cache = cache
-        self.kept = Kept(cache.root / "kept")
+        self.kept = HeldImages(cache.root / "kept")
         self.last = LastBuilds(cache.root / "builds")
 
     def build(self, asked: BuildRequest, *, engine: str, started: float) -> Build:

@@ -31,7 +31,7 @@ from dockerlab.engines.embedded.store.descriptors import (
     notes_of,
     with_descriptor,
 )
-from dockerlab.engines.held_images import Kept
+from dockerlab.engines.held_images import HeldImages
 from dockerlab.engines.results import ImageSummary
 from dockerlab.errors import ImageError, ImageNotFoundError
 from dockerlab.image import oci
@@ -50,7 +50,7 @@ class Store(BuildCache):
 
     def __init__(self, root: Path | None = None) -> None:
         super().__init__(root)
-        self.kept = Kept(self.root / "kept")
+        self.kept = HeldImages(self.root / "kept")
         if not (self.root / "index.json").exists():
             with self.changing() as index:
                 self.write_index(index)
