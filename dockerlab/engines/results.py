@@ -235,9 +235,10 @@ class Engine(Protocol):
     ) -> Ran:
         """Run `argv` (default: the image's command; an entry point stays) for at most `timeout` seconds.
 
-        Without `entrypoint`, `argv` is the whole command, as after `docker run --entrypoint`. A command that fails is no error: 127 is the exit code of one that is not there, 126 of one that
-        cannot be executed, 128 and the signal's number of one that a signal ended. Raises RunTimeoutError
-        when the time is over, BuildError for an image without a command.
+        Without `entrypoint`, `argv` is the whole command, as after `docker run --entrypoint`. A command that
+        fails is no error: 127 is the exit code of one that is not there, 126 of one that cannot be executed,
+        128 and the signal's number of one that a signal ended. Raises RunTimeoutError when the time is over,
+        BuildError for an image without a command.
         """
         ...
 

@@ -66,7 +66,7 @@ _WRONG = {
         {CONFIGURED},
     ),
     "an-echo-in-place-of-the-server": (
-        f'{COPY}{FETCH}CMD ["echo", "{metadata.SAYS}"]\n',
+        f'{COPY}{FETCH}CMD ["echo", "serving /app on port 8080 as nobody"]\n',
         {CONFIGURED},
     ),
     "root-all-the-same": (COPY + FETCH + SETTINGS.replace("USER nobody\n", ""), {SAYS, CONFIGURED}),

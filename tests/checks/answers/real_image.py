@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockerlab.checks.exercises import real_image, real_image_all, real_image_deploy, real_image_size
+from dockerlab.checks.exercises import real_image
 
 CC = "RUN cc -O2 -shared -fPIC -o libdistance.so native/distance.c -lm\n"
 TABLE = "RUN python make_places.py > places.csv && python load.py && rm places.csv\n"
@@ -51,7 +51,7 @@ DEPLOY_RIGHT = {"stages": AFTER, "two-stages": TWO_STAGES, "one-stage": ONE_STAG
 ALL_RIGHT = {"stages": AFTER, "two-stages": TWO_STAGES, "a-user": WITH_A_USER}
 
 SIZE_WRONG = {
-    "the-starter": (real_image_size.STARTER, {2, 3, 4}),
+    "the-starter": (real_image.WASTEFUL, {2, 3, 4}),
     "one-stage": (ONE_STAGE, {4}),
     "rm-in-a-later-run": (LATE_RM, {2, 4}),
     "the-folder-as-it-is": (f"{WORK}{COPY_ALL}", {3}),
@@ -63,7 +63,7 @@ SIZE_WRONG = {
     ),
 }
 DEPLOY_WRONG = {
-    "the-starter": (real_image_deploy.STARTER, {1, 2, 3}),
+    "the-starter": (real_image.TIDIED, {1, 2, 3}),
     "the-app-first": (
         ONE_STAGE.replace("COPY make_places", "COPY app.py make_places"),
         {1, 2},
@@ -87,7 +87,7 @@ DEPLOY_WRONG = {
     ),
 }
 ALL_WRONG = {
-    "the-starter": (real_image_all.STARTER, {2, 3, 4, 5, 7}),
+    "the-starter": (real_image.TELLING, {2, 3, 4, 5, 7}),
     "the-key-as-a-setting": (
         AFTER.replace("USER", f"ENV MAPS_API_KEY={real_image.SECRET}\nUSER"),
         {2, 7},
