@@ -23,12 +23,9 @@ awk -v n="$((last - first + 1))" 'BEGIN {{ srand({seed}); for (i = 1; i <= n; i+
 def with_readings(dockerfile: Dockerfile, seed: int) -> str:
     """Return a Dockerfile's text with that program in each stage whose lines name seq."""
     lines = dockerfile.text.splitlines(keepends=True)
-    starts = sorted(one.line for stage in dockerfile.stages for one in (stage.from_, *stage.instructions))
-    ends = dict(zip(starts, [*(start - 1 for start in starts[1:]), len(lines)], strict=True))
     above = []
     for stage in dockerfile.stages:
-        texts = {one.line: "".join(lines[one.line - 1 : ends[one.line]]) for one in stage.instructions}
-        above += [line - 1 for line, text in texts.items() if _CALLS.search(text)][:1]
+        above += [one.line - 1 for one in stage.instructions if _CALLS.search(one.source)][:1]
     program = _SEQ.format(seed=seed)
     copies = "".join(
         f"COPY --chmod=755 <<'DOCKERLAB' {path}\n{program}DOCKERLAB\n"
@@ -37,4 +34,3 @@ def with_readings(dockerfile: Dockerfile, seed: int) -> str:
     for index in reversed(above):
         lines.insert(index, copies)
     return "".join(lines)
-

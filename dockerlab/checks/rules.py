@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 
 def rule(measure: Callable[P, Found]) -> Callable[Concatenate[str, str, P], Verdict]:
-    """Make a measurement a rule: a build that fails with edited files breaks it, and the verdict says where."""
+    """Make a measurement a rule: a build that fails with edited files breaks it, and it says where."""
 
     @wraps(measure)
     def verdict(text: str, look: str, *args: P.args, **kwargs: P.kwargs) -> Verdict:
@@ -60,7 +60,7 @@ def rule(measure: Callable[P, Found]) -> Callable[Concatenate[str, str, P], Verd
             found = Found(False, trouble(error), "it builds again with other files")
         return Verdict(text, *found, look)
 
-    return verdict
+    return verdict  # type: ignore[return-value]  # its first two are positional for whoever calls it
 
 
 @rule
@@ -74,7 +74,7 @@ def answers(
     mine, theirs = trial.again(edits, given), trial.model(edits, given)
     said, wanted = "", ""
     for argv in questions:
-        before = f"{argv[0].rpartition('/')[2]} " if argv else ""
+        before = f"{argv[0].rpartition('/')[2]} " if argv else "its own command "
         found, expected = (ran(build, argv, engine=trial.engine) for build in (mine, theirs))
         said, wanted = (f"{before}{one}" for one in contrast(ended(found), ended(expected)))
         if (found.exit_code, found.output.rstrip()) != (expected.exit_code, expected.output.rstrip()):
@@ -117,37 +117,26 @@ def _fault(path: str, found: Tree, wanted: Node | None) -> str | None:
 
 
 @rule
-def untouched_by(
-    trial: Trial,
-    unwanted: Sequence[Files],
-    *,
-    edits: Files | None = None,
-    given: Given = AS_IT_WAS,
-    inputs: bool = False,
-) -> Found:
-    """Build twice with other files that the image has no need of: no layer may differ, whatever its form.
+def untouched_by(trial: Trial, unwanted: Files, *, edits: Files) -> Found:
+    """Build with other files that the image has no need of: no layer may differ, whatever their form there.
 
-    What differs from build to build anyway, times in files as a rule, is told by a third build without the
-    cache. `inputs`: copies of files of the context may be there, they are judged by another rule.
+    What differs from build to build anyway, as what notes a time does, is told by a third build without the
+    cache; where a copy of such a file is found there is no need to ask.
     """
-    first, second = (trial.again({**(edits or {}), **files}, given) for files in unwanted)
-    copies = {_digest_of(content) for content in unwanted[1].values()} if inputs else set()
-    found = [one for one in differences(trial, first, second) if one.digest not in copies]
-    if found and not given.fresh:
-        control = trial.again({**(edits or {}), **unwanted[1]}, Given(given.build_args, given.secrets, True))
-        anyway = {one.path: one for one in differences(trial, second, control)}
-        found = [
-            one
-            for one in found
-            if one.path not in anyway or abs(one.grown) > 100 + abs(anyway[one.path].grown)
-        ]
+    first, second = trial.again(edits), trial.again({**edits, **unwanted})
+    found = list(differences(trial, first, second))
+    copies = {_digest_of(content) for content in unwanted.values()}
+    if found and not any(one.digest in copies for one in found):
+        control = trial.again({**edits, **unwanted}, Given(fresh=True))
+        anyway = {one.path: abs(one.grown) + 100 for one in differences(trial, second, control)}
+        found = [one for one in found if abs(one.grown) > anyway.get(one.path, -1)]
     told = [f"/{one.path} ({one.where})" for one in found[:2]]
     more = f" and {count(len(found) - 2, 'more file')}" if len(found) > 2 else ""
     return Found(not found, ", ".join(told) + more or "in no layer", "in no layer, in any form")
 
 
 @rule
-def keeps_secret(trial: Trial, unwanted: Sequence[Files], secret: str, edits: Files) -> Found:
+def keeps_secret(trial: Trial, unwanted: Files, secret: str, edits: Files) -> Found:
     """Look for a secret as it is typed, and for what another one in the files changes."""
     places = told_by(trial, trial.attempt, secret)
     found = untouched_by("", "", trial, unwanted, edits=edits)
@@ -219,7 +208,7 @@ def nothing_in_layers(trial: Trial, unwanted: Sequence[Picks], *, base: bool = F
 
 def below(*folders: str) -> Picks:
     """Pick what is at one of these paths or below it."""
-    return lambda entry, layer: any(
+    return lambda entry, _: any(
         entry.path == folder or entry.path.startswith(f"{folder}/") for folder in folders
     )
 
@@ -253,13 +242,14 @@ def holding(*marks: bytes, least: int = 1) -> Picks:
 
 
 def told_by(trial: Trial, build: Build, secret: str) -> list[str]:
-    """Return the places that tell a secret, or eight characters of it, in any form: files, history, settings."""
+    """Return the places that tell a secret, or a piece of it, in any form: files, history, settings."""
     parts = pieces(secret)
+    tells = holding(b"|".join(map(re.escape, parts)))
     found = [
         f"{row.where} (/{entry.path})"
         for row, layer in trial.own(build)
         for entry in layer.entries
-        if holding(*map(re.escape, parts))(entry, layer)
+        if tells(entry, layer)
     ]
     said = {
         "the history": "\n".join(row.created_by for row in build.image.history),

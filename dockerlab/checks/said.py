@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from os.path import commonprefix
+from itertools import takewhile
 
 from dockerlab.engines.results import Ran
 from dockerlab.errors import DockerlabError, RunError
@@ -11,7 +11,7 @@ _SHOWN = 80  # characters
 
 
 def ended(result: Ran) -> str:
-    """Say what a command printed; of one that failed its exit code and its last line, where Python says why."""
+    """Say what a command printed; of a failed one its exit code and last line, where Python says why."""
     lines = result.output.strip().splitlines()
     if result.exit_code and len(lines) > 1:
         return f"exit code {result.exit_code}, its last line {_quoted(lines[-1])}"
@@ -30,7 +30,7 @@ def _quoted(text: str) -> str:
 
 def contrast(found: str, wanted: str) -> tuple[str, str]:
     """Cut two texts so that the first place where they differ is seen in both."""
-    same = len(commonprefix([found, wanted]))
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(found, wanted, strict=False)))
     start = max(0, same - _SHOWN // 2) if max(len(found), len(wanted)) > _SHOWN and found != wanted else 0
     return _cut(found, start), _cut(wanted, start)
 

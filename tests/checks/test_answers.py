@@ -26,7 +26,7 @@ from tests.checks.answers import (
 from tests.checks.judging import Answer, failed, judged
 
 Right = Mapping[str, str | Answer]
-Wrong = Mapping[str, tuple[str | Answer, set[int]]]  # with the numbers of the rules that it breaks
+Wrong = Mapping[str, tuple[str | Answer, set[int]]]  # with numbers of rules that it breaks
 
 ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
     "00-start-here": (start_here.RIGHT, start_here.WRONG),
@@ -59,16 +59,16 @@ def test_a_right_answer_passes(exercise: str, name: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][1]])
 def test_a_wrong_answer_fails_the_rules_it_breaks(exercise: str, name: str) -> None:
-    """What only looks right fails, and it fails the rules it breaks and no other."""
+    """What only looks right fails, and at least the rules that it was written to break."""
     answer, broken = ANSWERS[exercise][1][name]
     report = judged(exercise, answer)
     assert broken, "say which rules it breaks"
-    assert failed(report) == broken, str(report)
+    assert broken <= failed(report), str(report)
 
 
 def test_every_exercise_has_its_answers() -> None:
-    """For each exercise there are at least three right answers and five wrong ones."""
+    """For each exercise there are at least five right answers and eight wrong ones."""
     assert list(ANSWERS) == list(EXERCISES)
     for exercise, (right, wrong) in ANSWERS.items():
-        assert len(right) >= 3, exercise
-        assert len(wrong) >= 5, exercise
+        assert len(right) >= 5, exercise
+        assert len(wrong) >= 8, exercise

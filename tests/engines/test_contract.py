@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.context.context import Context
+from dockerlab.context.context import Context, File
 from dockerlab.engines.results import Builder, Engine, Ran
 from dockerlab.errors import (
     BuildError,
@@ -155,7 +155,7 @@ def test_what_is_asked_for_wrongly(each_engine: Engine) -> None:
 
 
 def test_a_build_can_be_made_again_from_what_it_remembers(each_engine: Engine) -> None:
-    """Context, target, build arguments and secrets are in the Build's recipe; the same again is all cached."""
+    """Context, target, arguments and secrets are in the Build's recipe, and make the same layers again."""
     text = (
         f"FROM {BASE} AS one\nARG WORD\nCOPY a /\n"
         "RUN --mount=type=secret,id=key test -s /run/secrets/key && echo $WORD > /word\n"
@@ -186,7 +186,11 @@ def test_a_build_can_be_made_again_from_what_it_remembers(each_engine: Engine) -
 
 def test_a_bind_mount_is_read_from_the_context(each_engine: Engine) -> None:
     """context_bytes counts what a RUN's bind mounts show of the context, and each file once."""
-    files = {"big": secrets.token_bytes(300_000), "small": "s", "other": b"o" * 900_000}
+    files: dict[str, str | bytes | File] = {
+        "big": secrets.token_bytes(300_000),
+        "small": "s",
+        "other": b"o" * 900_000,
+    }
     mount = "--mount=source=big,target=/b"
     text = f"FROM {BASE}\nRUN {mount} wc -c /b\nRUN {mount} test -s /b\nCOPY small /\n"
     try:

@@ -22,6 +22,7 @@ CMD ["sh", "/app/report.sh"]
 """
 
 _SECRET = "opensesame-5c1f"
+_PACKAGES = "node_modules/left/index.js"
 _PROJECT: dict[str, str | bytes | File] = {
     "report.sh": 'cat /app/docs/help.md\nwc -l < /app/data/table.csv\necho "$1"\n',
     "data/table.csv": "".join(f"{number},{number * number}\n" for number in range(1000)),
@@ -32,7 +33,7 @@ _PROJECT: dict[str, str | bytes | File] = {
     ".env": f"PASSWORD={_SECRET}\n",
     "deploy/.env": f"PASSWORD={_SECRET}\n",
     ".git/objects/pack": b"\0" * 1_000_000,
-    "node_modules/left/index.js": "// left\n" * 100_000,
+    _PACKAGES: "// left\n" * 100_000,
 }
 CONTEXT: Mapping[str, str | bytes | File] | None = _PROJECT
 SOLVED: Mapping[str, str | bytes | File] = {  # the tests build the solution's Dockerfiles with these
@@ -48,60 +49,32 @@ def rules(trial: Trial) -> list[Verdict]:
     draw = trial.draw
     word = f"{draw.getrandbits(32):08x}"
     edits: Files = {
-        "report.sh": f'echo {word}\ncat /app/docs/help.md\nwc -l < /app/data/table.csv\ntail -n 2 /app/data/table.csv\necho "$1"\n',
+        "report.sh": f"echo {word}\ncat /app/docs/help.md\nwc -l < /app/data/table.csv\n"
+        'tail -n 2 /app/data/table.csv\necho "$1"\n',
         "data/table.csv": "".join(f"{number},{draw.random()}\n" for number in range(draw.randint(500, 900))),
         "docs/help.md": f"Counts the lines of the {word} table.\n",
     }
-    logs = ("debug.log", "data/old/import.log")
 
-    def other(*paths: str) -> list[Files]:
-        return [{path: draw.randbytes(size).hex() for path in paths} for size in (150_000, 170_000)]
+    def other(*paths: str) -> Files:
+        return {path: draw.randbytes(100_000).hex() for path in paths}
 
-    noise: Files = {
-        path: one
-        for paths in (
-            (".env", "deploy/.env"),
-            (".git/objects/pack",),
-            ("node_modules/left/index.js",),
-            logs,
-            ("docs/plan.md",),
-        )
-        for path, one in other(*paths)[0].items()
-    }
+    secrets, history, packages = other(".env", "deploy/.env"), other(".git/objects/pack"), other(_PACKAGES)
+    logs, plan = other("debug.log", "data/old/import.log"), other("docs/plan.md")
+    everything = {**secrets, **history, **packages, **logs, **plan}
     return [
         answers(
             "The report still works: it finds its table and its help",
             _TRAPS,
             trial,
             [None, ["sh", "/app/report.sh", word], ["sh", "/app/report.sh", "two words"]],
-            edits={**edits, **noise},
+            edits=edits,
         ),
-        keeps_secret(
-            "The password is nowhere", _LOOK, trial, other(".env", "deploy/.env"), _SECRET, {**edits, **noise}
-        ),
-        untouched_by(
-            "Git's history is in no layer",
-            _CHANGE,
-            trial,
-            other(".git/objects/pack"),
-            edits={**edits, **noise},
-        ),
-        untouched_by(
-            "node_modules is in no layer",
-            _CHANGE,
-            trial,
-            other("node_modules/left/index.js"),
-            edits={**edits, **noise},
-        ),
-        untouched_by(
-            "No log of the project is in a layer", _TRAPS, trial, other(*logs), edits={**edits, **noise}
-        ),
-        untouched_by(
-            "The plan is in no layer", _TRAPS, trial, other("docs/plan.md"), edits={**edits, **noise}
-        ),
-        _read_little(
-            "The builder reads at most a tenth of what the image does not need", _READS, trial, edits, noise
-        ),
+        keeps_secret("The password is nowhere", _LOOK, trial, secrets, _SECRET, edits),
+        untouched_by("Git's history is in no layer", _CHANGE, trial, history, edits=edits),
+        untouched_by("node_modules is in no layer", _CHANGE, trial, packages, edits=edits),
+        untouched_by("No log of the project is in a layer", _TRAPS, trial, logs, edits=edits),
+        untouched_by("The plan is in no layer", _TRAPS, trial, plan, edits=edits),
+        _read_little("The builder reads at most a tenth of the rest", _READS, trial, edits, everything),
     ]
 
 
@@ -109,7 +82,7 @@ def rules(trial: Trial) -> list[Verdict]:
 def _read_little(trial: Trial, edits: Files, noise: Files) -> Found:
     """Compare what the builder read with what it needs: all is new to it, so all it reads is sent."""
     other = {path: str(one)[::-1] for path, one in noise.items()}
-    again = {path: f"{str(one)}\n" for path, one in edits.items()}
+    again = {path: f"{one!s}\n" for path, one in edits.items()}
     read = trial.again({**again, **other}).context_bytes
     wanted, rest = (sum(len(str(one)) for one in files.values()) for files in (again, other))
     limit = wanted + rest // 10

@@ -80,7 +80,7 @@ def rules(trial: Trial) -> list[Verdict]:
     edits: Files = {
         "fetch.sh": str(CONTEXT["fetch.sh"]).replace("100000 500000", f"{first} 300000"),
         "index.sh": str(CONTEXT["index.sh"]).replace(" words/", f" {word}/"),
-        "finish.sh": f"{CONTEXT['finish.sh']}: {word}\n",
+        "finish.sh": str(CONTEXT["finish.sh"]) + f": {word}\n",
         "lookup.sh": str(CONTEXT["lookup.sh"]).replace("grep", f"echo {word}\ngrep"),
     }
     asked = [["/opt/words/lookup", str(one)] for one in (draw.randrange(first, 300_000), first, 77)]

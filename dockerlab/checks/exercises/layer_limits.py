@@ -55,9 +55,7 @@ def rules(trial: Trial) -> list[Verdict]:
         "cover.txt": f"The book of {mark}\n",
         **{f"chapters/{name}": f"{name}: {draw.getrandbits(64):x}\n" for name in _NAMES},
     }
-    drafts: list[Files] = [
-        {f"chapters/draft-{one}.txt": draw.randbytes(size).hex() for one in (61, 62)} for size in (3000, 5000)
-    ]
+    drafts: Files = {f"chapters/draft-{one}.txt": draw.randbytes(3000).hex() for one in (61, 62)}
     book = ["book/book.txt", "book/cover.txt", "book/chapters"]
     return [
         answers("A container shows the cover and the book", BUILD, trial, [None], edits=edits),

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 
 from dockerlab.checks.rules import (
     Found,
-    answers,
     differences,
     final_file,
     layers_at_most,

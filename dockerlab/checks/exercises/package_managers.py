@@ -24,7 +24,7 @@ RUN rm -rf /var/lib/apt/lists/* /root/.cache
 """
 CONTEXT: Mapping[str, str | bytes | File] | None = None
 
-# What package managers keep, wherever it lies: a package, apt's index files, a wheel, pip's answers, a source.
+# What package managers keep, wherever it lies: packages and apt's index; wheels, pip's answers, sources.
 _BY_APT = (rb"!<arch>\ndebian-binary", rb"\A\xdc\x76\xfe\x98.{1000}")
 _BY_PIP = (rb"PK\x03\x04.{26}[^/]{1,80}\.dist-info/", rb"\Acc=\d,", rb"\blangdetect-[\d.]+/PKG-INFO")
 _SENTENCES = (

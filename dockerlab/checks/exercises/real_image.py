@@ -148,9 +148,7 @@ def _serves(trial: Trial, edits: Files) -> Verdict:
 
 def _smaller(trial: Trial) -> list[Verdict]:
     edits = _edits(trial)
-    history: list[Files] = [
-        {".git/objects/pack/pack-1.pack": trial.draw.randbytes(size)} for size in (300_000, 500_000)
-    ]
+    history: Files = {".git/objects/pack/pack-1.pack": trial.draw.randbytes(500_000)}
     budget = round(trial.starter.image.size_unpacked * SHARE)
     return [
         _serves(trial, edits),
@@ -184,14 +182,12 @@ def _faster(trial: Trial) -> list[Verdict]:
 
 def _all(trial: Trial) -> list[Verdict]:
     edits = _edits(trial)
-    keys: list[Files] = [
-        {".env": f"MAPS_API_KEY={trial.draw.randbytes(size).hex()}\n"} for size in (20, 3000)
-    ]
+    key: Files = {".env": f"MAPS_API_KEY={trial.draw.randbytes(3000).hex()}\n"}
     secret = "The key is in no layer, in no line of the history, in no setting"
     return [
         _serves(trial, edits),
         runs_as_somebody("It does not run as root", STAGES, trial),
-        keeps_secret(secret, LOOK, trial, keys, SECRET, edits),
+        keeps_secret(secret, LOOK, trial, key, SECRET, edits),
         _little_wasted("No line makes bytes useless that a layer holds", LARGEST, trial),
         nothing_in_layers("No compiler is in the image", STAGES, trial, [_compiler], base=True),
         runs_again_at_most("An edit of app.py runs no RUN again", COPIES, trial, "app.py", 0),
@@ -207,7 +203,7 @@ def _compiler(entry: Entry, layer: Layer) -> bool:
 
 @rule
 def _little_wasted(trial: Trial) -> Found:
-    """Sum the bytes, in any layer, that the attempt's own lines made useless; a package manager's books not."""
+    """Sum the bytes, in any layer, that its own lines made useless; a package manager's books not."""
     found = [
         one
         for one in ledger(trial.attempt).claims

@@ -116,7 +116,7 @@ def rules(trial: Trial) -> list[Verdict]:
         "pages/word.html": f"<h1>{mark}</h1>\n<p>{{word}} has rank {{rank}}.</p>\n",
         "wheels/rarewords-1.0-py3-none-any.whl": _wheel(seed),
     }
-    keys: list[Files] = [{".env": f"API_KEY={draw.randbytes(size).hex()}\n"} for size in (20, 3000)]
+    key: Files = {".env": f"API_KEY={draw.randbytes(3000).hex()}\n"}
     asked = [f"/?word={draw.getrandbits(32):x}", "/?word=", "/", f"/any/path?word={mark}&more=1"]
     budget = round(trial.starter.image.size_unpacked * SHARE)
     return [
@@ -134,7 +134,7 @@ def rules(trial: Trial) -> list[Verdict]:
             "The key in .env is in no layer, in no line of the history, in no setting",
             BUILD,
             trial,
-            keys,
+            key,
             SECRET,
             edits,
         ),

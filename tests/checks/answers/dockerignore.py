@@ -11,7 +11,8 @@ from tests.checks.judging import Answer
 assert dockerignore.CONTEXT is not None
 PROJECT = dockerignore.CONTEXT
 BASE = "FROM debian:trixie-slim\n"
-ALL = f"{BASE}COPY . /app/\n"
+START = 'CMD ["sh", "/app/report.sh"]\n'
+ALL = f"{BASE}{START}COPY . /app/\n"
 OUT = ".git\nnode_modules\n**/*.log\n**/.env\ndocs/*\n!docs/help.md\n"
 
 
@@ -24,12 +25,14 @@ RIGHT: dict[str, str | Answer] = {
     "what-may-come-in": _ignoring(ALL, "*\n!report.sh\n!data/table.csv\n!docs/help.md\n"),
     "whole-folders-out": _ignoring(ALL, ".git\nnode_modules\n*.log\ndata/old\n.env\ndeploy\ndocs/plan.md\n"),
     "named-in-the-dockerfile": f"""\
-{BASE}\
+{BASE}{START}\
 COPY report.sh /app/
 COPY data/table.csv /app/data/
 COPY docs/help.md /app/docs/
 """,
-    "both": _ignoring(f"{BASE}COPY report.sh /app/\nCOPY data /app/data/\nCOPY docs /app/docs/\n", OUT),
+    "both": _ignoring(
+        f"{BASE}{START}COPY report.sh /app/\nCOPY data /app/data/\nCOPY docs /app/docs/\n", OUT
+    ),
 }
 
 WORKS, PASSWORD, GIT, MODULES, LOGS, PLAN, READ = range(7)  # the rules, in order
@@ -54,7 +57,7 @@ WRONG: dict[str, tuple[str | Answer, set[int]]] = {
     "a-stage-that-reads-it-all": (
         f"""\
 {BASE}COPY . /app/
-{BASE}\
+{BASE}{START}\
 COPY --from=0 /app/report.sh /app/
 COPY --from=0 /app/data/table.csv /app/data/
 COPY --from=0 /app/docs/help.md /app/docs/

@@ -10,7 +10,8 @@ from dockerlab.checks.exercises import layer_limits
 BASE = "FROM debian:trixie-slim\n"
 CHAPTERS = "COPY chapters/chapter-*.txt /book/chapters/\n"
 BIND = "COPY bind.sh /book/\nRUN sh /book/bind.sh\n"
-COVER = "COPY cover.txt /book/\n"
+START = 'CMD ["cat", "/book/cover.txt", "/book/book.txt"]\n'
+COVER = f"COPY cover.txt /book/\n{START}"
 
 RIGHT = {
     "a-wildcard": BASE + CHAPTERS + BIND + COVER,
@@ -30,31 +31,32 @@ COPY --from=pile /book /book
 {COVER}""",
 }
 
-BOOK, FILES, DRAFTS, LAYERS, SHARED, EDIT = range(6)  # the rules, in order
+SHOWS, FILES, DRAFTS, LAYERS, SHARED, EDIT = range(6)  # the rules, in order
 
 WRONG = {
     "the-starter": (layer_limits.STARTER, {LAYERS}),
-    "the-whole-folder": (f"{BASE}COPY chapters /book/chapters/\n{BIND}{COVER}", {BOOK, DRAFTS}),
+    "the-whole-folder": (f"{BASE}COPY chapters /book/chapters/\n{BIND}{COVER}", {FILES, DRAFTS}),
     "the-drafts-removed-later": (
         f"{BASE}COPY chapters /book/chapters/\nRUN rm /book/chapters/draft-*\n{BIND}{COVER}",
         {DRAFTS, LAYERS},
     ),
     "squashed": (
-        f"FROM debian:trixie-slim AS all\n{CHAPTERS}{BIND}{COVER}FROM scratch\nCOPY --from=all / /\n",
+        f"FROM debian:trixie-slim AS all\n{CHAPTERS}{BIND}{COVER}FROM scratch\nCOPY --from=all / /\n{START}",
         {SHARED},
     ),
     "the-cover-too-early": (f"{BASE}{COVER}{CHAPTERS}{BIND}", {EDIT}),
     "all-in-one-copy": (
         f"{BASE}COPY bind.sh cover.txt chapters/chapter-*.txt /book/chapters/\n"
-        "RUN mv /book/chapters/cover.txt /book/chapters/bind.sh /book/ && sh /book/bind.sh\n",
+        f"RUN mv /book/chapters/cover.txt /book/chapters/bind.sh /book/ && sh /book/bind.sh\n{START}",
         {EDIT},
     ),
     "chapters-lost": (
         f"{BASE}COPY chapters/chapter-0*.txt /book/chapters/\n{BIND}{COVER}",
-        {BOOK, FILES},
+        {FILES},
     ),
     "only-the-book": (
-        f"FROM debian:trixie-slim AS pile\n{CHAPTERS}{BIND}{BASE}COPY --from=pile /book/book.txt /book/\n",
+        f"FROM debian:trixie-slim AS pile\n{CHAPTERS}{BIND}{BASE}"
+        f"COPY --from=pile /book/book.txt /book/\n{START}",
         {FILES},
     ),
 }

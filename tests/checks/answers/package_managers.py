@@ -51,20 +51,20 @@ COPY --from=work /opt/lib /opt/lib
 {APT}""",
 }
 
-JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES = range(6)  # the rules, in order
+JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP = range(5)  # the rules, in order
 
 WRONG = {
-    "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES}),
+    "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP}),
     "clean-in-a-later-run": (
         f"{BASE}{NO_HOOK}{APT}RUN apt-get clean\n",
-        {KEPT_BY_APT, BYTES},
+        {KEPT_BY_APT},
     ),
     "only-the-lists-mounted": (
         f"""\
 {BASE}{NO_HOOK}\
 RUN {LISTS_MOUNT} apt-get update && apt-get install -y --no-install-recommends jq
 """,
-        {KEPT_BY_APT, BYTES},
+        {KEPT_BY_APT},
     ),
     "purge-in-a-later-run": (
         f"FROM python:3.13-slim\nRUN pip install langdetect\nRUN pip cache purge\n{APT}",
@@ -76,7 +76,7 @@ RUN {LISTS_MOUNT} apt-get update && apt-get install -y --no-install-recommends j
     ),
     "lists-left": (
         f"{BASE}RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get clean\n",
-        {LISTS, BYTES},
+        {LISTS},
     ),
     "langdetect-left-out": (f"FROM python:3.13-slim\n{APT}", {LANGDETECT}),
     "jq-in-a-mount": (

@@ -26,15 +26,18 @@ RIGHT = {
         f"{FROM}WORKDIR /app\nRUN --mount=target=/mnt cp /mnt/draft.txt book.txt"
         f' && cp /mnt/show.sh . && chmod 755 show.sh\nEXPOSE 8080/tcp\nENTRYPOINT ["sh", "-c", "./show.sh"]\n'
     ),
-    "written-with-a-heredoc": (
-        f"{FROM}WORKDIR /app\n{BOOK}COPY --chmod=755 <<'EOF' show.sh\n"
-        f'{what_is_a_layer.SCRIPT}EOF\nEXPOSE 8080\nCMD ["sh", "/app/show.sh"]\n'
-    ),
 }
 
 SHOWS, FILES, SETTINGS, LAYERS, EMPTY, STORED = range(6)  # the rules, in order
 
 WRONG = {
+    "a-copy-typed-in": (
+        (
+            f"{FROM}WORKDIR /app\n{BOOK}COPY --chmod=755 <<'EOF' show.sh\n"
+            f'{what_is_a_layer.SCRIPT}EOF\nEXPOSE 8080\nCMD ["sh", "/app/show.sh"]\n'
+        ),
+        {SHOWS, FILES},
+    ),
     "the-starter": (what_is_a_layer.STARTER, {LAYERS, EMPTY, STORED}),
     "all-that-follows-in-one-run": (
         f"{FROM}WORKDIR /app\nCOPY show.sh draft.txt notes.txt ./\nRUN {MENDED}\n{END}",
