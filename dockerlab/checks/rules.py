@@ -175,9 +175,12 @@ def _plain(entry: Entry | None) -> object:
 
 
 @rule
-def no_larger(trial: Trial, given: Given, *, edits: Files | None = None) -> Found:
-    """Build with more of what the image has no need of, all of it random: packed or not, it would grow."""
-    before, after = trial.own(trial.attempt), trial.own(trial.again(edits, given))
+def no_larger(trial: Trial, given: Given, unwanted: Sequence[Picks]) -> Found:
+    """Look for what the image does not need; with other such bytes, more and random, it may not grow."""
+    plain = nothing_in_layers("", "", trial, unwanted)
+    if not plain.passed:
+        return Found(False, plain.measured, "in no layer, under no name")
+    before, after = trial.own(trial.attempt), trial.own(trial.again(None, given))
     grown = [
         (large.size_unpacked - small.size_unpacked, row.where)
         for (row, small), (_, large) in zip(reversed(before), reversed(after), strict=False)

@@ -16,6 +16,7 @@ from dockerlab.checks.rules import (
     jq_questions,
     no_larger,
     nothing_in_layers,
+    same_content,
     same_files,
 )
 from dockerlab.checks.trial import Given, Trial
@@ -33,6 +34,7 @@ RUN apt-get clean
 """
 CONTEXT: Mapping[str, str | bytes | File] | None = None
 
+READINGS = "tmp/readings.txt"
 RESULT = "srv/total.txt"
 LISTS = "var/lib/apt/lists"
 # A package list as apt packs it, and as it is unpacked.
@@ -45,6 +47,7 @@ def rules(trial: Trial) -> list[Verdict]:
     """Measure that nothing broke, and that what nobody needs is in no layer."""
     seed = trial.draw.getrandbits(30)
     other = Given(rewrite=lambda dockerfile: with_readings(dockerfile, seed))
+    readings = (below(READINGS), same_content(trial.starter, READINGS))
     lists = (below(LISTS), holding(*LIST_MARKS, least=100_000))
     return [
         answers("jq still works", APT, trial, jq_questions(trial.draw)),
@@ -55,6 +58,6 @@ def rules(trial: Trial) -> list[Verdict]:
             [RESULT],
             given=other,
         ),
-        no_larger("The readings are in no layer, under no name", WHY, trial, other),
+        no_larger("The readings are in no layer, under no name", WHY, trial, other, readings),
         nothing_in_layers("The package lists are in no layer", APT, trial, lists),
     ]

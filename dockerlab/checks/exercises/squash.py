@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
 from dockerlab.checks.readings import with_readings
-from dockerlab.checks.rules import Found, below, final_file, no_larger, nothing_in_layers, ran, rule, settings
+from dockerlab.checks.rules import Found, below, final_file, no_larger, ran, rule, settings
 from dockerlab.checks.said import contrast, ended
 from dockerlab.checks.trial import Given, Trial
 from dockerlab.checks.verdict import Verdict
@@ -47,7 +47,7 @@ def rules(trial: Trial) -> list[Verdict]:
     return [
         _says("A container says who and where it is, and the seal of the readings", GONE, trial, other),
         settings("Unit, folder and user are settings of the image", GONE, trial, wanted),
-        _no_readings("The readings are in no layer", CHANGE, trial, other),
+        no_larger("The readings are in no layer", CHANGE, trial, other, [below("tmp/readings.txt")]),
         _fetches_little("A machine that has the base fetches next to nothing", WHY, trial),
     ]
 
@@ -64,15 +64,6 @@ def _says(trial: Trial, other: Given) -> Found:
         if found.exit_code or found.output.strip() != wanted:
             return Found(False, said, expected)
     return Found(True, said, expected)
-
-
-@rule
-def _no_readings(trial: Trial, other: Given) -> Found:
-    plain = nothing_in_layers("", "", trial, [below("tmp/readings.txt")])
-    packed = no_larger("", "", trial, other)
-    return Found(
-        plain.passed and packed.passed, packed.measured if plain.passed else plain.measured, packed.target
-    )
 
 
 @rule
