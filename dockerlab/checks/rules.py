@@ -84,20 +84,30 @@ def answers(
 
 @rule
 def same_files(
-    trial: Trial, paths: Sequence[str], *, edits: Files | None = None, given: Given = AS_IT_WAS
+    trial: Trial,
+    paths: Sequence[str],
+    *,
+    edits: Files | None = None,
+    given: Given = AS_IT_WAS,
+    modes: bool = False,
+    owners: bool = False,
 ) -> Found:
     """Compare files and folders with those of the starter, both built with the edits; nothing may be lost.
 
-    Content is compared, kind, owner, and that each permission is still there.
+    Content and kind are compared; with `modes` that each permission is still there, with `owners` the user.
     """
     found, wanted = trial.again(edits, given).image.tree(), trial.model(edits, given).image.tree()
     everything = dict.fromkeys(one for path in paths for one in [path, *wanted.walk(path)])
-    faults = [fault for path in everything if (fault := _fault(path, found, wanted.get(path)))]
+    faults = [
+        fault
+        for path in everything
+        if (fault := _fault(path, found, wanted.get(path), modes=modes, owners=owners))
+    ]
     more = f", and {count(len(faults) - 2, 'more fault')}" if len(faults) > 2 else ""
     return Found(not faults, (", ".join(faults[:2]) or "the same") + more, "as the starter makes them")
 
 
-def _fault(path: str, found: Tree, wanted: Node | None) -> str | None:
+def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: bool) -> str | None:
     node = _followed(found, path)
     if wanted is None or node is None:
         return f"there is no /{path}"
@@ -106,9 +116,9 @@ def _fault(path: str, found: Tree, wanted: Node | None) -> str | None:
         return f"/{path} is a {mine.kind}"
     if theirs.kind == "dir":
         return None
-    if mine.mode & theirs.mode != theirs.mode:
+    if modes and mine.mode & theirs.mode != theirs.mode:
         return f"/{path} has mode {mine.mode:o}, not {theirs.mode:o}"
-    if mine.uid != theirs.uid:
+    if owners and mine.uid != theirs.uid:
         return f"/{path} belongs to user {mine.uid}, not {theirs.uid}"
     if theirs.kind == "file" and (content := content_of(node)) != (expected := content_of(wanted)):
         has, should = contrast(shown(content), shown(expected))

@@ -136,7 +136,8 @@ class Trial:
             secrets={**recipe.secrets, **(given.secrets or {})} or None,
             no_cache=given.fresh,
             squash=recipe.squash,
-            builder=build.builder,
+            # The legacy builder has no heredocs, which a rewritten text may have.
+            builder=None if given.rewrite and build.builder == "legacy" else build.builder,
             options=replace(recipe.options, tags=()),
         )
 

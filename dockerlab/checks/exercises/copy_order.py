@@ -83,7 +83,13 @@ def rules(trial: Trial) -> list[Verdict]:
     return [
         answers("The app still works: it says a word loudly", _REAL, trial, [None, *asked], edits=edits),
         same_files(
-            "The app's files belong to user 1000, and can be read as before", _ONCE, trial, mine, edits=edits
+            "The app's files belong to user 1000, and can be read as before",
+            _ONCE,
+            trial,
+            mine,
+            edits=edits,
+            modes=True,
+            owners=True,
         ),
         settings("A container still runs as user 1000", _ONCE, trial, {"user": "1000"}),
         runs_again_at_most(

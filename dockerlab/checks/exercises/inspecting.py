@@ -91,7 +91,12 @@ def rules(trial: Trial) -> list[Verdict]:
             "lookup still answers, and without help from a shell", CHANGE, trial, [None, *asked], edits=edits
         ),
         same_files(
-            f"/{INDEX} and lookup are what they were", CHANGE, trial, [INDEX, "opt/words/lookup"], edits=edits
+            f"/{INDEX} and lookup are what they were",
+            CHANGE,
+            trial,
+            [INDEX, "opt/words/lookup"],
+            edits=edits,
+            modes=True,
         ),
         nothing_in_layers("The file that no script ever removes is in no layer", INSIDE, trial, pages),
         nothing_in_layers(

@@ -60,7 +60,12 @@ def rules(trial: Trial) -> list[Verdict]:
     return [
         answers("A container shows the cover and the book", BUILD, trial, [None], edits=edits),
         same_files(
-            "The book, its chapters and its cover are what they were", BUILD, trial, book, edits=edits
+            "The book, its chapters and its cover are what they were",
+            BUILD,
+            trial,
+            book,
+            edits=edits,
+            modes=True,
         ),
         untouched_by("The drafts are in no layer", LINES, trial, drafts, edits=edits),
         layers_at_most(f"At most {LAYERS} layers on top of the base", CHANGE, trial, LAYERS),

@@ -110,6 +110,7 @@ TELLING = WASTEFUL.replace("WORKDIR /app\n", f"ENV MAPS_API_KEY={SECRET}\nWORKDI
 SHARE = 0.5
 PULL = 100_000  # compressed bytes: far more than app.py, far less than the table
 LAYERS = 10
+MADE = "The table and the library are in the image, not made when it starts"
 # What a package manager writes anew whatever it installs: its own books, and what is made from them.
 _BOOKS = ("etc/", "var/cache/debconf/", "var/cache/ldconfig/", "var/lib/apt/", "var/lib/dpkg/", "var/log/")
 _COMPILERS = (rb"\A\x7fELF.*COLLECT_GCC_OPTIONS", rb"\A\x7fELF.*\0GNU C\d", rb"\A\x7fELF.*clang version")
@@ -158,14 +159,16 @@ def _smaller(trial: Trial) -> list[Verdict]:
         bytes_at_most(
             "The whole image is at most half as large as the starter's", BROUGHT, trial.attempt, budget
         ),
+        _made_before(MADE, WORKS, trial, edits),
     ]
 
 
 def _faster(trial: Trial) -> list[Verdict]:
+    edits = _edits(trial)
     pulls = "After an edit of app.py, a server that has the image before pulls little"
     edit = "\nint edit_{}(void) {{ return 13; }}\n"
     return [
-        _serves(trial, _edits(trial)),
+        _serves(trial, edits),
         runs_again_at_most("An edit of app.py runs no RUN again", COPIES, trial, "app.py", 0),
         pulls_little(pulls, WHY, trial, "app.py", "\nEDIT = '{}'\n", PULL),
         pulls_little(
@@ -177,6 +180,7 @@ def _faster(trial: Trial) -> list[Verdict]:
             PULL,
         ),
         _little_wasted("No line makes bytes useless that a layer holds", LARGEST, trial),
+        _made_before(MADE, WORKS, trial, edits),
     ]
 
 
@@ -193,12 +197,24 @@ def _all(trial: Trial) -> list[Verdict]:
         runs_again_at_most("An edit of app.py runs no RUN again", COPIES, trial, "app.py", 0),
         layers_at_most(f"At most {LAYERS} layers on top of the base", PRICE, trial, LAYERS),
         _nothing_to_say("lab.advise finds nothing", LOOK, trial),
+        _made_before(MADE, WORKS, trial, edits),
     ]
 
 
 def _compiler(entry: Entry, layer: Layer) -> bool:
     """Tell a compiler by what is in the program, whatever it is called."""
     return entry.size > 100_000 and bool(entry.mode & 0o111) and holding(*_COMPILERS)(entry, layer)
+
+
+@rule
+def _made_before(trial: Trial, edits: Files) -> Found:
+    """Look for the table and the library in the image: making them at each start is no way to be quick."""
+    tree = trial.again(edits).image.tree()
+    there = {path.rpartition("/")[2] for path in tree if (node := tree.get(path)) and node.entry.size}
+    missing = [name for name in ("places.db", "libdistance.so") if name not in there]
+    return Found(
+        not missing, f"there is no {' and no '.join(missing)}" if missing else "they are", "they are"
+    )
 
 
 @rule

@@ -73,7 +73,7 @@ def rules(trial: Trial) -> list[Verdict]:
 @rule
 def _nothing_else(trial: Trial, edits: Files) -> Found:
     """Compare the folder both ways, and every mode."""
-    same = same_files("", "", trial, [APP], edits=edits)
+    same = same_files("", "", trial, [APP], edits=edits, owners=True)
     found, wanted = (build.image.tree() for build in (trial.again(edits), trial.model(edits)))
     more = [f"/{path} is there too" for path in found.walk(APP) if path not in wanted]
     wide = [

@@ -19,6 +19,20 @@ START = 'USER 1000\nCMD ["python3", "/app/app.py"]\n'
 APP = f"COPY --chown=1000:1000 app.py words.txt /app/\n{START}"
 
 RIGHT = {
+    "all-in-the-folder-of-the-app": f"""\
+{BASE}WORKDIR /app/
+COPY requirements.txt .
+RUN --mount=source=wheels,target=/wheels pip install --no-cache-dir --no-index -f /wheels -r requirements.txt
+COPY --chown=1000 app.py words.txt ./
+USER 1000:1000
+ENTRYPOINT ["python3", "app.py"]
+""",
+    "a-user-with-a-name": f"""\
+{BASE}RUN useradd --uid 1000 app
+{LENT}COPY --chown=app:app app.py words.txt /app/
+USER app
+CMD ["python3", "/app/app.py"]
+""",
     "needed-first": f"{FIRST}{APP}",
     "needed-first-then-all": f"{FIRST}COPY --chown=1000:1000 . /app/\n{START}",
     "one-copy-of-both": f"""\
@@ -42,6 +56,30 @@ COPY --from=0 /opt/lib /opt/lib
 WORKS, OWNER, USER, EDIT, INSTALLS, ONCE = range(6)  # the rules, in order
 
 WRONG = {
+    "the-command-lost": (
+        f"{FIRST}COPY --chown=1000:1000 app.py words.txt /app/\nUSER 1000\n",
+        {WORKS},
+    ),
+    "the-user-lost": (
+        f'{FIRST}COPY --chown=1000:1000 app.py words.txt /app/\nCMD ["python3", "/app/app.py"]\n',
+        {USER},
+    ),
+    "modes-lost": (FIRST + APP.replace("--chown", "--chmod=600 --chown", 1), {OWNER}),
+    "both-versions-looked-up": (
+        f"{BASE}COPY requirements.txt wheels /w/\nRUN pip install --no-cache-dir /w/louder-1.0*.whl\n{APP}",
+        {INSTALLS},
+    ),
+    "installed-when-it-starts": (
+        f"{BASE}COPY --chown=1000 . /app/\nUSER 1000\nENV HOME=/tmp\n"
+        "CMD pip install -q --no-index -f /app/wheels -r /app/requirements.txt && python3 /app/app.py\n",
+        {WORKS},
+    ),
+    "words-typed-into-the-app": (
+        f"{FIRST}RUN printf 'import sys\\nfrom louder import loud\\n"
+        'print(loud("word%%06d" %% int((sys.argv + ["0"])[1])))\' > /app/app.py && chown 1000 /app/app.py\n'
+        'COPY --chown=1000 words.txt /app/\nUSER 1000\nCMD ["python3", "/app/app.py"]\n',
+        {WORKS},
+    ),
     "the-starter": (copy_order.STARTER, {EDIT, ONCE}),
     "chown-flag-only": (f"{BASE}COPY --chown=1000 . /app/\n{INSTALL}{START}", {EDIT}),
     "link-before-the-install": (f"{BASE}COPY --link --chown=1000 . /app/\n{INSTALL}{START}", {EDIT}),

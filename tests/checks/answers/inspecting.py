@@ -13,6 +13,19 @@ START = 'CMD ["/opt/words/lookup", "123456"]\n'
 CLEAN = "rm -r /var/cache/words"
 
 RIGHT = {
+    "an-entry-point-and-another-user": f"""\
+{BASE}WORKDIR /opt/
+RUN --mount=target=/setup {ALL} && {CLEAN}
+USER 1000
+ENTRYPOINT ["words/lookup"]
+CMD ["123456"]
+""",
+    "each-file-of-the-stage": f"""\
+{BASE}COPY . /setup
+RUN {ALL}
+{BASE}COPY --from=0 /opt/words/lookup /opt/words/lookup
+COPY --from=0 /opt/words/index /opt/words/index
+{START}""",
     "one-run": f"{BASE}COPY . /setup\nRUN {ALL} && {CLEAN}\n{START}",
     "heredoc": f"""\
 {BASE}COPY . /setup
@@ -46,6 +59,25 @@ COPY --from=0 / /
 ANSWERS, INDEX, PAGES, LIST, WASTE, BYTES = range(6)  # the rules, in order
 
 WRONG = {
+    "the-command-lost": (f"{BASE}COPY . /setup\nRUN {ALL} && {CLEAN}\n", {ANSWERS}),
+    "modes-lost": (
+        f"{BASE}COPY . /setup\nRUN {ALL}\n{BASE}COPY --from=0 --chmod=400 /opt/words /opt/words\n{START}",
+        {ANSWERS, INDEX},
+    ),
+    "computed-in-place-of-a-table": (
+        f"{BASE}RUN mkdir /opt/words && cd /opt/words"
+        " && printf '#!/bin/sh\\necho $((500001 - $1)):$1 words\\n' > lookup && chmod 555 lookup"
+        f" && seq 500000 -1 100000 | sed 's/$/ words/' > index\n{START}",
+        {ANSWERS, INDEX},
+    ),
+    "made-when-it-starts": (
+        f"{BASE}COPY . /setup\nCMD {ALL} && /opt/words/lookup 123456\n",
+        {INDEX},
+    ),
+    "the-pages-packed": (
+        f"{BASE}COPY . /setup\nRUN {ALL} && gzip -c /var/cache/words/pages > /opt/p && {CLEAN}\n{START}",
+        {BYTES},
+    ),
     "the-starter": (inspecting.STARTER, {PAGES, LIST, WASTE, BYTES}),
     "one-run-and-the-pages-kept": (f"{BASE}COPY . /setup\nRUN {ALL}\n{START}", {PAGES, BYTES}),
     "the-pages-removed-in-a-later-run": (

@@ -22,6 +22,18 @@ COPY --from=work /build/page.html /build/style.css /srv/site/
 BASE = "FROM debian:trixie-slim\n"
 
 RIGHT = {
+    "squashed": f"""\
+{WORK[:-1]} && mkdir -p /srv/site && cp page.html style.css /srv/site/ && rm -r /build/*
+FROM scratch
+COPY --from=work / /
+{START}""",
+    "an-entry-point-another-user-and-a-folder": f"""\
+{WORK}{BASE}WORKDIR /srv/site/
+COPY --from=work /build/page.html /build/style.css ./
+USER nobody
+ENTRYPOINT ["cat", "page.html"]
+CMD []
+""",
     "a-stage": f"{WORK}{BASE}{TAKE}",
     "on-scratch": f"{WORK}FROM scratch\nCOPY --from=work /build/page.html /build/style.css /srv/site/\n",
     "style-from-the-context": (
@@ -60,6 +72,25 @@ COPY style.css .
 PAGE, STYLE, SHOWN, INDEX, SOURCE, BYTES, EDIT = range(7)  # the rules, in order
 
 WRONG = {
+    "the-command-lost": (
+        f"{WORK}{BASE}COPY --from=work /build/page.html /build/style.css /srv/site/\n",
+        {SHOWN},
+    ),
+    "a-page-typed-in": (
+        f"{BASE}COPY style.css /srv/site/\nCOPY <<EOF /srv/site/page.html\n"
+        "<link rel=stylesheet href=style.css>\n"
+        f"<p>word1: 7919\n<p>word20: 58377\n<p>word300: 75631\nEOF\n{START}",
+        {PAGE},
+    ),
+    "the-programs-renamed": (f"{WORK}{BASE}{TAKE}COPY make-page.pl /opt/a\n", {SOURCE}),
+    "the-programs-in-base64": (
+        f"{WORK}RUN cat make-*.pl | base64 > b\n{BASE}{TAKE}COPY --from=work /build/b /opt/b\n",
+        {SOURCE},
+    ),
+    "made-when-it-starts": (
+        f"{BASE}WORKDIR /srv/site\nCOPY . .\nCMD perl make-index.pl && perl make-page.pl && cat page.html\n",
+        {PAGE, SOURCE},
+    ),
     "the-starter": (multi_stage.STARTER, {INDEX, SOURCE, BYTES, EDIT}),
     "removed-at-the-end": (f"{multi_stage.STARTER}RUN rm -rf /build\n", {INDEX, SOURCE, BYTES, EDIT}),
     "one-run-that-cleans-up": (

@@ -18,6 +18,11 @@ LISTS_MOUNT = "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked"
 APT_MOUNT = "--mount=type=cache,target=/var/cache/apt,sharing=locked"
 
 RIGHT = {
+    "an-entry-point-and-another-user": f'{BASE}{APT}USER nobody\nWORKDIR /srv\nENTRYPOINT ["jq"]\n',
+    "one-more-package": f"{BASE}{APT.replace(' jq ', ' jq less ')}",
+    "the-cache-removed-in-time": (
+        f"FROM python:3.13-slim\nRUN pip install langdetect && rm -rf /root/.cache\n{APT}"
+    ),
     "same-run": BASE + APT,
     "mounts": f"""\
 FROM python:3.13-slim
@@ -54,6 +59,18 @@ COPY --from=work /opt/lib /opt/lib
 JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP = range(5)  # the rules, in order
 
 WRONG = {
+    "the-lists-moved": (
+        f"{BASE}RUN apt-get update && apt-get install -y --no-install-recommends jq"
+        " && mv /var/lib/apt/lists /srv/l\n",
+        {LISTS},
+    ),
+    "jq-that-knows-one-answer": (f"{BASE}RUN printf 'echo 42' > /bin/jq && chmod +x /bin/jq\n", {JQ}),
+    "langdetect-that-knows-german": (
+        "FROM python:3.13-slim\n"
+        "RUN echo 'detect = lambda text: \"de\"' > /usr/local/lib/python3.13/langdetect.py\n"
+        f"{APT}",
+        {LANGDETECT},
+    ),
     "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP}),
     "clean-in-a-later-run": (
         f"{BASE}{NO_HOOK}{APT}RUN apt-get clean\n",

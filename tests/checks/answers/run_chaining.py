@@ -21,6 +21,15 @@ RUN seq 2000000 > /tmp/readings.txt \\
 TOOLS = f"FROM debian:trixie-slim\n{INSTALL}"
 
 RIGHT = {
+    "an-entry-point-and-a-folder": (
+        f"{TOOLS}WORKDIR /srv/\nRUN seq 2000000 > /tmp/r && {ADD_UP} /tmp/r > total.txt && rm /tmp/r\n"
+        'ENTRYPOINT ["jq"]\nCMD ["--version"]\nLABEL a=b\n'
+    ),
+    "one-more-package": f"{TOOLS.replace(' jq ', ' jq less ')}{WORK}",
+    "numbers-spelled-otherwise": (
+        f"{TOOLS}ARG N=2000000\nUSER 65534\nRUN seq 1 $N > /tmp/r && {ADD_UP} /tmp/r > /tmp/t && rm /tmp/r\n"
+        "USER root\nRUN mv /tmp/t /srv/total.txt\n"
+    ),
     "two-chained-runs": TOOLS + WORK,
     "one-run": f"""\
 FROM debian:trixie-slim
@@ -79,6 +88,35 @@ RUN mkdir -p /tmp/l/partial && apt-get -o Dir::State::lists=/tmp/l update \\
 JQ, RESULT, READINGS, LISTS = range(4)  # the rules, in order
 
 WRONG = {
+    "the-total-typed-in": (f"{TOOLS}RUN echo 2000001000000 > /srv/total.txt\n", {RESULT}),
+    "the-total-by-a-formula": (
+        f"{TOOLS}RUN jq -n '2000000 as $n | $n * ($n + 1) / 2' > /srv/total.txt\n",
+        {RESULT},
+    ),
+    "computed-at-each-start": (
+        f"{TOOLS}CMD seq 2000000 | {ADD_UP} > /srv/total.txt\n",
+        {RESULT},
+    ),
+    "the-readings-in-base64": (
+        f"{TOOLS}{WORK[:-1]} && seq 2000000 | gzip | base64 > /usr/share/notes\n",
+        {READINGS},
+    ),
+    "the-lists-in-an-archive": (
+        f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y --no-install-recommends jq \\
+ && tar -cf /srv/kept.bin -C /var/lib/apt lists && rm -rf /var/lib/apt/lists/*
+{WORK}""",
+        {LISTS},
+    ),
+    "a-script-that-knows-squares": (
+        """\
+FROM debian:trixie-slim
+RUN printf '#!/bin/sh\\necho $(($4 * $4))\\n' > /usr/bin/jq && chmod +x /usr/bin/jq && seq 2000000 \\
+ | awk '{ s += $1 } END { printf "%.0f\\n", s }' > /srv/total.txt
+""",
+        {JQ},
+    ),
     "the-starter": (run_chaining.STARTER, {READINGS, LISTS}),
     "rm-in-a-later-run": (
         f"""\
