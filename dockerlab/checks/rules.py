@@ -94,7 +94,7 @@ def same_files(
 ) -> Found:
     """Compare files and folders with those of the starter, both built with the edits; nothing may be lost.
 
-    Content and kind are compared; with `modes` that each permission is still there, with `owners` the user.
+    Content and kind are compared; with `modes` that who could read or run them can, with `owners` the user.
     """
     found, wanted = trial.again(edits, given).image.tree(), trial.model(edits, given).image.tree()
     everything = dict.fromkeys(one for path in paths for one in [path, *wanted.walk(path)])
@@ -116,7 +116,7 @@ def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: 
         return f"/{path} is a {mine.kind}"
     if theirs.kind == "dir":
         return None
-    if modes and mine.mode & theirs.mode != theirs.mode:
+    if modes and theirs.mode & ~mine.mode & 0o555:
         return f"/{path} has mode {mine.mode:o}, not {theirs.mode:o}"
     if owners and mine.uid != theirs.uid:
         return f"/{path} belongs to user {mine.uid}, not {theirs.uid}"

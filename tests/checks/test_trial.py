@@ -30,7 +30,7 @@ def trial(engine: FakeEngine, recipe: Recipe, text: str = TEXT) -> Trial:
 
 
 def test_a_rebuild_is_the_learners_own_with_the_edit(engine: FakeEngine) -> None:
-    """Ignore file, target, arguments and secrets are the learner's; the edit and what is given come on top."""
+    """Ignore file, target, arguments and secrets are the learner's; the edit comes on top."""
     recipe = Recipe(Context.files(FILES), "app", {"A": "1", "B": "2"}, {"key": b"k"}, squash=True)
     trial(engine, recipe).again({"app.py": "edited"}, Given({"B": "3"}, {"token": b"t"}, fresh=True))
     asked = engine.seen[-1]

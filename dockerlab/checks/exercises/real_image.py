@@ -126,14 +126,16 @@ class Task:
 
 
 def _edits(trial: Trial) -> Files:
-    """Draw another table, another radius and another form of the answer."""
+    """Draw another table, radius and form of the answer, so that the project's own tests pass."""
     draw, text = trial.draw, {path: str(content) for path, content in PROJECT.items()}
     return {
         "app.py": text["app.py"]
         .replace("round(km, 1)", "round(km, 5)")
         .replace('"name"', f'"n{draw.random()}"'),
         "make_places.py": text["make_places.py"].replace("Random(13)", f"Random({draw.getrandbits(30)})"),
-        "native/distance.c": text["native/distance.c"].replace("6371", str(draw.randrange(3000, 6000))),
+        "native/distance.c": text["native/distance.c"].replace(
+            "6371.0088", f"6371.{draw.randrange(1000, 4000)}"
+        ),
         "load.py": f"{text['load.py']}# {draw.random()}\n",
     }
 
