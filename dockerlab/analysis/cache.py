@@ -8,6 +8,7 @@ from typing import Literal
 
 from dockerlab.context.context import Context, File
 from dockerlab.dockerfile.parser import parse
+from dockerlab.dockerfile.stages import base_stage, global_args
 from dockerlab.engines.results import Build, Builder, Change, LastBuild, Step
 from dockerlab.errors import DockerfileError, DockerlabError
 
@@ -179,24 +180,25 @@ def compare(
     found: dict[str, dict[Builder, Build | DockerlabError]] = {}
     for number, (name, edit) in enumerate(edits.items()):
         found[name] = {}
-        before = _marked(dockerfile, context, f"{mark}-{number}")
-        after = _marked(*edit.apply(dockerfile, context), f"{mark}-{number}")
+        own, build_args = f"{mark}-{number}", edit.build_args or {}
+        before = _marked(dockerfile, context, build_args={}, mark=own)
+        after = _marked(*edit.apply(dockerfile, context), build_args=build_args, mark=own)
         for builder, build in builders.items():
             try:
                 build(*before, {})
-                found[name][builder] = _unmarked(build(*after, edit.build_args or {}))
+                found[name][builder] = _unmarked(build(*after, build_args))
             except DockerlabError as error:
                 found[name][builder] = error
     return Comparison(found, dict(missing))
 
 
-def _marked(text: str, context: Context, mark: str) -> tuple[str, Context]:
+def _marked(text: str, context: Context, *, build_args: Mapping[str, str], mark: str) -> tuple[str, Context]:
     """Add the layer of the mark to each stage that starts from an image, and its file to the context."""
     parsed = parse(text)
-    names = {stage.name for stage in parsed.stages}
+    args = global_args(parsed, build_args, None)
     lines = text.split("\n")
     for stage in reversed(parsed.stages):
-        if stage.base.lower() not in names:
+        if base_stage(parsed, stage, args) is None:
             lines.insert(stage.from_.end_line, f"COPY {_MARK} /")
     files: dict[str, str | bytes | File | None] = {_MARK: mark}
     there = context.all_files()

@@ -9,15 +9,18 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from dockerlab.analysis.built_stages import known_path, known_word
 from dockerlab.analysis.packages import FOLDERS, install_of
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Instruction
+from dockerlab.dockerfile.scope import Scope
 
 PASSIVE = frozenset(
     {"LABEL", "CMD", "ENTRYPOINT", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ONBUILD", "MAINTAINER", "VOLUME"}
 )
-_COPIES = ("COPY", "ADD")
 
 # Commands that read nothing of the working folder, whatever their arguments.
 _BLIND = {
@@ -38,59 +41,56 @@ _SETTINGS = re.compile(
 
 
 def predecessors(
-    lines: Sequence[Instruction], needs: Mapping[int, Sequence[int]] | None = None
+    lines: Iterable[tuple[Instruction, Scope]], needs: Mapping[int, Sequence[int]] | None = None
 ) -> dict[int, frozenset[int]]:
     """Return for each line's index those that must stay above it, directly or through others.
 
-    `needs` is by Dockerfile line and replaces what is read from the text for that line.
+    Each line comes with what is in force above it. `needs` is by Dockerfile line and replaces what is read
+    from the text for that line.
     """
-    by_line = {one.line: index for index, one in enumerate(lines)}
-    settings = [_Where.of(lines, index) for index in range(len(lines))]
-    found: dict[int, set[int]] = {}
-    for index, one in enumerate(lines):
-        if needs is not None and one.line in needs:
-            direct = {by_line[line] for line in needs[one.line]}
+    places = [_Place.of(instruction, scope) for instruction, scope in lines]
+    by_line = {place.instruction.line: index for index, place in enumerate(places)}
+    direct: dict[int, set[int]] = {}
+    for index, place in enumerate(places):
+        line = place.instruction.line
+        if needs is not None and line in needs:
+            direct[index] = {by_line[need] for need in needs[line]}
         else:
-            direct = {above for above in range(index) if _tied(lines, above, index, settings=settings)}
-        found[index] = direct
-    return {index: frozenset(_closure(index, found)) for index in found}
+            direct[index] = {above for above in range(index) if _tied(places, above, index)}
+    return {index: frozenset(_closure(index, direct)) for index in direct}
 
 
 def _closure(index: int, direct: Mapping[int, set[int]]) -> set[int]:
     seen: set[int] = set()
     todo = [*direct[index]]
     while todo:
-        one = todo.pop()
-        if one not in seen and one != index:
-            seen.add(one)
-            todo += direct[one]
+        above = todo.pop()
+        if above not in seen and above != index:
+            seen.add(above)
+            todo += direct[above]
     return seen
 
 
-class _Where:
-    """The working folder in force at a line, and the paths a COPY writes, all absolute ("/" first)."""
+@dataclass(frozen=True)
+class _Place:
+    """A line, the working folder in force there, and the paths it writes; "/" is one that is not known."""
 
-    def __init__(self, workdir: str, dest: str, names: tuple[str, ...], *, relative: bool) -> None:
-        self.workdir = workdir
-        self.dest = dest  # of a COPY or ADD
-        self.names = names  # last parts of its sources; "" for a whole folder
-        self.relative = relative  # the line depends on the working folder
+    instruction: Instruction
+    workdir: str
+    dest: str = ""  # of a COPY or ADD what it writes, of a WORKDIR the folder
+    names: tuple[str, ...] = ()  # last parts of a COPY's sources; "" for a whole folder
+    relative: bool = False  # the line depends on the working folder
 
     @classmethod
-    def of(cls, lines: Sequence[Instruction], index: int) -> _Where:
-        workdir = "/"
-        for one in lines[:index]:
-            if one.keyword == "WORKDIR":
-                workdir = posixpath.normpath(posixpath.join(workdir, one.args[0]))
-        one = lines[index]
-        if one.keyword in _COPIES:
-            to = one.args[-1]
-            dest = posixpath.normpath(posixpath.join(workdir, to))
-            names = tuple(_name(word) for word in one.args[:-1])
-            return cls(workdir, dest, names, relative=not to.startswith("/"))
-        if one.keyword == "WORKDIR":
-            return cls(workdir, "", (), relative=not one.args[0].startswith("/"))
-        return cls(workdir, "", (), relative=one.keyword == "RUN" and reads(one) is None)
+    def of(cls, instruction: Instruction, scope: Scope) -> _Place:
+        workdir, keyword = scope.workdir, instruction.keyword
+        if keyword in (*COPIES, "WORKDIR"):
+            written = instruction.args[-1]
+            to = known_word(written, scope)
+            names = tuple(_name(known_word(source, scope) or "") for source in instruction.args[:-1])
+            relative = to is None or not to.startswith("/")
+            return cls(instruction, workdir, known_path(written, scope), names, relative)
+        return cls(instruction, workdir, relative=keyword == "RUN" and reads(instruction) is None)
 
 
 def _name(source: str) -> str:
@@ -157,59 +157,58 @@ def _pip_reads(words: Sequence[str]) -> Sequence[str] | None:
     return found
 
 
-def _tied(lines: Sequence[Instruction], above: int, below: int, *, settings: Sequence[_Where]) -> bool:
+def _tied(places: Sequence[_Place], above: int, below: int) -> bool:
     """Tell whether exchanging two lines could change what either does."""
-    one, other = lines[above], lines[below]
-    pair = {one.keyword, other.keyword}
-    for setter, user in ((one, other), (other, one)):
-        if setter.keyword in ("ARG", "ENV") and _uses(setter, user):
+    pair = {places[above].instruction.keyword, places[below].instruction.keyword}
+    for setter, user in ((places[above], places[below]), (places[below], places[above])):
+        if _sets_for(setter, user):
             return True
-        if setter.keyword == "SHELL" and user.keyword in ("RUN", "CMD", "ENTRYPOINT", "SHELL", "HEALTHCHECK"):
-            return True
-        if setter.keyword == "USER" and user.keyword in ("RUN", "WORKDIR", "USER"):
-            return True
-        if setter.keyword == "VOLUME" and user.keyword in ("RUN", "WORKDIR", *_COPIES):
-            return True
-        if setter.keyword == "WORKDIR":
-            where = settings[below if user is other else above]
-            if user.keyword == "WORKDIR" or where.relative:
-                return True
-            if user.keyword in _COPIES and _overlap(where.dest, _folder(lines, setter, settings)):
-                return True
-            if user.keyword == "RUN" and (reads(user) or _mentions(user, _folder(lines, setter, settings))):
-                return True
     if pair == {"RUN"}:
         return True
-    if pair <= set(_COPIES):
-        return _overlap(settings[above].dest, settings[below].dest)
-    if "RUN" in pair and pair & set(_COPIES):
-        copy, run = (above, below) if one.keyword in _COPIES else (below, above)
-        return _run_and_copy(lines, copy, run, settings)
-    return (len(pair) == 1 and one.keyword in PASSIVE) or pair == {"CMD", "ENTRYPOINT"}
+    if pair <= set(COPIES):
+        return _overlap(places[above].dest, places[below].dest)
+    if "RUN" in pair and pair & set(COPIES):
+        return _run_and_copy(places, above, below)
+    return (len(pair) == 1 and bool(pair & PASSIVE)) or pair == {"CMD", "ENTRYPOINT"}
 
 
-def _folder(lines: Sequence[Instruction], workdir: Instruction, settings: Sequence[_Where]) -> str:
-    index = next(i for i, one in enumerate(lines) if one is workdir)
-    return posixpath.normpath(posixpath.join(settings[index].workdir, workdir.args[0]))
-
-
-def _run_and_copy(lines: Sequence[Instruction], copy: int, run: int, settings: Sequence[_Where]) -> bool:
-    copied, where = settings[copy], settings[run]
-    one = lines[run]
-    owner = lines[copy].flag("chown") or ""
-    if owner and not re.fullmatch(r"\d+(:\d+)?", owner) and run < copy:
-        return True  # the RUN may be what makes that user
-    if _mentions(one, copied.dest) or "$" in copied.dest or _SYSTEM.match(copied.dest):
+def _sets_for(setter: _Place, user: _Place) -> bool:
+    """Tell whether a line sets what another one goes by."""
+    one, keyword = setter.instruction, user.instruction.keyword
+    if one.keyword in ("ARG", "ENV"):
+        return _uses(one, user.instruction)
+    if one.keyword == "SHELL":
+        return keyword in ("RUN", "CMD", "ENTRYPOINT", "SHELL", "HEALTHCHECK")
+    if one.keyword == "USER":
+        return keyword in ("RUN", "WORKDIR", "USER")
+    if one.keyword == "VOLUME":
+        return keyword in ("RUN", "WORKDIR", *COPIES)
+    if one.keyword != "WORKDIR":
+        return False
+    if keyword == "RUN" and (reads(user.instruction) or _mentions(user.instruction, setter.dest)):
         return True
-    files = reads(one)
+    return keyword == "WORKDIR" or user.relative or (keyword in COPIES and _overlap(user.dest, setter.dest))
+
+
+def _run_and_copy(places: Sequence[_Place], above: int, below: int) -> bool:
+    copied, at = places[above], places[below]
+    if at.instruction.keyword != "RUN":
+        copied, at = at, copied
+        owner = copied.instruction.flag("chown") or ""
+        if owner and not re.fullmatch(r"\d+(:\d+)?", owner):
+            return True  # the RUN may be what makes that user
+    run = at.instruction
+    if _mentions(run, copied.dest) or _SYSTEM.match(copied.dest):
+        return True
+    files = reads(run)
     if files is None:
         return True
-    if not files or not _overlap(copied.dest, where.workdir):
+    if not files or not _overlap(copied.dest, at.workdir):
         return False
     if any(_supplies(copied.names, file) for file in files):
         return True
     # A folder may bring the file too: it counts when no other COPY names it.
-    others = [settings[i].names for i, line in enumerate(lines) if line.keyword in _COPIES and i != copy]
+    others = [place.names for place in places if place.instruction.keyword in COPIES and place is not copied]
     return "" in copied.names and not any(_supplies(names, file) for names in others for file in files)
 
 

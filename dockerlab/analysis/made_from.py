@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 
+from dockerlab.analysis.built_stages import UNKNOWN, BuiltStages
 from dockerlab.analysis.history import place, readable
-from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand
+from dockerlab.dockerfile.instruction import LAYERS
+from dockerlab.dockerfile.parser import Dockerfile, Instruction
+from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.stages import global_args, stage_name
 from dockerlab.engines.results import Build, Step
-from dockerlab.errors import DockerfileError, ImageError
+from dockerlab.errors import ImageError
 from dockerlab.image.image import Image
 
-_LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # what has a history row whoever built it
 _BEFORE = re.compile(r"(RUN)?( ?\|\d+ .*)?")  # what may stand before the command: build arguments
 
 
@@ -21,14 +25,15 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
     Nothing in it is measured: its times are never shown. Raises ImageError with the line when the image was
     not made from it.
     """
+    stages = _stages(image, dockerfile)
     diff_ids: dict[int, str] = {}
     rows = place(image)
     end = len(rows)
-    for one in reversed([one for stage in chain(dockerfile) for one in stage.instructions]):
+    for one in reversed([one for stage in stages.chain for one in stage.instructions]):
         if one.keyword == "ONBUILD":
             continue
         at = next((at for at in range(end - 1, -1, -1) if _records(rows[at][0].created_by, one)), None)
-        if at is None and one.keyword in _LAYERS:
+        if at is None and one.keyword in LAYERS:
             raise ImageError(
                 f"The image was not made from this Dockerfile: its line {one.line} is not in the history.",
                 hint="Give the Dockerfile that made the image, or none.",
@@ -41,7 +46,7 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
     steps = tuple(
         Step(
             number=number,
-            stage=stage.name or str(stage.index),
+            stage=stage_name(stage),
             keyword=one.keyword,
             text=one.text,
             line=one.line,
@@ -60,37 +65,27 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
         seconds=0.0,
         dockerfile=dockerfile,
         context_bytes=0,
-        base=root_base(dockerfile),
+        base=stages.base,
         stand_in=image.stand_in,
+        given=stages.given,
     )
 
 
-def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
-    """Return the stage that `stage` continues by FROM, or None."""
-    return dockerfile.stage(stage.base, above=stage)
+def _stages(image: Image, dockerfile: Dockerfile) -> BuiltStages:
+    """Return the stages as a build without arguments has them: what only those would say is not known."""
+    machine = str(image.config.get("architecture") or "") or None
+    known = {*global_args(replace(dockerfile, args=()), {}, None), *_declared(dockerfile.args, default=True)}
+    lines = [one for stage in dockerfile.stages for one in stage.instructions if one.keyword == "ARG"]
+    names = _declared((*dockerfile.args, *lines), default=False)
+    unknown = {name: UNKNOWN for name in names if name not in known}
+    args = global_args(dockerfile, unknown, None, machine=machine)
+    return BuiltStages(dockerfile, dockerfile.stages[-1], Given({}, {**unknown, **args}))
 
 
-def chain(dockerfile: Dockerfile) -> Iterator[Stage]:
-    """Yield the stages whose layers are in the image, lowest first."""
-    stages = [dockerfile.stages[-1]]
-    while (lower := below(dockerfile, stages[-1])) is not None:
-        stages.append(lower)
-    yield from reversed(stages)
-
-
-def root_base(dockerfile: Dockerfile) -> str | None:
-    """Return what the lowest FROM of the last stage names, ARG defaults put in."""
-    lowest = next(chain(dockerfile))
-    values: dict[str, str] = {}
-    try:
-        for one in dockerfile.args:
-            for word in one.args:
-                name, _, default = word.partition("=")
-                values[name] = expand(default, values)
-        name = expand(lowest.base, values)
-    except DockerfileError:
-        return None  # an ARG without a default: what it stood for is not known
-    return None if name in ("", "scratch") else name
+def _declared(args: Iterable[Instruction], *, default: bool) -> list[str]:
+    """Return the names that ARG lines declare with a default, or those without."""
+    words = [word.partition("=") for one in args for word in one.args]
+    return [name for name, equals, _ in words if bool(equals) is default]
 
 
 def _records(created_by: str, one: Instruction) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dockerlab.dockerfile.instruction import LAYERS
 from dockerlab.dockerfile.parser import Instruction
 
 Order = tuple[int, ...]  # Dockerfile lines
-
-LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # the keywords of lines that make a layer
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from dockerlab.dockerfile.expansion import heredoc_delimiter, heredoc_words
 from dockerlab.errors import DockerfileError
 
+COPIES = ("COPY", "ADD")
+LAYERS = ("RUN", *COPIES, "WORKDIR")  # what makes a layer
+
 _HEREDOC = re.compile(r"(\d*)<<(-?)([^<]*)", re.ASCII)
 _DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
 _UNITS = {
@@ -109,6 +112,16 @@ class Instruction:
         if self.keyword != "RUN" or not self.heredocs or parse_heredoc(self.args[0]) is None:
             return None
         return self.heredocs[0] if self.heredocs[0].raw.startswith("#!") else None
+
+
+def is_url(word: str) -> bool:
+    """Tell whether ADD downloads `word`."""
+    return word.startswith(("http://", "https://"))
+
+
+def is_git(word: str) -> bool:
+    """Tell whether ADD would clone `word`."""
+    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def parse_heredoc(word: str) -> Heredoc | None:

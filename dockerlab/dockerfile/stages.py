@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand, parse_trigger
 from dockerlab.errors import DockerfileError
@@ -120,7 +121,7 @@ def onbuild(stage: Stage) -> list[str]:
 def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
     """Yield what COPY --from, ADD --from and RUN --mount=from= take files out of: stages or images."""
     for one in instructions:
-        names = [one.flag("from")] if one.keyword in ("COPY", "ADD") else []
+        names = [one.flag("from")] if one.keyword in COPIES else []
         names += [mount_fields(value).get("from") for value in one.flag_values("mount")]
         yield from ((one, name) for name in names if name)
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockerlab.analysis import order_search
+from dockerlab.analysis.built_stages import BuiltStages
 from dockerlab.analysis.dependencies import predecessors, reads
 from dockerlab.analysis.reorder import COMPUTED, MANIFEST, RARE, SOURCE, Reordering, what_if_orders
 from dockerlab.context.context import Context
@@ -38,8 +39,10 @@ def measured(text: str, seconds: dict[int, float] | None = None, *, builder: Bui
 
 def needs_of(text: str) -> dict[int, set[int]]:
     """Return which lines each line of the last stage must stay below."""
-    lines = parse(text).stages[-1].instructions
-    return {lines[at].line: {lines[i].line for i in above} for at, above in predecessors(lines).items()}
+    stages = BuiltStages.of(measured(text))
+    lines = stages.final.instructions
+    needs = predecessors(stages.lines(stages.final))
+    return {lines[at].line: {lines[i].line for i in above} for at, above in needs.items()}
 
 
 CODE_FIRST = """FROM debian

@@ -21,6 +21,7 @@ from dockerlab.analysis.advice.finding import (
 from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.packages import CACHES
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.units import human_bytes
 
 _PATHS = tuple((cache, re.compile(cache.paths)) for cache in CACHES)
@@ -59,7 +60,7 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
 
 
 def _copied(rows: list[Row]) -> bool:
-    return all(row.keyword in ("COPY", "ADD") for row in rows)
+    return all(row.keyword in COPIES for row in rows)
 
 
 def _left_in(paths: re.Pattern[str], used: set[str], claim: Claim) -> bool:

@@ -12,6 +12,8 @@ from dockerlab.analysis.advice.finding import Evidence, Finding, lines_of
 from dockerlab.analysis.history import Row, readable
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.toml import tomllib
+from dockerlab.dockerfile.instruction import COPIES
+from dockerlab.image.image import recorded
 
 MOST_READ = 1_000_000  # bytes: a file that holds a key or a password is small
 _NAME = re.compile(
@@ -79,7 +81,7 @@ def find(case: Case) -> Iterator[Finding]:
     Without the Dockerfile the first rows that made no layer cannot be told from the base's: they
     count as own.
     """
-    alone = case.dockerfile is None
+    alone = case.stages is None
     own = [row for row in case.rows if not row.base or (alone and row.layer is None)]
     yield from _in_arguments(case, own)
     yield from _in_environment(own)
@@ -112,7 +114,7 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
         if match:
             pairs = _PAIR.findall(match.group(2))
         else:
-            text = row.created_by.partition("#(nop)")[2].strip() or row.created_by
+            text = recorded(row.created_by)
             pairs = _PAIR.findall(text) if text.startswith("ARG ") else []
         for name, value in pairs:
             if _looks_secret(name, value):
@@ -136,7 +138,7 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
 
 def _in_environment(rows: list[Row]) -> Iterator[Finding]:
     for row in rows:
-        text = row.created_by.partition("#(nop)")[2].strip() or row.created_by
+        text = recorded(row.created_by)
         if not text.startswith("ENV "):
             continue
         for name, value in _PAIR.findall(text):
@@ -197,7 +199,7 @@ def _file(claim: Claim, one: _SecretFile) -> Finding:
     gone = claim.wasted_by is not None
     after = f"; {claim.wasted_by.where} takes it away, but the layer keeps it" if claim.wasted_by else ""
     environment = one.code == "env-file"
-    by_copy = claim.stored_by.keyword in ("COPY", "ADD")
+    by_copy = claim.stored_by.keyword in COPIES
     change = _MOUNT if not by_copy or not environment else "Pass the settings when the container starts."
     if by_copy:
         change = f"Add `**/{claim.path.rpartition('/')[2]}` to .dockerignore. {change}"

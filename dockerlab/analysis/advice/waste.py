@@ -11,6 +11,7 @@ from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.packages import BOOKS
 from dockerlab.analysis.shell import commands
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.units import human_bytes
 
 LEAST_REPLACED = 1_000_000  # bytes: two installs rewrite each other's small files, which is no mistake
@@ -18,7 +19,7 @@ _BOOKS = re.compile(  # what every install writes anew
     rf"{BOOKS.pattern}|var/(cache/ldconfig|log)/|etc/(ld\.so\.cache|passwd|group|shadow|gshadow)"
 )
 _MODES = re.compile(r"\b(chmod|chown|chgrp|setfacl|setcap|touch)\b")
-_COPIES = frozenset({"mv", "cp", "ln", "rsync", "install"})
+_DUPLICATORS = frozenset({"mv", "cp", "ln", "rsync", "install"})
 _TEXTS = re.compile(r"usr/share/(doc|man|locale|info|lintian|licenses)/")  # packages bring equal ones
 _UNPACKS = re.compile(r"\b(tar|unzip|7z|dpkg|gunzip)\b")
 
@@ -72,7 +73,7 @@ def _deleted(case: Case, pool: Pool) -> Iterator[Finding]:
 
 
 def _deletion_change(case: Case, before: Row, after: Row) -> str:
-    if before.keyword in ("COPY", "ADD"):
+    if before.keyword in COPIES:
         if case.copied_from_context(before) and _UNPACKS.search(after.text):
             return (
                 "Let the files never enter a layer: `RUN --mount=type=bind,source=FILE,target=/mnt/FILE` "
@@ -100,7 +101,7 @@ def _again(case: Case, pool: Pool) -> Iterator[Finding]:
                 saves=size,
             )
         size = total(other)
-        told = after.keyword in ("COPY", "ADD") or any(words[0] in _COPIES for words in commands(after.text))
+        told = after.keyword in COPIES or any(words[0] in _DUPLICATORS for words in commands(after.text))
         if size >= LEAST_BYTES and told:
             yield _made(
                 "moved-or-copied",
@@ -115,7 +116,7 @@ def _again(case: Case, pool: Pool) -> Iterator[Finding]:
 
 
 def _again_change(before: Row, after: Row) -> str:
-    if after.keyword in ("COPY", "ADD"):
+    if after.keyword in COPIES:
         return f"Copy each file once: {after.where} brings files that are there already, unchanged."
     if not _MODES.search(after.text):
         return (
@@ -123,7 +124,7 @@ def _again_change(before: Row, after: Row) -> str:
         )
     if before.base:
         return "Give the command the files it needs, not whole folders of the base."
-    if before.keyword in ("COPY", "ADD"):
+    if before.keyword in COPIES:
         pairs = (("chmod", "--chmod"), ("ch(own|grp)", "--chown"))
         flags = " ".join(f"{flag}=..." for word, flag in pairs if re.search(word, after.text))
         return f"Set it while copying: `{before.keyword} {flags or '--chmod=...'}`."

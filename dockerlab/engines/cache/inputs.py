@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.mounts import MountSpec, read_mounts
 from dockerlab.dockerfile.parser import Instruction, expand_heredoc
 from dockerlab.dockerfile.patterns import Patterns
 from dockerlab.dockerfile.scope import CACHE_NAMESPACE, DEFAULT_PATH, HOSTNAME, Scope
 from dockerlab.engines.cache.keys import key
-from dockerlab.engines.cache.sources import Digest, Source, Text, checksums, is_git, is_url
+from dockerlab.engines.cache.sources import Digest, Source, Text, checksums
 from dockerlab.errors import DockerfileError
 from dockerlab.image.filesystem import Entry, Node, Tree
 

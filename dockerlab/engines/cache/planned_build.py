@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
 from dockerlab.dockerfile.scope import EPOCH, SCOPING, Given, Scope, base_config, scratch_config
 from dockerlab.dockerfile.stages import base_stage, expanded, onbuild, source_stage, stage_name, triggers
@@ -102,7 +103,7 @@ class PlannedBuild:
                     self.digest,
                     parent=at.key,
                 )
-            if one.keyword in ("COPY", "ADD"):
+            if one.keyword in COPIES:
                 return copy_inputs(read_copy(one, scope, origins), self.digest, parent=at.key)
             if one.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
                 return workdir_inputs(scope.workdir, scope.user, parent=at.key, date=self._date)

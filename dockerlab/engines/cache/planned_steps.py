@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.engines.cache.keys import Inputs
-from dockerlab.image.image import History, Image
-
-NOP = "#(nop)"
+from dockerlab.image.image import History, Image, recorded
 
 
 @dataclass(frozen=True)
@@ -21,16 +19,6 @@ class Planned:
     instruction: Instruction
     inputs: Inputs  # {}: there is nothing to cache
     set_by: Mapping[str, str] = field(default_factory=dict)  # which line set each variable
-
-
-def row_keyword(created_by: str) -> str:
-    """Return the instruction that a history row records, by BuildKit or by the legacy builder.
-
-    BuildKit writes the instruction itself; legacy writes `/bin/sh -c #(nop)  CMD ...` for all but RUN, and
-    for RUN the bare command line.
-    """
-    words = created_by.rpartition(NOP)[2].split(maxsplit=1)
-    return words[0] if words else ""
 
 
 def own_rows(
@@ -52,8 +40,9 @@ def own_rows(
             found.append(None)
             continue
         row = next(left)
-        bare_run = legacy and one.keyword == "RUN" and NOP not in row.created_by
-        if not bare_run and row_keyword(row.created_by) != one.keyword:
+        said = recorded(row.created_by)
+        bare_run = legacy and one.keyword == "RUN" and said == row.created_by  # the command line alone
+        if not bare_run and said.partition(" ")[0] != one.keyword:
             return None
         found.append(row)
     return found

@@ -197,16 +197,6 @@ def _matching(tree: Tree, base: str, below: str, pattern: re.Pattern[str]) -> It
             yield from _matching(tree, base, path, pattern)
 
 
-def is_url(word: str) -> bool:
-    """Tell whether ADD downloads `word`."""
-    return word.startswith(("http://", "https://"))
-
-
-def is_git(word: str) -> bool:
-    """Tell whether ADD would clone `word`."""
-    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
-
-
 def _missing(source: Source, path: str) -> ContextError:
     wanted = source.path.strip("/")
     node = source.tree.get(path)

@@ -125,6 +125,7 @@ class Builds:
             context_bytes=made.context_bytes,
             base=job.base,
             stand_in=image.stand_in,
+            given=Given(asked.build_args, job.args),
         )
         build = replace(build, steps=self._explained(job, build))
         for name in (asked.tag, *asked.options.tags):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.scope import Given, scratch_config
 from dockerlab.dockerfile.stages import (
@@ -123,6 +124,7 @@ class _Builder:
             context_bytes=sum(self.layers.context_files.values()),
             base=root_base(dockerfile, final, self.global_args),
             stand_in=state.stand_in,
+            given=self.given,
         )
         for name in (self.name, *options.tags):
             self.store.put_last_build(name, record(build))
@@ -226,7 +228,7 @@ class _Builder:
             self._workdir(state, stage, one, began)
         elif one.keyword == "RUN":
             self._layer_step(state, stage, one, began, self.layers.run(state, stage, one))
-        elif one.keyword in ("COPY", "ADD"):
+        elif one.keyword in COPIES:
             self._layer_step(state, stage, one, began, self.layers.copy(state, stage, one))
         else:
             raise unsupported(one, one.keyword)

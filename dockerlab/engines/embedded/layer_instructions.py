@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.stages import source_stage, stage_name
 from dockerlab.engines.cache import keys
 from dockerlab.engines.cache.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
-from dockerlab.engines.cache.sources import Digest, is_git, is_url
+from dockerlab.engines.cache.sources import Digest
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
