@@ -173,7 +173,7 @@ class Digest:
     def __call__(self, origin: Contents, entry: Entry) -> str:
         """Return "sha256:..." of the entry's content."""
         if isinstance(origin, Context):
-            return origin.digest(entry.path)
+            return origin.digest(entry)
         key = (id(origin), entry.path, entry.offset)
         if key not in self._known:
             self._known[key] = _sha256(origin, entry)
