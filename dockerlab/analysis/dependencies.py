@@ -218,8 +218,8 @@ def _supplies(names: Sequence[str], file: str) -> bool:
 
 def _uses(setter: Instruction, user: Instruction) -> bool:
     """Tell whether a line may see a variable: by name, or as a setting that a command reads by itself."""
-    names = {word.partition("=")[0] for word in setter.args}
-    if user.keyword in ("ARG", "ENV") and names & {word.partition("=")[0] for word in user.args}:
+    names = setter.names
+    if user.keyword in ("ARG", "ENV") and set(names) & set(user.names):
         return True
     text = " ".join([user.source, *(doc.content for doc in user.heredocs)])
     if any(re.search(rf"\b{re.escape(name)}\b", text) for name in names):

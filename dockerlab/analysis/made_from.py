@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
 
 from dockerlab.analysis.built_stages import UNKNOWN, BuiltStages
 from dockerlab.analysis.history import place, readable
 from dockerlab.dockerfile.instruction import LAYERS
 from dockerlab.dockerfile.parser import Dockerfile, Instruction
-from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.scope import PLATFORM_ARGS, Given
 from dockerlab.dockerfile.stages import global_args, stage_name
 from dockerlab.engines.results import Build, Step
 from dockerlab.errors import ImageError
@@ -74,18 +72,12 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
 def _stages(image: Image, dockerfile: Dockerfile) -> BuiltStages:
     """Return the stages as a build without arguments has them: what only those would say is not known."""
     machine = str(image.config.get("architecture") or "") or None
-    known = {*global_args(replace(dockerfile, args=()), {}, None), *_declared(dockerfile.args, default=True)}
-    lines = [one for stage in dockerfile.stages for one in stage.instructions if one.keyword == "ARG"]
-    names = _declared((*dockerfile.args, *lines), default=False)
+    known = {word.partition("=")[0] for one in dockerfile.args for word in one.args if "=" in word}
+    known |= {*PLATFORM_ARGS, "TARGETSTAGE"}
+    names = [word for one in dockerfile.all_args for word in one.args if "=" not in word]
     unknown = {name: UNKNOWN for name in names if name not in known}
     args = global_args(dockerfile, unknown, None, machine=machine)
     return BuiltStages(dockerfile, dockerfile.stages[-1], Given({}, {**unknown, **args}))
-
-
-def _declared(args: Iterable[Instruction], *, default: bool) -> list[str]:
-    """Return the names that ARG lines declare with a default, or those without."""
-    words = [word.partition("=") for one in args for word in one.args]
-    return [name for name, equals, _ in words if bool(equals) is default]
 
 
 def _records(created_by: str, one: Instruction) -> bool:

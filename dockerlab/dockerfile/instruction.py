@@ -79,6 +79,11 @@ class Instruction:
         value = self.flag(name)
         return value is not None and value.lower() != "false"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that an ARG, ENV or LABEL sets, as written."""
+        return tuple(word.partition("=")[0] for word in self.args)
+
     def heredoc(self, word: str) -> Heredoc | None:
         """Return the heredoc that a COPY or ADD source ("<<EOF") names, or None for an ordinary source."""
         found = parse_heredoc(word)

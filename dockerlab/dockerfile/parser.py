@@ -57,6 +57,12 @@ class Dockerfile:
     syntax: str | None = None  # the value of `# syntax=`
     check: str | None = None  # the value of `# check=`
 
+    @property
+    def all_args(self) -> tuple[Instruction, ...]:
+        """Return the ARGs of the file, those of its stages too."""
+        lines = (one for stage in self.stages for one in stage.instructions)
+        return (*self.args, *(one for one in lines if one.keyword == "ARG"))
+
     def stage(self, name_or_index: str, *, above: Stage | None = None) -> Stage | None:
         """Return the stage of that name (case does not matter) or 0-based number, or None.
 

@@ -25,6 +25,11 @@ CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 EPOCH = "SOURCE_DATE_EPOCH"
 SBOM = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 
+# Build arguments that a stage has by a mere ARG.
+PLATFORM_ARGS = tuple(
+    f"{kind}{what}" for kind in ("TARGET", "BUILD") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
+)
+
 SCOPING = ("ARG", "ENV", "SHELL", "USER", "WORKDIR")
 
 # What BuildKit keeps of a base image's config; older tools wrote more.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand, parse_trigger
+from dockerlab.dockerfile.scope import PLATFORM_ARGS
 from dockerlab.errors import DockerfileError
 from dockerlab.image.platform import here
 
@@ -25,10 +26,8 @@ def global_args(
     `machine` is the architecture that builds, when it is not this one (a remote daemon).
     """
     machine = machine or here().architecture
-    found: dict[str, str | None] = {}
-    for kind in ("TARGET", "BUILD"):
-        found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
-        found |= {f"{kind}VARIANT": ""}
+    target_and_build = 2 * (f"linux/{machine}", "linux", machine, "")
+    found: dict[str, str | None] = dict(zip(PLATFORM_ARGS, target_and_build, strict=True))
     found["TARGETSTAGE"] = target or dockerfile.stages[-1].name or "default"
     found |= {name: build_args[name] for name in found if name in build_args}
     for one in dockerfile.args:
@@ -55,7 +54,7 @@ def target(dockerfile: Dockerfile, name: str | None) -> Stage:
         return dockerfile.stages[-1]
     found = dockerfile.stage(name)
     if found is None:
-        known = ", ".join(stage.name or str(stage.index) for stage in dockerfile.stages)
+        known = ", ".join(stage_name(stage) for stage in dockerfile.stages)
         raise DockerfileError(f'there is no stage "{name}"', hint=f"The stages are: {known}.")
     return found
 

@@ -48,6 +48,11 @@ class Case:
         one = self.instruction(row)
         return one is not None and one.keyword in COPIES and one.flag("from") is None
 
+    @property
+    def base_layers(self) -> int:
+        """Return how many of the image's layers came with the base."""
+        return sum(row.base and row.makes_layer for row in self.rows)
+
     def read(self, claim: Claim) -> bytes:
         """Return the content of a file as a layer stores it."""
         layer = self.image.layers[(claim.stored_by.layer or 1) - 1]

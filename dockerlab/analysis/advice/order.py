@@ -229,12 +229,8 @@ def _many_layers(case: Case) -> Iterator[Finding]:
         "`COPY --from`.",
         where="image",
         evidence=(
-            Evidence(f"{number} layers, {number - _base_layers(case)} of them from this Dockerfile"),
+            Evidence(f"{number} layers, {number - case.base_layers} of them from this Dockerfile"),
             Evidence(f"the legacy builder stops at {LEGACY_LAYERS}"),
         ),
         note="Limits measured on Docker 26.1.5; the containerd image store took 499.",
     )
-
-
-def _base_layers(case: Case) -> int:
-    return sum(row.base and row.layer is not None for row in case.rows)

@@ -122,9 +122,7 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
     for name, seen in found.items():
         where = [row for row, _ in seen]
         declared = [
-            one.line
-            for one in case.instructions.values()
-            if one.keyword == "ARG" and any(word.partition("=")[0] == name for word in one.args)
+            one.line for one in case.instructions.values() if one.keyword == "ARG" and name in one.names
         ]
         found_here = _finding(
             "secret-in-arg",

@@ -329,14 +329,7 @@ class _Builder:
         self.on_event(Log(len(self.steps) + 1, text))
 
     def _note_unused_args(self) -> None:
-        declared = {
-            word.partition("=")[0]
-            for stage in self.request.dockerfile.stages
-            for one in stage.instructions
-            if one.keyword == "ARG"
-            for word in one.args
-        }
-        declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
+        declared = {name for one in self.request.dockerfile.all_args for name in one.names}
         given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
         unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:
