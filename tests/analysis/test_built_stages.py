@@ -53,13 +53,17 @@ BELOW: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 
 
+def copies(text: str) -> list[int]:
+    """Return the lines of the last two COPYs of a form above."""
+    return [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("COPY")][-2:]
+
+
 @pytest.mark.parametrize("form", BELOW)
 def test_every_layer_has_its_line(form: str, engine: Engine) -> None:
     """However a FROM names the stage below, the layers of both have their lines."""
     text, args = BELOW[form]
     build = built(engine, text, build_args=args)
-    copies = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("COPY")][-2:]
-    assert [row.line for row in rows(build)] == copies
+    assert [row.line for row in rows(build)] == copies(text)
 
 
 @pytest.mark.parametrize("form", [form for form in BELOW if form != "by a build argument"])
