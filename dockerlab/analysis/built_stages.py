@@ -68,9 +68,9 @@ class BuiltStages:
         """Return the stage that `stage` continues by FROM, or None."""
         return base_stage(self.dockerfile, stage, self.given.global_args)
 
-    def sources(self, stage: Stage, one: Instruction) -> list[Stage | None]:
+    def sources(self, stage: Stage, instruction: Instruction) -> list[Stage | None]:
         """Return the stages that a line of `stage` takes files out of; None for an image."""
-        return [source_stage(self.dockerfile, stage, one, name) for _, name in sources([one])]
+        return [source_stage(self.dockerfile, stage, instruction, name) for _, name in sources([instruction])]
 
     def lines(self, stage: Stage) -> Iterator[tuple[Instruction, Scope]]:
         """Yield the lines of a stage, each with what is in force above it at that moment.
@@ -81,12 +81,12 @@ class BuiltStages:
         scope = Scope(self.dockerfile.escape, self._start(stages[0]))
         inherited: list[str] = []
         for level in stages:
-            for one in triggers(level, inherited):
-                self._apply(one, scope)
-            for one in level.instructions:
+            for instruction in triggers(level, inherited):
+                self._apply(instruction, scope)
+            for instruction in level.instructions:
                 if level is stage:
-                    yield one, scope
-                self._apply(one, scope)
+                    yield instruction, scope
+                self._apply(instruction, scope)
             scope, inherited = scope.branch(), onbuild(level)
 
     def _start(self, lowest: Stage) -> dict[str, Any]:
@@ -94,11 +94,11 @@ class BuiltStages:
             return scratch_config()
         return base_config({"Env": list(self.env)} if lowest is self.chain[0] else {})
 
-    def _apply(self, one: Instruction, scope: Scope) -> None:
-        if one.keyword == "WORKDIR":
-            scope.config["WorkingDir"] = known_path(one.args[0], scope)
-        elif one.keyword in SCOPING:
-            scope.apply(one, self.given)
+    def _apply(self, instruction: Instruction, scope: Scope) -> None:
+        if instruction.keyword == "WORKDIR":
+            scope.config["WorkingDir"] = known_path(instruction.args[0], scope)
+        elif instruction.keyword in SCOPING:
+            scope.apply(instruction, self.given)
 
 
 def known_word(written: str, scope: Scope) -> str | None:

@@ -50,8 +50,8 @@ class Why:
     @property
     def finding(self) -> str:
         """Return how many steps ran, and which was the first, as a sentence."""
-        asked = [one for one in self.verdicts if one.verdict != "nothing to cache"]
-        missed = [one for one in asked if one.verdict == "miss"]
+        asked = [verdict for verdict in self.verdicts if verdict.verdict != "nothing to cache"]
+        missed = [verdict for verdict in asked if verdict.verdict == "miss"]
         if not asked:
             return f"{self.name}: no step that can be cached"
         if not missed:
@@ -138,14 +138,14 @@ class Comparison:
         for edit, column in self.builds.items():
             built = [column[builder] for builder in self.builders]
             lines: dict[int, Step] = {}
-            for one in built:
-                for step in one.steps if isinstance(one, Build) else ():
+            for build in built:
+                for step in build.steps if isinstance(build, Build) else ():
                     if step.cached is not None:
                         lines.setdefault(step.line, step)
             for line, step in sorted(lines.items()):
-                found.append((edit, line, step.text, tuple(_word(one, line) for one in built)))
+                found.append((edit, line, step.text, tuple(_word(build, line) for build in built)))
             if not lines:
-                found.append((edit, 0, "", tuple(_word(one, 0) for one in built)))
+                found.append((edit, 0, "", tuple(_word(build, 0) for build in built)))
         return tuple(found)
 
 

@@ -174,16 +174,16 @@ def _tied(places: Sequence[_Place], above: int, below: int) -> bool:
 
 def _sets_for(setter: _Place, user: _Place) -> bool:
     """Tell whether a line sets what another one goes by."""
-    one, keyword = setter.instruction, user.instruction.keyword
-    if one.keyword in ("ARG", "ENV"):
-        return _uses(one, user.instruction)
-    if one.keyword == "SHELL":
+    instruction, keyword = setter.instruction, user.instruction.keyword
+    if instruction.keyword in ("ARG", "ENV"):
+        return _uses(instruction, user.instruction)
+    if instruction.keyword == "SHELL":
         return keyword in ("RUN", "CMD", "ENTRYPOINT", "SHELL", "HEALTHCHECK")
-    if one.keyword == "USER":
+    if instruction.keyword == "USER":
         return keyword in ("RUN", "WORKDIR", "USER")
-    if one.keyword == "VOLUME":
+    if instruction.keyword == "VOLUME":
         return keyword in ("RUN", "WORKDIR", *COPIES)
-    if one.keyword != "WORKDIR":
+    if instruction.keyword != "WORKDIR":
         return False
     if keyword == "RUN" and (reads(user.instruction) or _mentions(user.instruction, setter.dest)):
         return True

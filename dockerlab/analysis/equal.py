@@ -72,12 +72,12 @@ def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[li
         yield from digests.values()
         return
     classes: list[list[_File]] = []
-    for one in files:
-        home = next((some for some in classes if _equal(one, some[0], readers)), None)
+    for file in files:
+        home = next((some for some in classes if _equal(file, some[0], readers)), None)
         if home is None:
-            classes.append([one])
+            classes.append([file])
         else:
-            home.append(one)
+            home.append(file)
     yield from classes
 
 

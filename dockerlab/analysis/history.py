@@ -212,7 +212,7 @@ def _chain(build: Build) -> list[Step]:
     if not build.steps:
         return []
     stages = BuiltStages.of(build).chain
-    lines = {one.line for stage in stages for one in (stage.from_, *stage.instructions)}
+    lines = {instruction.line for stage in stages for instruction in stage.lines}
     return [step for step in build.steps if step.line in lines]
 
 

@@ -27,32 +27,35 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
     diff_ids: dict[int, str] = {}
     rows = place(image)
     end = len(rows)
-    for one in reversed([one for stage in stages.chain for one in stage.instructions]):
-        if one.keyword == "ONBUILD":
+    instructions = [instruction for stage in stages.chain for instruction in stage.instructions]
+    for instruction in reversed(instructions):
+        if instruction.keyword == "ONBUILD":
             continue
-        at = next((at for at in range(end - 1, -1, -1) if _records(rows[at][0].created_by, one)), None)
-        if at is None and one.keyword in LAYERS:
+        above = reversed(range(end))
+        at = next((at for at in above if _records(rows[at][0].created_by, instruction)), None)
+        if at is None and instruction.keyword in LAYERS:
             raise ImageError(
-                f"The image was not made from this Dockerfile: its line {one.line} is not in the history.",
+                "The image was not made from this Dockerfile: "
+                f"its line {instruction.line} is not in the history.",
                 hint="Give the Dockerfile that made the image, or none.",
             )
         if at is not None:
             end, position = at, rows[at][1]
             if position is not None:
-                diff_ids[id(one)] = image.layers[position].diff_id
-    lines = [(stage, one) for stage in dockerfile.stages for one in (stage.from_, *stage.instructions)]
+                diff_ids[id(instruction)] = image.layers[position].diff_id
+    lines = [(stage, instruction) for stage in dockerfile.stages for instruction in stage.lines]
     steps = tuple(
         Step(
             number=number,
             stage=stage_name(stage),
-            keyword=one.keyword,
-            text=one.text,
-            line=one.line,
+            keyword=instruction.keyword,
+            text=instruction.text,
+            line=instruction.line,
             cached=None,
             seconds=0.0,
-            diff_id=diff_ids.get(id(one)),
+            diff_id=diff_ids.get(id(instruction)),
         )
-        for number, (stage, one) in enumerate(lines, 1)
+        for number, (stage, instruction) in enumerate(lines, 1)
     )
     return Build(
         name=name,
@@ -72,25 +75,28 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
 def _stages(image: Image, dockerfile: Dockerfile) -> BuiltStages:
     """Return the stages as a build without arguments has them: what only those would say is not known."""
     machine = str(image.config.get("architecture") or "") or None
-    known = {word.partition("=")[0] for one in dockerfile.args for word in one.args if "=" in word}
+    known = {word.partition("=")[0] for arg in dockerfile.args for word in arg.args if "=" in word}
     known |= {*PLATFORM_ARGS, "TARGETSTAGE"}
-    names = [word for one in dockerfile.all_args for word in one.args if "=" not in word]
+    names = [word for arg in dockerfile.all_args for word in arg.args if "=" not in word]
     unknown = {name: UNKNOWN for name in names if name not in known}
     args = global_args(dockerfile, unknown, None, machine=machine)
     return BuiltStages(dockerfile, dockerfile.stages[-1], Given({}, {**unknown, **args}))
 
 
-def _records(created_by: str, one: Instruction) -> bool:
+def _records(created_by: str, instruction: Instruction) -> bool:
     """Tell whether a history row is that of an instruction; of a RUN the command is compared.
 
     BuildKit records `RUN |1 V=1 SHELL COMMAND # buildkit`, the legacy builder `SHELL COMMAND` for a RUN.
     """
-    if one.keyword != "RUN":
-        return readable(created_by).partition(" ")[0] == one.keyword
+    if instruction.keyword != "RUN":
+        return readable(created_by).partition(" ")[0] == instruction.keyword
     recorded = " ".join(created_by.split()).removesuffix("# buildkit").rstrip()
-    command = " ".join((one.script if one.script is not None else " ".join(one.args)).split())
+    script = instruction.script if instruction.script is not None else " ".join(instruction.args)
+    command = " ".join(script.split())
     before = recorded.removesuffix(command).rstrip()
     if not recorded.endswith(command):
         return False
     # The shell of SHELL, or of the base's config, ends in the flag that the command is for.
-    return bool(_BEFORE.fullmatch(before)) or (not one.json and before.rpartition(" ")[2].startswith("-"))
+    return bool(_BEFORE.fullmatch(before)) or (
+        not instruction.json and before.rpartition(" ")[2].startswith("-")
+    )

@@ -51,7 +51,7 @@ class CostModel:
         self.lines = lines
         self.legacy = legacy
         index = {line.line: at for at, line in enumerate(lines)}
-        self.needs = [frozenset(index[line] for line in one.needs) for one in lines]
+        self.needs = [frozenset(index[line] for line in ordered.needs) for ordered in lines]
 
     def starts(self, cause: int, at: int) -> bool:
         """Tell whether a change of `cause`, above it, is an input of the line `at` itself."""
@@ -66,10 +66,10 @@ class CostModel:
 
     def again(self, order: Sequence[int], at: int) -> Iterator[int]:
         """Yield those of `order` whose change makes its entry at place `at` run again."""
-        one = order[at]
-        if self.lines[one].instruction.keyword in LAYERS:
-            yield one
-        if self.lines[one].instruction.enabled("link") and not self.legacy:
+        index = order[at]
+        if self.lines[index].instruction.keyword in LAYERS:
+            yield index
+        if self.lines[index].instruction.enabled("link") and not self.legacy:
             return
         for place in range(at):
             cause = order[place]

@@ -91,19 +91,19 @@ def what_if_orders(
     return Reordering(build, stage_name(wanted), lines, tuple(costs), exhaustive)
 
 
-def default_rate(one: Instruction, origins: Sequence[float] = ()) -> float:
+def default_rate(instruction: Instruction, origins: Sequence[float] = ()) -> float:
     """Guess how often a week what a line reads changes; `origins` has it for what it names by from=.
 
     Source code 20 times, lists of dependencies once, a command, a setting or an image once a month.
     """
-    if one.keyword in COPIES and not origins:
-        local = [word for word in one.args[:-1] if not is_url(word) and not is_git(word)]
+    if instruction.keyword in COPIES and not origins:
+        local = [word for word in instruction.args[:-1] if not is_url(word) and not is_git(word)]
         if not local:
             return RARE
         return (
             MANIFEST if all(is_manifest(posixpath.basename(word.rstrip("/"))) for word in local) else SOURCE
         )
-    if one.keyword in ("RUN", "ENV", "ARG", *COPIES):
+    if instruction.keyword in ("RUN", "ENV", "ARG", *COPIES):
         return max([RARE, *origins])
     return 0.0
 
@@ -127,7 +127,7 @@ def _lines(
     needs: Mapping[int, Sequence[int]] | None,
 ) -> tuple[OrderedLine, ...]:
     instructions = stage.instructions
-    known = {one.line for one in instructions}
+    known = {instruction.line for instruction in instructions}
     named = {*rates, *(needs or {}), *(line for lines in (needs or {}).values() for line in lines)}
     if named - known:
         odd = min(named - known)
@@ -138,18 +138,22 @@ def _lines(
     steps = {step.line: step for step in build.steps if step.stage == stage_name(stage)}
     above = predecessors(stages.lines(stage), needs)
     found = []
-    for index, one in enumerate(instructions):
-        step = steps.get(one.line)
+    for index, instruction in enumerate(instructions):
+        step = steps.get(instruction.line)
         if step is None:
-            raise BuildError(f"{one.keyword} was not built", line=one.line, hint="Build the stage it is in.")
+            raise BuildError(
+                f"{instruction.keyword} was not built",
+                line=instruction.line,
+                hint="Build the stage it is in.",
+            )
         found.append(
             OrderedLine(
-                one,
+                instruction,
                 _seconds(step),
                 sizes.get(step.diff_id or "", 0),
-                float(rates.get(one.line, guessed[one.line])),
+                float(rates.get(instruction.line, guessed[instruction.line])),
                 tuple(sorted(instructions[other].line for other in above[index])),
-                one.keyword not in PASSIVE,
+                instruction.keyword not in PASSIVE,
             )
         )
     return tuple(found)
@@ -169,12 +173,12 @@ def _seconds(step: Step) -> float:
 
 def _rates(stages: BuiltStages, stage: Stage) -> dict[int, float]:
     """Guess for each line of a stage how often a week what it reads changes."""
-    return {
-        one.line: default_rate(
-            one, [_stage_rate(stages, source) if source else RARE for source in stages.sources(stage, one)]
-        )
-        for one in stage.instructions
-    }
+    found: dict[int, float] = {}
+    for instruction in stage.instructions:
+        sources = stages.sources(stage, instruction)
+        origins = [_stage_rate(stages, source) if source else RARE for source in sources]
+        found[instruction.line] = default_rate(instruction, origins)
+    return found
 
 
 def _stage_rate(stages: BuiltStages, stage: Stage) -> float:

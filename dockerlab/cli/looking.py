@@ -45,11 +45,11 @@ def _ledger_text(book: Ledger, *, files: bool) -> str:
         ("where", "instruction", *sums),
         tuple(
             (
-                one.row.where,
-                one.row.text,
-                *(human_bytes(getattr(one, name)) for name in sums),
+                row.row.where,
+                row.row.text,
+                *(human_bytes(getattr(row, name)) for name in sums),
             )
-            for one in book.rows
+            for row in book.rows
         ),
         right=sums,
         code=("instruction",),
@@ -62,8 +62,10 @@ def _ledger_text(book: Ledger, *, files: bool) -> str:
         for flow in flows[:_MOST_FLOWS]
     ]
     if files:
-        wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
-        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{printable(one.path)}" for one in wasted]
+        wasted = sorted((claim for claim in book.claims if claim.wasted_by), key=lambda claim: -claim.bytes)
+        lines += [
+            f"{human_bytes(claim.bytes):>8}  {claim.kind:11}  /{printable(claim.path)}" for claim in wasted
+        ]
     return "\n".join(lines)
 
 
@@ -112,7 +114,10 @@ def advise(args: Namespace) -> Answer:
 
     def text() -> str:
         lines = [advice_table(advice).text()]
-        lines += ["", *(f"{'ok  ' if one.ok else 'OVER'}  {one.key}: {one.message}" for one in checks)]
+        lines += [
+            "",
+            *(f"{'ok  ' if check.ok else 'OVER'}  {check.key}: {check.message}" for check in checks),
+        ]
         return "\n".join(lines).rstrip()
 
     return Answer(lambda: shapes.advice_shape(advice, checks), text, code=OVER_BUDGET if over else 0)

@@ -45,8 +45,8 @@ class Case:
 
         The history records no --from, so this needs the Dockerfile.
         """
-        one = self.instruction(row)
-        return one is not None and one.keyword in COPIES and one.flag("from") is None
+        instruction = self.instruction(row)
+        return instruction is not None and instruction.keyword in COPIES and instruction.flag("from") is None
 
     @property
     def base_layers(self) -> int:
@@ -81,6 +81,6 @@ def examine(subject: Subject, dockerfile: Dockerfile | None, find_image: FindIma
         steps=timed.steps if timed is not None else (),
         seconds=timed.seconds if timed is not None else None,
         base=build.base if build is not None else None,
-        instructions={one.line: one for stage in written for one in (stage.from_, *stage.instructions)},
+        instructions={instruction.line: instruction for stage in written for instruction in stage.lines},
         find_image=find_image or (lambda _: None),
     )

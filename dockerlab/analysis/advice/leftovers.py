@@ -62,9 +62,9 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
         asked = re.compile(rf"(.*/)?({re.escape(name)}|\.?v?env)/")
         claims = pool.take(partial(_copied, case, re.compile(re.escape(venv)), asked))
         yield from _finding("context-venv", f"a virtual environment ({name})", f"**/{name}", claims)
-    for one in _LEFTOVERS:
-        claims = pool.take(partial(_copied, case, one.paths, one.paths))
-        yield from _finding(one.code, one.what, one.ignore, claims)
+    for leftover in _LEFTOVERS:
+        claims = pool.take(partial(_copied, case, leftover.paths, leftover.paths))
+        yield from _finding(leftover.code, leftover.what, leftover.ignore, claims)
 
 
 def _copied(case: Case, paths: re.Pattern[str], asked: re.Pattern[str], claim: Claim) -> bool:
@@ -72,8 +72,8 @@ def _copied(case: Case, paths: re.Pattern[str], asked: re.Pattern[str], claim: C
     by = claim.stored_by
     if by.base or not case.copied_from_context(by) or not paths.match(claim.path):
         return False
-    one = case.instruction(by)
-    return one is None or not any(_asks_for(asked, source) for source in one.args[:-1])
+    instruction = case.instruction(by)
+    return instruction is None or not any(_asks_for(asked, source) for source in instruction.args[:-1])
 
 
 def _asks_for(paths: re.Pattern[str], source: str) -> bool:

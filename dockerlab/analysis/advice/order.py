@@ -56,19 +56,19 @@ def _copies_before_installs(case: Case) -> Iterator[Finding]:
     for stage in case.stages.needed:
         below = case.stages.below(stage)
         copies, done = after[below.index] if below is not None else ((), frozenset())
-        for one, scope in case.stages.lines(stage):
-            if one.keyword in COPIES:
-                copy = _copy(case, one, scope)
+        for instruction, scope in case.stages.lines(stage):
+            if instruction.keyword in COPIES:
+                copy = _copy(case, instruction, scope)
                 copies += (copy,) if copy else ()
-            elif one.keyword == "RUN":
+            elif instruction.keyword == "RUN":
                 workdir = scope.workdir
-                found = [install for install in _installs(case, one, workdir) if install.fetches]
+                found = [install for install in _installs(case, instruction, workdir) if install.fetches]
                 for install in (install for install in found if not _done(install, done)):
-                    inside = _installs_project(case, one, install.manager)
+                    inside = _installs_project(case, instruction, install.manager)
                     above = [copy for copy in copies if not _reads(copy, install, workdir)]
                     if above and not inside:
                         copy = next((copy for copy in above if copy.whole), above[0])
-                        yield _copy_before_install(case, copy, one, install, workdir)
+                        yield _copy_before_install(case, copy, instruction, install, workdir)
                         break
                 done = done | {(install.manager.name, not install.packages) for install in found}
         after[stage.index] = (copies, done)
@@ -110,22 +110,24 @@ def _script(case: Case, run: Instruction, path: str) -> str:
     return ""
 
 
-def _copy(case: Case, one: Instruction, scope: Scope) -> _Copy | None:
+def _copy(case: Case, instruction: Instruction, scope: Scope) -> _Copy | None:
     """Return a COPY that takes the whole context or a folder of it, so that any source file changes it."""
-    words = [known_word(source, scope) or source for source in one.args[:-1]]
+    words = [known_word(source, scope) or source for source in instruction.args[:-1]]
     sources = [source for source in words if not is_url(source) and not is_git(source)]
-    if one.flag("from") is not None or not sources:
+    if instruction.flag("from") is not None or not sources:
         return None
-    claims = tuple(claim for claim in case.book.claims if claim.stored_by.line == one.line)
+    claims = tuple(claim for claim in case.book.claims if claim.stored_by.line == instruction.line)
     many = (
-        not any("*" in source for source in sources) and one.keyword == "COPY" and len(claims) > len(sources)
+        not any("*" in source for source in sources)
+        and instruction.keyword == "COPY"
+        and len(claims) > len(sources)
     )
     if not many and not any(
         source in (".", "*", "/") or source.endswith(("/", "/*", "/.")) for source in sources
     ):
         return None
     whole = any(posixpath.normpath(source).strip("/") in ("", ".", "*") for source in sources)
-    return _Copy(one, known_path(one.args[-1], scope), whole, claims)
+    return _Copy(instruction, known_path(instruction.args[-1], scope), whole, claims)
 
 
 def _done(install: Install, done: _Done) -> bool:

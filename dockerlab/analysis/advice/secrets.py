@@ -122,7 +122,9 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
     for name, seen in found.items():
         where = [row for row, _ in seen]
         declared = [
-            one.line for one in case.instructions.values() if one.keyword == "ARG" and name in one.names
+            instruction.line
+            for instruction in case.instructions.values()
+            if instruction.keyword == "ARG" and name in instruction.names
         ]
         found_here = _finding(
             "secret-in-arg",
@@ -188,27 +190,27 @@ def _in_files(case: Case) -> Iterator[Finding]:
             or (claim.stored_by.keyword == "RUN" and _OF_A_PACKAGE.match(claim.path))
         ):
             continue
-        held = next((one for one in _FILES if one.holds(claim, case)), None)
+        held = next((kind for kind in _FILES if kind.holds(claim, case)), None)
         if held is not None:
             yield _file(claim, held)
 
 
-def _file(claim: Claim, one: _SecretFile) -> Finding:
+def _file(claim: Claim, kind: _SecretFile) -> Finding:
     gone = claim.wasted_by is not None
     after = f"; {claim.wasted_by.where} takes it away, but the layer keeps it" if claim.wasted_by else ""
-    environment = one.code == "env-file"
+    environment = kind.code == "env-file"
     by_copy = claim.stored_by.keyword in COPIES
     change = _MOUNT if not by_copy or not environment else "Pass the settings when the container starts."
     if by_copy:
         change = f"Add `**/{claim.path.rpartition('/')[2]}` to .dockerignore. {change}"
     return Finding(
-        code="secret-in-deleted-file" if gone and not environment else one.code,
-        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {one.what}{after}",
-        change=change + ("" if one.note else _RENEW),
+        code="secret-in-deleted-file" if gone and not environment else kind.code,
+        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {kind.what}{after}",
+        change=change + ("" if kind.note else _RENEW),
         where=claim.stored_by.where,
         lines=lines_of([claim.stored_by, *([claim.wasted_by] if claim.wasted_by else [])]),
         evidence=(Evidence(f"/{claim.path}", claim.bytes, claim.stored_by.where),),
-        note=one.note,
+        note=kind.note,
         secret=True,
     )
 

@@ -65,11 +65,11 @@ class PlannedBuild:
         for stage in stages:
             at, before, base = self._start(stage, done)
             found.append(Planned(next(number), stage, stage.from_, base))
-            for one in [*before, *stage.instructions]:
-                inputs = self._line(one, at, self._origins(stage, one, context, done))
-                own = 0 if self.legacy and any(one is other for other in before) else next(number)
+            for instruction in [*before, *stage.instructions]:
+                inputs = self._line(instruction, at, self._origins(stage, instruction, context, done))
+                own = 0 if self.legacy and any(instruction is other for other in before) else next(number)
                 shown = inputs.shown if inputs is not None else {}
-                found.append(Planned(own, stage, one, shown, dict(at.scope.set_by)))
+                found.append(Planned(own, stage, instruction, shown, dict(at.scope.set_by)))
                 at.key = inputs.key if inputs is not None else at.key
             done[stage.index] = at
         return tuple(found)
@@ -90,31 +90,30 @@ class PlannedBuild:
         inputs = {"image": name, "layers": base_key(layers)}
         return _Stage(Scope(self.dockerfile.escape, config), base_key(layers)), before, inputs
 
-    def _line(self, one: Instruction, at: _Stage, origins: Origins) -> StepInputs | None:
+    def _line(self, instruction: Instruction, at: _Stage, origins: Origins) -> StepInputs | None:
         """Take a line into account and return its inputs; what the builder took is not refused here."""
         scope = at.scope
         try:
-            if one.keyword in SCOPING:
-                scope.apply(one, self.given)
-            if one.keyword == "RUN":
+            if instruction.keyword in SCOPING:
+                scope.apply(instruction, self.given)
+            if instruction.keyword == "RUN":
                 return run_inputs(
-                    read_run(one, scope, self.given.build_args, network=self.network),
+                    read_run(instruction, scope, self.given.build_args, network=self.network),
                     origins,
                     self.digest,
                     parent=at.key,
                 )
-            if one.keyword in COPIES:
-                return copy_inputs(read_copy(one, scope, origins), self.digest, parent=at.key)
-            if one.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
+            if instruction.keyword in COPIES:
+                return copy_inputs(read_copy(instruction, scope, origins), self.digest, parent=at.key)
+            if instruction.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
                 return workdir_inputs(scope.workdir, scope.user, parent=at.key, date=self._date)
-            line = (
-                " ".join(scope.expand(word, one.line) for word in one.text.split(" ")) if self.legacy else ""
-            )
+            words = instruction.text.split(" ") if self.legacy else []
+            line = " ".join(scope.expand(word, instruction.line) for word in words)
         except (ContextError, DockerfileError):  # the context has changed since, or the builder takes more
-            line = one.text
+            line = instruction.text
         if not line:
             return None
-        inputs = {"instruction": one.keyword, "line": line, "parent": at.key}
+        inputs = {"instruction": instruction.keyword, "line": line, "parent": at.key}
         return StepInputs(inputs, inputs)
 
     @property
@@ -123,14 +122,14 @@ class PlannedBuild:
         return int(text) if text.isdecimal() else None
 
     def _origins(
-        self, stage: Stage, one: Instruction, context: Origin, done: Mapping[int, _Stage]
+        self, stage: Stage, instruction: Instruction, context: Origin, done: Mapping[int, _Stage]
     ) -> Origins:
         def origin(name: str | None) -> Origin:
             if name is None:
                 return context
-            if one.keyword == "ADD":
+            if instruction.keyword == "ADD":
                 return Origin(name, "", None)
-            below = source_stage(self.dockerfile, stage, one, name)
+            below = source_stage(self.dockerfile, stage, instruction, name)
             if below is not None:
                 return Origin(f"stage {stage_name(below)}", done[below.index].key, None)
             if name == "scratch":

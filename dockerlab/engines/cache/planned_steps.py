@@ -29,20 +29,22 @@ def own_rows(
     The rows of a build are the last ones of its image, one per instruction in order; an ONBUILD leaves none
     under BuildKit. Every keyword is compared, so a history of another shape is noticed.
     """
-    with_row = [one for one in instructions if legacy or one.keyword != "ONBUILD"]
+    with_row = [instruction for instruction in instructions if legacy or instruction.keyword != "ONBUILD"]
     rows = list(history[len(history) - len(with_row) :]) if with_row else []
     if len(rows) != len(with_row):
         return None
     found: list[History | None] = []
     left = iter(rows)
-    for one in instructions:
-        if one.keyword == "ONBUILD" and not legacy:
+    for instruction in instructions:
+        if instruction.keyword == "ONBUILD" and not legacy:
             found.append(None)
             continue
         row = next(left)
         said = recorded(row.created_by)
-        bare_run = legacy and one.keyword == "RUN" and said == row.created_by  # the command line alone
-        if not bare_run and said.partition(" ")[0] != one.keyword:
+        bare_run = (
+            legacy and instruction.keyword == "RUN" and said == row.created_by
+        )  # the command line alone
+        if not bare_run and said.partition(" ")[0] != instruction.keyword:
             return None
         found.append(row)
     return found

@@ -177,15 +177,18 @@ class _Builder:
         below = earlier(self.request.dockerfile, stage, reference)
         self.reasons.begin(
             stage_name(stage),
-            [(one.keyword, one.text) for one in (stage.from_, *before, *stage.instructions)],
+            [
+                (instruction.keyword, instruction.text)
+                for instruction in (stage.from_, *before, *stage.instructions)
+            ],
             below=stage_name(below) if below is not None else None,
         )
         base = {} if below is not None else {"image": reference, "layers": state.key}
         self._finish(stage, stage.from_, began, inputs=base)
-        for one in [*before, *stage.instructions]:
-            with _at_line(one.line):
-                began = self._start(stage, one)
-                self._do(state, stage, one, began)
+        for instruction in [*before, *stage.instructions]:
+            with _at_line(instruction.line):
+                began = self._start(stage, instruction)
+                self._do(state, stage, instruction, began)
         return state
 
     def _from(self, stage: Stage) -> StageState:
@@ -220,34 +223,34 @@ class _Builder:
         if wanted.split("/")[:2] != ["linux", here().architecture]:
             raise unsupported(stage.from_, f"FROM --platform={wanted} on a {here().architecture} machine")
 
-    def _do(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
-        if one.keyword in METADATA:
-            METADATA[one.keyword](state, one, self.given)
-            self._finish(stage, one, began)
-        elif one.keyword == "WORKDIR":
-            self._workdir(state, stage, one, began)
-        elif one.keyword == "RUN":
-            self._layer_step(state, stage, one, began, self.layers.run(state, stage, one))
-        elif one.keyword in COPIES:
-            self._layer_step(state, stage, one, began, self.layers.copy(state, stage, one))
+    def _do(self, state: StageState, stage: Stage, instruction: Instruction, began: float) -> None:
+        if instruction.keyword in METADATA:
+            METADATA[instruction.keyword](state, instruction, self.given)
+            self._finish(stage, instruction, began)
+        elif instruction.keyword == "WORKDIR":
+            self._workdir(state, stage, instruction, began)
+        elif instruction.keyword == "RUN":
+            self._layer_step(state, stage, instruction, began, self.layers.run(state, stage, instruction))
+        elif instruction.keyword in COPIES:
+            self._layer_step(state, stage, instruction, began, self.layers.copy(state, stage, instruction))
         else:
-            raise unsupported(one, one.keyword)
+            raise unsupported(instruction, instruction.keyword)
 
-    def _workdir(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
-        said = state.apply(one, self.given)
+    def _workdir(self, state: StageState, stage: Stage, instruction: Instruction, began: float) -> None:
+        said = state.apply(instruction, self.given)
         if state.workdir == "/":  # the one that makes no layer
             state.record(said)
-            self._finish(stage, one, began)
+            self._finish(stage, instruction, began)
         else:
-            self._layer_step(state, stage, one, began, self.layers.workdir(state, state.workdir))
+            self._layer_step(state, stage, instruction, began, self.layers.workdir(state, state.workdir))
 
     def _layer_step(
-        self, state: StageState, stage: Stage, one: Instruction, began: float, step: LayerStep
+        self, state: StageState, stage: Stage, instruction: Instruction, began: float, step: LayerStep
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
         key, inputs = step.inputs.key, step.inputs.shown
         anew = self._uncached(stage_name(stage))
-        known = self.store.step(key) if self._may_reuse(key, state, one, anew=anew) else None
+        known = self.store.step(key) if self._may_reuse(key, state, instruction, anew=anew) else None
         reason: str | None = None
         changes: tuple[Change, ...] = ()
         if known is not None and self.store.has_layer(known["diff_id"]):
@@ -261,13 +264,13 @@ class _Builder:
                 reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = step.execute(), rfc3339(self.layers.now), False
             self.store.put_step(key, {"diff_id": layer.diff_id, "created": created, "inputs": inputs})
-            self.done[key] = one
+            self.done[key] = instruction
             state.renewed |= anew
         state.add_layer(layer, key=step.chain or key, created=created)
         state.record(step.created_by, layer=True)
         self._finish(
             stage,
-            one,
+            instruction,
             began,
             cached=cached,
             diff_id=layer.diff_id,
@@ -280,24 +283,24 @@ class _Builder:
     def _uncached(self, stage: str) -> bool:
         return self.request.no_cache or self.request.options.filtered(stage)
 
-    def _may_reuse(self, key: str, state: StageState, one: Instruction, *, anew: bool) -> bool:
+    def _may_reuse(self, key: str, state: StageState, instruction: Instruction, *, anew: bool) -> bool:
         """Tell whether the cache may be asked: without it a build has its own steps, as BuildKit does.
 
         A WORKDIR is one that BuildKit takes from the cache all the same, until something above it was done.
         """
         if not anew or key in self.done:
             return True
-        return one.keyword == "WORKDIR" and not state.renewed
+        return instruction.keyword == "WORKDIR" and not state.renewed
 
-    def _start(self, stage: Stage, one: Instruction) -> float:
+    def _start(self, stage: Stage, instruction: Instruction) -> float:
         number = len(self.steps) + 1
-        self.on_event(Started(number, self.total, stage_name(stage), one.text, one.line))
+        self.on_event(Started(number, self.total, stage_name(stage), instruction.text, instruction.line))
         return time.perf_counter()
 
     def _finish(
         self,
         stage: Stage,
-        one: Instruction,
+        instruction: Instruction,
         began: float,
         *,
         cached: bool | None = None,
@@ -310,9 +313,9 @@ class _Builder:
         step = Step(
             number=len(self.steps) + 1,
             stage=stage_name(stage),
-            keyword=one.keyword,
-            text=one.text,
-            line=one.line,
+            keyword=instruction.keyword,
+            text=instruction.text,
+            line=instruction.line,
             cached=cached,
             seconds=time.perf_counter() - began,
             diff_id=diff_id,
@@ -329,7 +332,7 @@ class _Builder:
         self.on_event(Log(len(self.steps) + 1, text))
 
     def _note_unused_args(self) -> None:
-        declared = {name for one in self.request.dockerfile.all_args for name in one.names}
+        declared = {name for arg in self.request.dockerfile.all_args for name in arg.names}
         given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
         unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
         if unused:

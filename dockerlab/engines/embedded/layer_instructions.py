@@ -62,15 +62,20 @@ class LayerSteps:
         self.named: dict[str, Context | Image] = {}  # the --build-context that were used
         self.context_files: dict[str, int] = {}  # path -> bytes
 
-    def run(self, state: StageState, stage: Stage, one: Instruction) -> LayerStep:
+    def run(self, state: StageState, stage: Stage, instruction: Instruction) -> LayerStep:
         """RUN command; see run.py."""
         from dockerlab.engines.embedded.mounts import Tools
         from dockerlab.engines.embedded.run import run_step
 
         tools = Tools(
-            self.store, self.sandbox, self._origins(stage, one), self.digest, self._starts_empty, self.on_line
+            self.store,
+            self.sandbox,
+            self._origins(stage, instruction),
+            self.digest,
+            self._starts_empty,
+            self.on_line,
         )
-        return run_step(one, state, self.request, tools)
+        return run_step(instruction, state, self.request, tools)
 
     def workdir(self, state: StageState, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
@@ -91,9 +96,9 @@ class LayerSteps:
 
         return LayerStep(workdir_inputs(path, user, parent=state.key, date=date), execute, f"WORKDIR {path}")
 
-    def copy(self, state: StageState, stage: Stage, one: Instruction) -> LayerStep:
+    def copy(self, state: StageState, stage: Stage, instruction: Instruction) -> LayerStep:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
-        asked = read_copy(one, state, self._origins(stage, one), now=self.now)
+        asked = read_copy(instruction, state, self._origins(stage, instruction), now=self.now)
         inputs = copy_inputs(asked, self.digest, parent=state.key)
         sources = [taken.source for taken in asked.sources if taken.source is not None]
         if self.context_tree is not None:
@@ -106,7 +111,7 @@ class LayerSteps:
             draft = LayerDraft(Tree() if "link" in asked.flags else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, asked.owner) if asked.owner else None,
-                read_chmod(asked.mode, one.line) if asked.mode else None,
+                read_chmod(asked.mode, instruction.line) if asked.mode else None,
             )
             for source in sources:
                 copy_source(draft, source, asked.dest, options)
@@ -116,34 +121,34 @@ class LayerSteps:
             f" --chmod={asked.mode}" if asked.mode else ""
         )
         words = [taken.word for taken in asked.sources]
-        created_by = f"{one.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
+        created_by = f"{instruction.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
         chain = keys.key({**inputs.identity, "below": state.key}) if asked.detached else None
         return LayerStep(inputs, execute, created_by, chain=chain)
 
-    def _origins(self, stage: Stage, one: Instruction) -> Origins:
+    def _origins(self, stage: Stage, instruction: Instruction) -> Origins:
         def origin(name: str | None) -> Origin:
             if name is None:
                 if self.context_tree is None:
                     self.context_tree = self.request.context.tree()
                 return Origin("the build context", "", self.context_tree)
-            if one.keyword == "ADD" and is_git(name):
+            if instruction.keyword == "ADD" and is_git(name):
                 from dockerlab.engines.embedded.repository import repository_tree
 
                 tree = repository_tree(
                     name,
-                    keep_git_dir=one.enabled("keep-git-dir"),
-                    checksum=one.flag("checksum"),
+                    keep_git_dir=instruction.enabled("keep-git-dir"),
+                    checksum=instruction.flag("checksum"),
                     kept=self.store.root / "downloads",
                     on_event=self.on_event,
                 )
                 return Origin(name, "", tree)
-            if one.keyword == "ADD" and is_url(name):
-                fetched = download(name, checksum=one.flag("checksum"), on_event=self.on_event)
+            if instruction.keyword == "ADD" and is_url(name):
+                fetched = download(name, checksum=instruction.flag("checksum"), on_event=self.on_event)
                 return Origin(name, "", Tree({fetched.entry.path: Node(fetched.entry, fetched.content)}))
             bound = self.named_context(name)
             if bound is not None:
                 return Origin(f"the build context {name}", "", bound.tree())
-            below = source_stage(self.request.dockerfile, stage, one, name)
+            below = source_stage(self.request.dockerfile, stage, instruction, name)
             if below is not None:
                 state = self.states[below.index]
                 return Origin(f"stage {stage_name(below)}", state.key, state.tree)
