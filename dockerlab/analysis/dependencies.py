@@ -11,10 +11,13 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 
 from dockerlab.analysis.built_stages import known_path, known_word
 from dockerlab.analysis.packages import FOLDERS, install_of
+from dockerlab.analysis.shell import Words, commands
 from dockerlab.dockerfile.instruction import COPIES
+from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.dockerfile.parser import Instruction
 from dockerlab.dockerfile.scope import Scope
 
@@ -29,8 +32,7 @@ _BLIND = {
     *("true", "false", ":", "echo", "printf", "sleep", "set", "export", "locale-gen", "id", "whoami"),
 }
 # Commands about a package manager's own store and settings.
-_STORE = re.compile(r"(npm|yarn|pnpm|pip3?) (cache|store|config) .*")
-_PIP = re.compile(r"(python3? -m )?pip3? install\b(.*)")
+_STORE = re.compile(r"(npm|yarn|pnpm|pip3?) (cache|store|config) ")
 # Where tools look for settings, programs and libraries that no command names.
 _SYSTEM = re.compile(r"/$|/(etc|bin|sbin|lib\w*|root)(/|$)|/usr(/(?!src)|$)|/var(/(?!www)|$)")
 # Variables by which tools are configured without being named in a command.
@@ -102,59 +104,42 @@ def _name(source: str) -> str:
 
 def reads(run: Instruction) -> tuple[str, ...] | None:
     """Return the files of the working folder that a RUN reads; None when it may be any."""
-    if run.json or run.heredocs or run.script is None or not all(map(_harmless, run.flags)):
+    if run.json or run.heredocs or run.script is None or not all(starmap(_harmless, run.flags)):
         return None
-    found: list[str] = []
     script = re.sub(r"\d?>+\s*(/[^\s;&|]+|&\d)", " ", run.script)
-    for command in re.split(r"&&|\|\||;|\||\n", script):
-        words = re.sub(r"^(\w+=\S*\s+)+", "", " ".join(command.split()))
-        if not words:
-            continue
-        if any(mark in words for mark in ("$(", "`", "<", ">", "./", "../")):
-            return None
-        of = _command_reads(words)
-        if of is None:
-            return None
-        found += of
-    return tuple(found)
-
-
-def _harmless(flag: tuple[str, str]) -> bool:
-    """Tell whether a RUN's flag shows it no files that a line above could have made."""
-    name, value = flag
-    return name == "network" or (
-        name == "mount" and re.search(r"type=(cache|secret|tmpfs)\b", value) is not None
-    )
-
-
-def _command_reads(words: str) -> Sequence[str] | None:
-    name, _, rest = words.partition(" ")
-    if name in _BLIND:
-        return [] if not re.search(r"(^| )\.", rest) else None
-    if name in ("rm", "mkdir", "chmod", "chown", "touch", "ln", "cd"):
-        paths = [word for word in rest.split() if not word.startswith("-")]
-        known = all(path.startswith("/") for path in paths[1 if name in ("chmod", "chown") else 0 :])
-        return [] if known and name != "cd" else None
-    pip = _PIP.fullmatch(words)
-    if pip is not None:
-        return _pip_reads(pip[2].split())
-    if _STORE.fullmatch(words):
-        return []
-    install = install_of(tuple(words.split()))
-    if install is None or not install.manager.pure or install.local:
+    if any(mark in script for mark in ("$(", "`", "<", ">", "./", "../")):
         return None
-    return (*install.manager.manifests, *install.manager.folders)
-
-
-def _pip_reads(words: Sequence[str]) -> Sequence[str] | None:
-    found = []
-    left = iter(words)
-    for word in left:
-        if word in ("-r", "--requirement", "-c", "--constraint"):
-            found.append(posixpath.basename(next(left, "")))
-        elif word in ("-e", "--editable", ".") or word.startswith((".", "/", "file:")):
+    files: list[str] = []
+    for words in commands(script):
+        read = _command_reads(words)
+        if read is None:
             return None
-    return found
+        files += read
+    return tuple(files)
+
+
+def _harmless(flag: str, value: str) -> bool:
+    """Tell whether a RUN's flag shows it no files that a line above could have made."""
+    kind = (mount_fields(value).get("type") or "bind").lower() if flag == "mount" else ""
+    return flag == "network" or kind in ("cache", "secret", "tmpfs")
+
+
+def _command_reads(words: Words) -> Sequence[str] | None:
+    name, *rest = words
+    if name in _BLIND:
+        return None if any(word.startswith(".") for word in rest) else ()
+    if name in ("rm", "mkdir", "chmod", "chown", "touch", "ln"):
+        paths = [word for word in rest if not word.startswith("-")]
+        known = all(path.startswith("/") for path in paths[1 if name in ("chmod", "chown") else 0 :])
+        return () if known else None
+    if _STORE.match(" ".join(words)):
+        return ()
+    install = install_of(words)
+    if install is None or not install.manager.pure or install.local or {"wheel", "download"} & set(rest):
+        return None
+    if install.manager.lists:
+        return [posixpath.basename(path.rstrip("/")) for path in install.files]
+    return (*install.manager.manifests, *install.manager.folders)
 
 
 def _tied(places: Sequence[_Place], above: int, below: int) -> bool:

@@ -176,7 +176,12 @@ def test_a_run_of_unknown_commands_reads_anything() -> None:
     assert reads(run("RUN apt-get update && apt-get install -y git")) == ()
     assert reads(run("RUN DEBIAN_FRONTEND=noninteractive apt-get update > /dev/null 2>&1")) == ()
     assert reads(run("RUN pip install --no-cache-dir -r requirements.txt")) == ("requirements.txt",)
-    for unknown in ("make", "./setup.sh", "echo x > y", "pip install -e .", "cd /x && true", "sh -c true"):
+    for form in ("-rreqs/a.txt", "--requirement=a.txt", "-r a.txt flask", "--no-cache-dir -c a.txt flask"):
+        assert reads(run(f"RUN sudo pip3 install {form}")) == ("a.txt",), form
+    assert reads(run("RUN sh -c 'apt-get update' && pip install /w/x.whl")) is None
+    assert reads(run("RUN --mount=type=CACHE,target=/c true")) == ()
+    assert reads(run("RUN --mount=target=/type=cache true")) is None
+    for unknown in ("make", "./setup.sh", "echo x > y", "pip install -e .", "cd /x && true", "sh -c make"):
         assert reads(run(f"RUN {unknown}")) is None, unknown
 
 
@@ -273,7 +278,7 @@ def test_a_real_build_of_the_best_order_is_as_cached_as_computed(tmp_path: Path)
     text = "FROM scratch\nCOPY src /srv/src\nCOPY big /data/big\nCOPY requirements.txt /deps/\n"
     files = {"src/a": "1", "big/b": "2", "requirements.txt": "3"}
     first = engine.build(text, context=Context.files(files), tag="t", no_cache=True)
-    found = what_if_orders(first, changes_per_week={2: 20, 3: 5, 4: 1})
+    found = what_if_orders(first, changes_per_week={2: 5000, 3: 50, 4: 0.5})  # whatever the machine does
     assert found.best.lines == (4, 3, 2)
     lines = text.splitlines()
     better = "\n".join([lines[0], *(lines[line - 1] for line in found.best.lines)]) + "\n"
