@@ -145,7 +145,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     ),
     "compare": ("looking.compare", "say what parts two images: sizes, shared layers, files", looking.compare),
     "advise": (
-        "looking.advise",
+        "advise.advise",
         "say what could be better in an image, and what it would save",
         looking.advise,
     ),
