@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dockerlab.analysis.built_stages import BuiltStages
 from dockerlab.dockerfile.flags import KEYWORDS
 from dockerlab.engines.results import Build, Step
 from dockerlab.image.image import History, Image, recorded
@@ -211,6 +210,8 @@ def _chain(build: Build) -> list[Step]:
     """Return the steps behind the final image: those of the last stage and of the stages it builds on."""
     if not build.steps:
         return []
+    from dockerlab.analysis.built_stages import BuiltStages  # not for an image alone
+
     stages = BuiltStages.of(build).chain
     lines = {instruction.line for stage in stages for instruction in stage.lines}
     return [step for step in build.steps if step.line in lines]
