@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from dockerlab.errors import ImageError
-from dockerlab.image.tar_reader import Pieces
+from dockerlab.image.tar_fields import Pieces
 
 Compression = Literal["gzip", "zstd", "xz", "bzip2"]
 MAGIC = 6  # bytes that tell how a blob is compressed

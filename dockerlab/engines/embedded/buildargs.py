@@ -54,3 +54,11 @@ def check(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> None:
             line=next(number for number, line in lines if syntax in line),
             hint=hint,
         )
+
+
+def unused(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> list[str]:
+    """Return the build arguments that no ARG takes and that mean nothing by themselves."""
+    given = {name for name in build_args if name.upper() not in PROXY}
+    return sorted(
+        given - {name for arg in dockerfile.all_args for name in arg.names} - {*DONE, *WITHOUT_EFFECT}
+    )

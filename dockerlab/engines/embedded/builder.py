@@ -31,7 +31,7 @@ from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.config_state import image_config, rfc3339, state_of
-from dockerlab.engines.embedded.layer_instructions import LayerSteps, written
+from dockerlab.engines.embedded.layer_instructions import LayerSteps
 from dockerlab.engines.embedded.metadata import METADATA
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.state import StageState, unsupported
@@ -110,7 +110,8 @@ class _Builder:
             image = self._put_image(self._squashed(state, image.id), self.request.tag)
         for other in options.tags:
             self.store.tag(image.id, other)
-        self._note_unused_args()
+        if unused := buildargs.unused(dockerfile, self.request.build_args):
+            self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
         if dockerfile.check is not None:
             self.on_event(Note(f"# check={dockerfile.check} is for BuildKit's checks: none are run here."))
         build = Build(
@@ -143,29 +144,17 @@ class _Builder:
         """Give the image the date that SOURCE_DATE_EPOCH asks for, and the steps the layers it then has."""
         if self.epoch is None:
             return state
-        created = rfc3339(self.epoch)
-        own = state.layers[state.base_layers :]
-        dated = [epoch.no_newer(layer, self.epoch, self.store) for layer in own]
-        moved = {one.diff_id: other.diff_id for one, other in zip(own, dated, strict=True)}
+        dated = epoch.dated(state, self.epoch, self.store)
+        moved = {old.diff_id: new.diff_id for old, new in zip(state.layers, dated.layers, strict=True)}
         self.steps = [
             replace(step, diff_id=moved.get(step.diff_id or "", step.diff_id)) for step in self.steps
         ]
-        return replace(
-            state,
-            layers=[*state.layers[: state.base_layers], *dated],
-            history=epoch.dated_rows(state.history, kept=state.base_rows, created=created),
-            created=created,
-        )
+        return dated
 
     def _squashed(self, state: StageState, image: str) -> StageState:
-        from dockerlab.engines.embedded.squash import net_change, squashed_history
+        from dockerlab.engines.embedded.squash import squashed
 
-        below = state.layers[: state.base_layers]
-        draft = net_change(below, state.layers[state.base_layers :])
-        rows = squashed_history(
-            state.history, kept=state.base_rows, image=image, base=state.base_id, created=state.created
-        )
-        return replace(state, layers=[*below, written(draft, self.store)], history=rows)
+        return squashed(state, image, self.store)
 
     def _stage(self, stage: Stage) -> StageState:
         with _at_line(stage.from_.line):
@@ -330,13 +319,6 @@ class _Builder:
 
     def _log(self, text: str) -> None:
         self.on_event(Log(len(self.steps) + 1, text))
-
-    def _note_unused_args(self) -> None:
-        declared = {name for arg in self.request.dockerfile.all_args for name in arg.names}
-        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
-        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
-        if unused:
-            self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 
 
 @contextmanager

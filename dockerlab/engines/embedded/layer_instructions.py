@@ -21,7 +21,7 @@ from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.download import download
-from dockerlab.engines.embedded.layer_draft import LayerDraft
+from dockerlab.engines.embedded.layer_draft import LayerDraft, written
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.state import StageState
 from dockerlab.engines.embedded.step import LayerStep
@@ -185,10 +185,3 @@ class LayerSteps:
             node = self.context_tree.get(path)
             if node is not None:
                 self.context_files[path] = node.entry.size
-
-
-def written(draft: LayerDraft, store: Store) -> Layer:
-    """Write a draft as a layer of the store."""
-    with store.new_layer() as out:
-        draft.write(out)
-        return out.commit()

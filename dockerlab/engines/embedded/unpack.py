@@ -17,7 +17,8 @@ from typing import BinaryIO
 from dockerlab.errors import BuildError, ImageError
 from dockerlab.image.compression import MAGIC, chunks, detect_compression, sparse_window, window
 from dockerlab.image.filesystem import Contents, Entry
-from dockerlab.image.tar_reader import BLOCK, read_index, starts_tar
+from dockerlab.image.tar_fields import BLOCK
+from dockerlab.image.tar_reader import read_index, starts_tar
 
 _CHUNK = 1 << 20
 _KEPT_XATTR = "security.capability"  # the only extended attribute that BuildKit takes from an archive
