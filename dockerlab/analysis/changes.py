@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
@@ -17,7 +17,6 @@ CHANGES: tuple[Change, ...] = ("added", "changed", "removed")
 Order = Literal["size", "name"]
 
 TEXT_LIMIT = 64_000  # bytes of a file that are read to be shown
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +283,8 @@ def _same(old: Node, new: Node) -> bool:
     if one.size != other.size:
         return False
     with old.origin.open(one) as left, new.origin.open(other) as right:
-        while chunk := left.read(_CHUNK):
-            if chunk != right.read(_CHUNK):
+        while chunk := left.read(CHUNK):
+            if chunk != right.read(CHUNK):
                 return False
     return True
 

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import Layer
 from dockerlab.image.layer import ContentReader
 
 _SAMPLE = 128  # bytes read from the middle before files are compared whole; heads are often alike
-_CHUNK = 1 << 20
 _MANY = 16  # more files than this are told apart by digest: comparing each with each would take too long
 
 _File = tuple[int, Entry]  # the position of the layer, and the file in it
@@ -66,8 +65,8 @@ def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[li
         digests: dict[bytes, list[_File]] = {}
         for index, entry in files:
             sha = hashlib.sha256()
-            for place in range(0, entry.size, _CHUNK):
-                sha.update(readers[index].read(entry, place, _CHUNK))
+            for place in range(0, entry.size, CHUNK):
+                sha.update(readers[index].read(entry, place, CHUNK))
             digests.setdefault(sha.digest(), []).append((index, entry))
         yield from digests.values()
         return
@@ -84,6 +83,6 @@ def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[li
 def _equal(one: _File, other: _File, readers: Sequence[ContentReader]) -> bool:
     (here, mine), (there, theirs) = one, other
     return all(
-        readers[here].read(mine, place, _CHUNK) == readers[there].read(theirs, place, _CHUNK)
-        for place in range(0, mine.size, _CHUNK)
+        readers[here].read(mine, place, CHUNK) == readers[there].read(theirs, place, CHUNK)
+        for place in range(0, mine.size, CHUNK)
     )

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from dockerlab.context.files import CHUNK, ON_WINDOWS
-from dockerlab.image.filesystem import Node, Tree
+from dockerlab.context.files import ON_WINDOWS
+from dockerlab.image.filesystem import CHUNK, Node, Tree
 
 
 @contextlib.contextmanager

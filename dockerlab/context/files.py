@@ -10,10 +10,9 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from dockerlab.errors import ContextError
-from dockerlab.image.filesystem import Entry, Kind
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
 
 ON_WINDOWS = os.name == "nt"
-CHUNK = 1 << 20  # bytes read at a time
 
 
 def read_entry(path: str, item: os.DirEntry[str]) -> Entry | None:

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import Entry, Kind
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
 from dockerlab.image.tar_fields import BLOCK, OPAQUE, TYPES, WHITEOUT, XATTR
 
 WHITEOUT_MODE = 0o600
 
-_CHUNK = 1 << 20
 _NAME_MAX, _PREFIX_MAX = 100, 155  # bytes, POSIX.1-1988 ustar
 _OCTAL_7, _OCTAL_11 = 8**7, 8**11  # first numbers that do not fit a field
 _TYPES: dict[Kind, bytes] = {**TYPES, "whiteout": b"0", "opaque": b"0"}
@@ -72,7 +71,7 @@ class LayerWriter:
     def _copy(self, entry: Entry, content: BinaryIO | None) -> None:
         left = entry.size
         while left and content is not None:
-            chunk = content.read(min(left, _CHUNK))
+            chunk = content.read(min(left, CHUNK))
             if not chunk:
                 break
             self._write(chunk)
@@ -83,7 +82,7 @@ class LayerWriter:
     def _write(self, data: bytes) -> None:
         self.size += len(data)
         self._pending += data
-        if len(self._pending) >= _CHUNK:
+        if len(self._pending) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.patterns import NO_PATTERNS, Patterns, glob, has_wildcard, split_wildcards
 from dockerlab.errors import ContextError
-from dockerlab.image.filesystem import Contents, Entry, Node, Tree, join
+from dockerlab.image.filesystem import CHUNK, Contents, Entry, Node, Tree, join
 
 Hits = tuple[bool, ...]  # which patterns matched a folder: what is below it needs to know
 
@@ -183,7 +183,7 @@ class Digest:
 def _sha256(origin: Contents, entry: Entry) -> str:
     total = hashlib.sha256()
     with origin.open(entry) as stream:
-        while block := stream.read(1 << 20):
+        while block := stream.read(CHUNK):
             total.update(block)
     return f"sha256:{total.hexdigest()}"
 

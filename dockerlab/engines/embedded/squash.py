@@ -13,10 +13,8 @@ from dataclasses import replace
 from dockerlab.engines.embedded.layer_draft import LayerDraft, written
 from dockerlab.engines.embedded.state import StageState
 from dockerlab.engines.embedded.store.store import Store
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
-
-_CHUNK = 1 << 20
 
 
 def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> LayerDraft:
@@ -86,8 +84,8 @@ def _same_content(one: Node, other: Node) -> bool:
     with one.origin.open(one.entry) as first, other.origin.open(other.entry) as second:
         left = one.entry.size
         while left > 0:
-            part = first.read(_CHUNK)
-            if part != second.read(_CHUNK):
+            part = first.read(CHUNK)
+            if part != second.read(CHUNK):
                 return False
             left -= len(part) or left
     return True
