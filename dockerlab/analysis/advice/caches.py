@@ -11,8 +11,7 @@ from dockerlab.analysis.advice.finding import (
     LEAST_BYTES,
     Finding,
     Pool,
-    largest,
-    lines_of,
+    measured,
     own_live,
     places,
     total,
@@ -45,16 +44,15 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
         if size < LEAST_BYTES:
             continue
         rows = [claim.stored_by for claim in claims]
-        yield Finding(
-            code=cache.code,
-            title=f"{places(rows)} {verb(rows, 'leaves', 'leave')} {human_bytes(size)} of {cache.what}",
-            change="Leave it out of the COPY." if _copied(rows) else cache.change,
-            where=places(rows),
-            lines=lines_of(rows),
-            bytes=size,
-            saves_bytes=size,
-            files=len(claims),
-            evidence=largest(claims),
+        where = places(rows)
+        yield measured(
+            cache.code,
+            f"{where} {verb(rows, 'leaves', 'leave')} {human_bytes(size)} of {cache.what}",
+            "Leave it out of the COPY." if _copied(rows) else cache.change,
+            rows,
+            claims,
+            where=where,
+            saves=size,
             note=cache.note,
         )
 

@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dockerlab.analysis.advice.case import Case
-from dockerlab.analysis.advice.finding import (
-    LEAST_BYTES,
-    Finding,
-    Pool,
-    largest,
-    lines_of,
-    places,
-    total,
-    verb,
-)
+from dockerlab.analysis.advice.finding import LEAST_BYTES, Finding, Pool, measured, places, total, verb
 from dockerlab.analysis.ledger import Claim
 from dockerlab.units import human_bytes
 
@@ -90,16 +81,15 @@ def _finding(code: str, what: str, ignore: str, claims: list[Claim]) -> Iterator
     note = ""
     if any(claim.kind != "live" for claim in claims):
         note = "A later line takes them away, but the layer that holds them stays in the image."
-    yield Finding(
-        code=code,
-        title=f"{places(rows)} {verb(rows, 'copies', 'copy')} {what} into the image: {human_bytes(size)}",
-        change=f"Add the line `{ignore}` to .dockerignore.",
-        where=places(rows),
-        lines=lines_of(rows),
-        bytes=size,
-        saves_bytes=size,
-        files=len(claims),
-        evidence=largest(claims),
+    where = places(rows)
+    yield measured(
+        code,
+        f"{where} {verb(rows, 'copies', 'copy')} {what} into the image: {human_bytes(size)}",
+        f"Add the line `{ignore}` to .dockerignore.",
+        rows,
+        claims,
+        where=where,
+        saves=size,
         note=note,
     )
 
