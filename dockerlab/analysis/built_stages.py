@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
@@ -97,6 +97,12 @@ class BuiltStages:
     def _apply(self, instruction: Instruction, scope: Scope) -> None:
         if instruction.keyword == "WORKDIR":
             scope.config["WorkingDir"] = known_path(instruction.args[0], scope)
+        elif instruction.keyword in ("ARG", "ENV"):
+            words = [
+                written if known_word(written, scope) is not None else f"{name}={UNKNOWN}"
+                for name, written in zip(instruction.names, instruction.args, strict=True)
+            ]
+            scope.apply(replace(instruction, args=tuple(words)), self.given)
         elif instruction.keyword in SCOPING:
             scope.apply(instruction, self.given)
 

@@ -152,7 +152,7 @@ class Comparison:
 def _word(build: Build | DockerlabError, line: int) -> str:
     if isinstance(build, DockerlabError):
         return f"error: {build.message}"
-    step = next((one for one in build.steps if one.line == line), None)
+    step = next((step for step in build.steps if step.line == line), None)
     if step is None:
         return "not built"
     return {True: "cached", False: "ran", None: "metadata"}[step.cached]

@@ -101,17 +101,18 @@ class CostModel:
 
     def cost(self, name: str, order: Order) -> Cost:
         """Return an order's cost with its parts."""
-        seconds = {one.line: 0.0 for one in self.lines if one.changes_per_week}
+        seconds = {line.line: 0.0 for line in self.lines if line.changes_per_week}
         size = 0.0
-        for at, one in enumerate(order):
-            for cause in self.again(order, at):
-                line = self.lines[cause]
-                if line.changes_per_week:
-                    seconds[line.line] += line.changes_per_week * self.lines[one].seconds
-                    size += line.changes_per_week * self.lines[one].size_tar
+        for at, index in enumerate(order):
+            runs = self.lines[index]
+            for cause in (self.lines[cause] for cause in self.again(order, at)):
+                if cause.changes_per_week:
+                    seconds[cause.line] += cause.changes_per_week * runs.seconds
+                    size += cause.changes_per_week * runs.size_tar
         broken = tuple((self.lines[a].line, self.lines[b].line) for a, b in self._broken(order))
-        return Cost(name, tuple(self.lines[one].line for one in order), seconds, size, broken)
+        return Cost(name, tuple(self.lines[index].line for index in order), seconds, size, broken)
 
     def _broken(self, order: Sequence[int]) -> list[tuple[int, int]]:
-        place = {one: at for at, one in enumerate(order)}
-        return [(one, need) for one in order for need in sorted(self.needs[one]) if place[need] > place[one]]
+        place = {index: at for at, index in enumerate(order)}
+        needs = ((index, need) for index in order for need in sorted(self.needs[index]))
+        return [(index, need) for index, need in needs if place[need] > place[index]]

@@ -125,6 +125,11 @@ def test_advice_sees_the_folder_that_a_variable_names(engine: Engine) -> None:
             "ARG APP=/srv\nWORKDIR ${APP}\nCOPY requirements.txt /srv/\nRUN pip install -r requirements.txt",
             {3, 4},
         ),
+        (
+            "ENV APP=$FROM_BASE/x\nWORKDIR $APP\nCOPY requirements.txt /srv/\n"
+            "RUN pip install -r requirements.txt",
+            {3, 4},
+        ),
         ("WORKDIR $FROM_BASE\nCOPY requirements.txt /srv/\nRUN pip install -r requirements.txt", {2, 3}),
         ("ARG R=requirements.txt\nCOPY $R /srv/\nWORKDIR /srv\nRUN pip install -r requirements.txt", {3, 4}),
         ("WORKDIR /srv\nCOPY requirements.txt /data/\nRUN pip install -r requirements.txt", {2}),

@@ -157,13 +157,13 @@ def match(texts: Sequence[Line], before: Sequence[Step], lines: Sequence[Line]) 
             continue
         free = list(range(start, end))
         for index in range(first, last):
-            same = next((one for one in free if texts[one][0] == lines[index][0]), None)
+            same = next((old for old in free if texts[old][0] == lines[index][0]), None)
             if same is not None and kind == "replace":
                 found[index] = before[same]
                 free.remove(same)
         left += free
     for index, line in enumerate(lines):  # a line that was moved
-        moved = next((one for one in left if texts[one] == line), None)
+        moved = next((old for old in left if texts[old] == line), None)
         if found[index] is None and moved is not None:
             found[index] = before[moved]
             left.remove(moved)
