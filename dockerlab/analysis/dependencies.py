@@ -206,8 +206,7 @@ def _uses(setter: Instruction, user: Instruction) -> bool:
     names = setter.names
     if user.keyword in ("ARG", "ENV") and set(names) & set(user.names):
         return True
-    text = " ".join([user.source, *(doc.content for doc in user.heredocs)])
-    if any(re.search(rf"\b{re.escape(name)}\b", text) for name in names):
+    if user.mentions(names):
         return True
     if user.keyword != "RUN":
         return False

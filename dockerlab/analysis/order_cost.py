@@ -57,23 +57,23 @@ class CostModel:
         """Tell whether a change of `cause`, above it, is an input of the line `at` itself."""
         if self.legacy:
             return True
-        keyword, other = self.lines[cause].instruction.keyword, self.lines[at].instruction.keyword
-        if keyword in LAYERS:
-            return not self.lines[at].instruction.enabled("link")
-        if keyword in ("ENV", "ARG", "SHELL"):
-            return other == "RUN"
-        return keyword == "USER" and other in ("RUN", "WORKDIR")
+        setter, user = self.lines[cause].instruction, self.lines[at].instruction
+        if setter.keyword in LAYERS:
+            return not user.enabled("link")
+        if setter.keyword in ("ENV", "ARG"):
+            return user.keyword == "RUN" or (user.keyword in LAYERS and user.mentions(setter.names))
+        if setter.keyword == "USER":
+            return user.keyword in ("RUN", "WORKDIR")
+        return setter.keyword == "SHELL" and user.keyword == "RUN"
 
     def again(self, order: Sequence[int], at: int) -> Iterator[int]:
         """Yield those of `order` whose change makes its entry at place `at` run again."""
         index = order[at]
         if self.lines[index].instruction.keyword in LAYERS:
             yield index
-        if self.lines[index].instruction.enabled("link") and not self.legacy:
-            return
-        for place in range(at):
-            cause = order[place]
-            if self._reached(order, place, at):
+        alone = self.lines[index].instruction.enabled("link") and not self.legacy
+        for place, cause in enumerate(order[:at]):
+            if self.starts(cause, index) if alone else self._reached(order, place, at):
                 yield cause
 
     def _reached(self, order: Sequence[int], place: int, at: int) -> bool:

@@ -6,6 +6,7 @@ Source: BuildKit, frontend/dockerfile: parser (heredocs) and dockerfile2llb (wha
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockerlab.dockerfile.expansion import heredoc_delimiter, heredoc_words
@@ -83,6 +84,10 @@ class Instruction:
     def names(self) -> tuple[str, ...]:
         """Return the names that an ARG, ENV or LABEL sets, as written."""
         return tuple(word.partition("=")[0] for word in self.args)
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Tell whether the text has one of these names in it as a word."""
+        return any(re.search(rf"\b{re.escape(name)}\b", self.source) for name in names)
 
     def heredoc(self, word: str) -> Heredoc | None:
         """Return the heredoc that a COPY or ADD source ("<<EOF") names, or None for an ordinary source."""

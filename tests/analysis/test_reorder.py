@@ -122,6 +122,23 @@ def test_env_runs_a_run_again_but_no_copy() -> None:
     assert found.given.seconds[2] == 5
 
 
+def test_env_runs_again_what_names_it(tmp_path: Path) -> None:
+    """A changed ENV costs the COPY and WORKDIR that name it, linked or not, and what stands on them."""
+    embedded = pytest.importorskip("dockerlab.engines.embedded", exc_type=ImportError)
+    engine = embedded.EmbeddedEngine(tmp_path)
+    text = (
+        "FROM scratch\nENV V=1\nCOPY a /a\nCOPY --link b /$V\nCOPY --link b /b\nWORKDIR /${V}w\nCOPY a /c\n"
+    )
+    files = Context.files({"a": "1", "b": "2"})
+    engine.build(text, context=files, tag="t")
+    again = engine.build(text.replace("V=1", "V=2"), context=files, tag="t")
+    ran = {step.line for step in again.steps if step.cached is False}
+    assert ran == {4, 6, 7}
+    seconds = {3: 1, 4: 2, 5: 4, 6: 8, 7: 16}
+    found = what_if_orders(measured(text, seconds), changes_per_week={2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0})
+    assert found.given.seconds[2] == sum(seconds[line] for line in ran)
+
+
 def test_rates_by_what_a_line_reads() -> None:
     """Source changes often, a list of dependencies seldom; a stage as often as what it reads."""
     text = (
