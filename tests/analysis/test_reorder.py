@@ -134,7 +134,7 @@ def test_env_runs_again_what_names_it(tmp_path: Path) -> None:
     again = engine.build(text.replace("V=1", "V=2"), context=files, tag="t")
     ran = {step.line for step in again.steps if step.cached is False}
     assert ran == {4, 6, 7}
-    seconds = {3: 1, 4: 2, 5: 4, 6: 8, 7: 16}
+    seconds = {3: 1.0, 4: 2.0, 5: 4.0, 6: 8.0, 7: 16.0}
     found = what_if_orders(measured(text, seconds), changes_per_week={2: 1, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0})
     assert found.given.seconds[2] == sum(seconds[line] for line in ran)
 

@@ -229,6 +229,11 @@ def copy_inputs(copy: Copy, digest: Digest, *, parent: str) -> StepInputs:
     return StepInputs(shown, {**shown, "sources": names, **read.identity("files")})
 
 
+def chained(inputs: StepInputs, copy: Copy, *, parent: str) -> str:
+    """Return what a COPY or ADD counts for in the keys of the steps above: with --link its key is not all."""
+    return key({**inputs.identity, "below": parent}) if copy.detached else inputs.key
+
+
 def workdir_inputs(path: str, user: str, *, parent: str, date: int | None) -> StepInputs:
     """Return the inputs of a WORKDIR; USER is one, as it owns the folder, and SOURCE_DATE_EPOCH its date."""
     folder = posixpath.normpath(path)

@@ -13,8 +13,15 @@ from dockerlab.context.context import Context
 from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.stages import source_stage, stage_name
-from dockerlab.engines.cache import keys
-from dockerlab.engines.cache.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
+from dockerlab.engines.cache.inputs import (
+    Origin,
+    Origins,
+    base_key,
+    chained,
+    copy_inputs,
+    read_copy,
+    workdir_inputs,
+)
 from dockerlab.engines.cache.sources import Digest
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases.bases import Bases
@@ -122,8 +129,7 @@ class LayerSteps:
         )
         words = [taken.word for taken in asked.sources]
         created_by = f"{instruction.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
-        chain = keys.key({**inputs.identity, "below": state.key}) if asked.detached else None
-        return LayerStep(inputs, execute, created_by, chain=chain)
+        return LayerStep(inputs, execute, created_by, chain=chained(inputs, asked, parent=state.key))
 
     def _origins(self, stage: Stage, instruction: Instruction) -> Origins:
         def origin(name: str | None) -> Origin:
