@@ -28,11 +28,10 @@ from dockerlab.errors import (
     EngineError,
     RunTimeoutError,
 )
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
-_CHUNK = 1 << 20
 _UNPACKED = 100_000_000  # bytes: of a larger file nobody looks for what is packed in it
 NOISE = 1_000_000  # bytes that two builds of one Dockerfile may differ by: logs, a package's new version
 
@@ -381,7 +380,7 @@ def _digest_of(content: object) -> str:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(_CHUNK), b"")
+    return iter(lambda: file.read(CHUNK), b"")
 
 
 def _stored(found: Sequence[tuple[Row, Entry]]) -> str:

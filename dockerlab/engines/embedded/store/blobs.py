@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from dockerlab.engines.embedded.store import durable
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import BlobLayer, Layer
 from dockerlab.image.tar_reader import Index
 
@@ -29,7 +29,6 @@ FOLDERS = (
     "downloads",
     "tmp",
 )
-_CHUNK = 1 << 20
 _OPEN_LAYERS = 256
 
 
@@ -103,12 +102,12 @@ class NewLayer(io.RawIOBase, BinaryIO):
         """Append bytes; raises StoreFullError when the disk is full."""
         size = len(data) if isinstance(data, bytes | bytearray) else memoryview(data).nbytes
         self._size += size
-        if len(self._pending) + size < _CHUNK:
+        if len(self._pending) + size < CHUNK:
             self._pending += data
             return size
         self._drain(self._pending)
         self._pending = bytearray()
-        if size < _CHUNK:
+        if size < CHUNK:
             self._pending += data
         else:
             self._drain(data)

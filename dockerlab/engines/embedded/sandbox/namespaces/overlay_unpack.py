@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import Layer
 
 OPAQUE = "trusted.overlay.opaque"
 _PRIVATE = "trusted.overlay."
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CHUNK = 1 << 20
 
 
 def unpack(layer: Layer, folder: Path) -> None:
@@ -131,7 +130,7 @@ class _Unpacker:
                 with layer.open(entry) as content:
                     left = entry.size
                     while left:
-                        chunk = content.read(min(left, _CHUNK))
+                        chunk = content.read(min(left, CHUNK))
                         if not chunk:
                             raise ImageError(f"the content of {entry.path!r} ends {left} bytes early")
                         left -= os.write(fd, chunk)
