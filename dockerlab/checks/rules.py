@@ -6,16 +6,14 @@ layer: no slash in front. None of them reads the Dockerfile's text, so that ever
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from random import Random
-from typing import BinaryIO, Concatenate, NamedTuple, ParamSpec
+from typing import Concatenate, NamedTuple, ParamSpec
 
-from dockerlab.analysis.history import Row
-from dockerlab.checks.forms import forms, pieces
+from dockerlab.checks.contents import Picks, content_of, digest_in, digest_of, followed, holding, stored
+from dockerlab.checks.forms import pieces
 from dockerlab.checks.said import contrast, ended, shown, trouble
 from dockerlab.checks.trial import AS_IT_WAS, Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
@@ -28,14 +26,11 @@ from dockerlab.errors import (
     EngineError,
     RunTimeoutError,
 )
-from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
-from dockerlab.image.image import Layer
+from dockerlab.image.filesystem import Entry, Node, Tree
 from dockerlab.units import count, human_bytes
 
-_UNPACKED = 100_000_000  # bytes: of a larger file nobody looks for what is packed in it
 NOISE = 1_000_000  # bytes that two builds of one Dockerfile may differ by: logs, a package's new version
 
-Picks = Callable[[Entry, Layer], bool]
 Questions = Sequence[Sequence[str] | None]  # commands; None is the image's own
 P = ParamSpec("P")
 
@@ -107,7 +102,7 @@ def same_files(
 
 
 def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: bool) -> str | None:
-    node = _followed(found, path)
+    node = followed(found, path)
     if wanted is None or node is None:
         return f"there is no /{path}"
     mine, theirs = node.entry, wanted.entry
@@ -134,7 +129,7 @@ def untouched_by(trial: Trial, unwanted: Files, *, edits: Files) -> Found:
     """
     first, second = trial.again(edits), trial.again({**edits, **unwanted})
     found = list(differences(trial, first, second))
-    copies = {_digest_of(content) for content in unwanted.values()}
+    copies = {digest_of(content) for content in unwanted.values()}
     if found and not any(one.digest in copies for one in found):
         control = trial.again({**edits, **unwanted}, Given(fresh=True))
         anyway = {one.path: abs(one.grown) + 100 for one in differences(trial, second, control)}
@@ -215,42 +210,7 @@ def nothing_in_layers(trial: Trial, unwanted: Sequence[Picks], *, base: bool = F
         and not ((node := theirs.get(entry.path)) and node.entry.size == entry.size)
         and any(pick(entry, layer) for pick in unwanted)
     ]
-    return Found(not found, _stored(found), "in no layer")
-
-
-def below(*folders: str) -> Picks:
-    """Pick what is at one of these paths or below it."""
-    return lambda entry, _: any(
-        entry.path == folder or entry.path.startswith(f"{folder}/") for folder in folders
-    )
-
-
-def same_content(starter: Build, *paths: str) -> Picks:
-    """Pick files with the content that a layer of the starter has at one of these paths, under any name."""
-    wanted = {
-        (entry.size, digest_in(layer, entry))
-        for layer in starter.image.layers
-        for entry in layer.entries
-        if entry.path in paths and entry.kind == "file"
-    }
-    sizes = {size for size, _ in wanted}
-    return lambda entry, layer: (
-        entry.kind == "file" and entry.size in sizes and (entry.size, digest_in(layer, entry)) in wanted
-    )
-
-
-def holding(*marks: bytes, least: int = 1) -> Picks:
-    """Pick files of at least so many bytes that hold one of these patterns, plain, packed or encoded."""
-    wanted = [re.compile(mark, re.DOTALL) for mark in marks]
-
-    def holds(entry: Entry, layer: Layer) -> bool:
-        if entry.kind != "file" or not least <= entry.size <= _UNPACKED:
-            return False
-        with layer.open(entry) as file:
-            data = file.read()
-        return any(mark.search(form) for form in forms(data) for mark in wanted)
-
-    return holds
+    return Found(not found, stored(found), "in no layer")
 
 
 def told_by(trial: Trial, build: Build, secret: str) -> list[str]:
@@ -322,16 +282,6 @@ def settings(trial: Trial, wanted: Mapping[str, str]) -> Found:
     return Found(not faults, "; ".join(faults) or said, said)
 
 
-def jq_questions(draw: Random) -> Questions:
-    """Ask jq for arithmetic, for an object and for text, with numbers and words that nobody knows before."""
-    one, two, word = draw.randrange(1000, 9999), draw.randrange(100, 999), f"{draw.getrandbits(40):x}"
-    return [
-        ["jq", "-n", "--argjson", "n", str(one), "$n * $n"],
-        ["jq", "-cn", "--arg", "word", word, f"{{($word): ($word | length), list: [range(3) | . * {two}]}}"],
-        ["jq", "-rn", f'[{two}, {one}, 7] | sort | map(tostring) | join("-") | ascii_upcase + "{word}"'],
-    ]
-
-
 def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
     """Run a command in an image, None for its own; one that cannot be started has ended with code 127."""
     try:
@@ -340,55 +290,3 @@ def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
         return Ran(124, "it was stopped, it took too long")
     except DockerlabError as error:
         return Ran(127, error.message)
-
-
-def final_file(build: Build, path: str) -> bytes | None:
-    """Return the content of a file as a container of the image sees it, symbolic links followed, or None."""
-    node = _followed(build.image.tree(), path)
-    return content_of(node) if node is not None and node.entry.kind == "file" else None
-
-
-def _followed(tree: Tree, path: str) -> Node | None:
-    try:
-        return tree.get(tree.resolve(path))
-    except OSError:  # links that lead round in a circle
-        return None
-
-
-def content_of(node: Node) -> bytes:
-    """Read a file of a tree; of a link its text."""
-    if node.entry.kind != "file":
-        return node.entry.link.encode()
-    with node.origin.open(node.entry) as file:
-        return file.read()
-
-
-def digest_in(layer: Layer, entry: Entry | None) -> str:
-    """Return the SHA-256 of a layer's file, "" for what is no file."""
-    if entry is None or entry.kind != "file":
-        return ""
-    digest = hashlib.sha256()
-    with layer.open(entry) as file:
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _digest_of(content: object) -> str:
-    data = getattr(content, "data", content)
-    return hashlib.sha256(data if isinstance(data, bytes) else str(data).encode()).hexdigest()
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(CHUNK), b"")
-
-
-def _stored(found: Sequence[tuple[Row, Entry]]) -> str:
-    """Say how much is stored, under which path, and by which lines."""
-    if not found:
-        return "in no layer"
-    size = human_bytes(sum(entry.size for _, entry in found))
-    lines = ", ".join(dict.fromkeys(row.where for row, _ in found))
-    largest = max((entry for _, entry in found), key=lambda entry: entry.size)
-    more = f" and {count(len(found) - 1, 'more file')}" if len(found) > 1 else ""
-    return f"{size} stored by {lines}: /{largest.path}{more}"

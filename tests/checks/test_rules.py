@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dockerlab.checks import rules
+from dockerlab.checks import contents, rules
 from dockerlab.checks.trial import Trial
 from dockerlab.engines.results import Build, Ran
 from dockerlab.errors import BuildError, RunTimeoutError
@@ -133,7 +133,11 @@ def trial_of(folder: Path, layers: list[Any], **kept: Any) -> Trial:
 def test_what_is_in_a_layer_is_found(tmp_path: Path, layers: list[Any], measured: str) -> None:
     """Content, path or mark: what a later layer removes counts, and so does what has another name."""
     trial = trial_of(tmp_path, layers)
-    picks = [rules.below("lists"), rules.same_content(trial.starter, "tmp/big"), rules.holding(rb"MARK")]
+    picks = [
+        contents.below("lists"),
+        contents.same_content(trial.starter, "tmp/big"),
+        contents.holding(rb"MARK"),
+    ]
     verdict = rules.nothing_in_layers("a rule", "Why", trial, picks)
     assert (verdict.passed, verdict.measured) == (measured == "in no layer", measured)
 

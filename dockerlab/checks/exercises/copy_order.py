@@ -11,7 +11,8 @@ import zipfile
 from collections.abc import Mapping
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.rules import Found, answers, digest_in, rule, runs_again_at_most, same_files, settings
+from dockerlab.checks.contents import digest_in
+from dockerlab.checks.rules import Found, answers, rule, runs_again_at_most, same_files, settings
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File

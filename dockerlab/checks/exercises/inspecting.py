@@ -9,17 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.rules import (
-    Found,
-    answers,
-    below,
-    bytes_at_most,
-    final_file,
-    nothing_in_layers,
-    rule,
-    same_content,
-    same_files,
-)
+from dockerlab.checks.contents import below, final_file, same_content
+from dockerlab.checks.rules import Found, answers, bytes_at_most, nothing_in_layers, rule, same_files
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File

@@ -9,15 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import (
-    Found,
-    differences,
-    final_file,
-    layers_at_most,
-    rule,
-    settings,
-    told_by,
-)
+from dockerlab.checks.contents import final_file
+from dockerlab.checks.rules import Found, differences, layers_at_most, rule, settings, told_by
 from dockerlab.checks.said import contrast, shown
 from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dockerlab.checks.contents import same_content
 from dockerlab.checks.rules import (
     Found,
     answers,
     nothing_in_layers,
     rule,
     runs_again_at_most,
-    same_content,
     same_files,
     untouched_by,
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dockerlab.checks.exercises.run_chaining import LIST_MARKS, LISTS
-from dockerlab.checks.rules import answers, below, holding, jq_questions, nothing_in_layers
+from dockerlab.checks.contents import below, holding
+from dockerlab.checks.exercises.run_chaining import LIST_MARKS, LISTS, jq_questions
+from dockerlab.checks.rules import answers, nothing_in_layers
 from dockerlab.checks.trial import Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File

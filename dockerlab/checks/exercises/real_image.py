@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from dockerlab import examples
 from dockerlab.analysis.advice import advise
 from dockerlab.analysis.ledger import ledger
+from dockerlab.checks.contents import holding
 from dockerlab.checks.rules import (
     Found,
     bytes_at_most,
-    holding,
     keeps_secret,
     layers_at_most,
     nothing_in_layers,

@@ -7,18 +7,11 @@ stage of its own, a squash.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
+from dockerlab.checks.contents import below, holding, same_content
 from dockerlab.checks.readings import with_readings
-from dockerlab.checks.rules import (
-    answers,
-    below,
-    holding,
-    jq_questions,
-    no_larger,
-    nothing_in_layers,
-    same_content,
-    same_files,
-)
+from dockerlab.checks.rules import Questions, answers, no_larger, nothing_in_layers, same_files
 from dockerlab.checks.trial import Given, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
@@ -60,4 +53,14 @@ def rules(trial: Trial) -> list[Verdict]:
         ),
         no_larger("The readings are in no layer, under no name", WHY, trial, other, readings),
         nothing_in_layers("The package lists are in no layer", APT, trial, lists),
+    ]
+
+
+def jq_questions(draw: Random) -> Questions:
+    """Ask jq for arithmetic, for an object and for text, with numbers and words that nobody knows before."""
+    one, two, word = draw.randrange(1000, 9999), draw.randrange(100, 999), f"{draw.getrandbits(40):x}"
+    return [
+        ["jq", "-n", "--argjson", "n", str(one), "$n * $n"],
+        ["jq", "-cn", "--arg", "word", word, f"{{($word): ($word | length), list: [range(3) | . * {two}]}}"],
+        ["jq", "-rn", f'[{two}, {one}, 7] | sort | map(tostring) | join("-") | ascii_upcase + "{word}"'],
     ]

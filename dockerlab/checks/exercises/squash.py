@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
+from dockerlab.checks.contents import below, final_file
 from dockerlab.checks.readings import with_readings
-from dockerlab.checks.rules import Found, below, final_file, no_larger, ran, rule, settings
+from dockerlab.checks.rules import Found, no_larger, ran, rule, settings
 from dockerlab.checks.said import contrast, ended
 from dockerlab.checks.trial import Given, Trial
 from dockerlab.checks.verdict import Verdict

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import Found, final_file, ran, rule
+from dockerlab.checks.contents import final_file
+from dockerlab.checks.rules import Found, ran, rule
 from dockerlab.checks.said import ended, shown
 from dockerlab.checks.trial import Trial
 from dockerlab.checks.verdict import Verdict

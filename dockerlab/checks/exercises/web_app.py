@@ -12,7 +12,8 @@ import random
 import zipfile
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import Found, bytes_at_most, content_of, keeps_secret, rule
+from dockerlab.checks.contents import content_of
+from dockerlab.checks.rules import Found, bytes_at_most, keeps_secret, rule
 from dockerlab.checks.serving import pulls_little, serves
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict

@@ -10,14 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockerlab.analysis.ledger import blame, ledger
-from dockerlab.checks.rules import (
-    Found,
-    answers,
-    layers_at_most,
-    rule,
-    same_files,
-    settings,
-)
+from dockerlab.checks.rules import Found, answers, layers_at_most, rule, same_files, settings
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
