@@ -113,7 +113,7 @@ LAYERS = 10
 MADE = "The table and the library are in the image, not made when it starts"
 # What a package manager writes anew whatever it installs: its own books, and what is made from them.
 _BOOKS = ("etc/", "var/cache/debconf/", "var/cache/ldconfig/", "var/lib/apt/", "var/lib/dpkg/", "var/log/")
-_COMPILERS = (rb"\A\x7fELF.*COLLECT_GCC_OPTIONS", rb"\A\x7fELF.*\0GNU C\d", rb"\A\x7fELF.*clang version")
+_COMPILERS = rb"\A\x7fELF.*(?:COLLECT_GCC|fsyntax-only|tcc version)"  # in gcc, cc1, clang and tcc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +205,7 @@ def _all(trial: Trial) -> list[Verdict]:
 
 def _compiler(entry: Entry, layer: Layer) -> bool:
     """Tell a compiler by what is in the program, whatever it is called."""
-    return entry.size > 100_000 and bool(entry.mode & 0o111) and holding(*_COMPILERS)(entry, layer)
+    return entry.size > 100_000 and bool(entry.mode & 0o111) and holding(_COMPILERS)(entry, layer)
 
 
 @rule

@@ -73,7 +73,6 @@ SIZE_RIGHT: dict[str, str | Answer] = {
 DEPLOY_RIGHT: dict[str, str | Answer] = {
     "entry-point": ENTRY,
     "target": ASKED_FOR,
-    "mounted": MOUNTED,
     "stages": AFTER,
     "two-stages": TWO_STAGES,
     "one-stage": ONE_STAGE,
@@ -165,6 +164,10 @@ ALL_WRONG = {
     ),
     "a-compiler-under-another-name": (
         AFTER.replace("USER nobody", "COPY --from=work /usr/bin/gcc /opt/tool\nUSER nobody"),
+        {4},
+    ),
+    "the-inner-compiler-alone": (
+        AFTER.replace("USER nobody", "COPY --from=work /usr/libexec/gcc/*/*/cc1 /opt/one\nUSER nobody"),
         {4},
     ),
     "the-key-in-base64": (
