@@ -41,6 +41,8 @@ def judged(name: str, answer: str | Answer, *, seed: int = 1) -> Report:
     if obstacle is not None:
         pytest.skip(f"the starter cannot be built here: {obstacle}")
     engine, _ = engines.choose()
+    if answer.squash and engine.name == "docker":
+        pytest.skip("the lab does not squash on Docker")
     tag = f"dockerlab/answer-{name}:{os.getpid()}"  # other workers judge too
     wanted = definition.CONTEXT if answer.files is None else answer.files
     context = None if wanted is None else Context.files(wanted)
