@@ -80,11 +80,11 @@ class NewLayer(io.RawIOBase, BinaryIO):
 
     def __init__(self, store: Blobs) -> None:
         self._store = store
-        self._fd, self.path = durable.claim_temporary(store.root / "tmp")
         self._pending = bytearray()
         self._hash = hashlib.sha256()
         self._size = 0
         self.layer: Layer | None = None
+        self._fd, self.path = durable.claim_temporary(store.root / "tmp")
 
     @property
     def name(self) -> str:
@@ -137,7 +137,7 @@ class NewLayer(io.RawIOBase, BinaryIO):
 
     def close(self) -> None:
         """Let go of the temporary file; without a commit it is removed."""
-        if not self.closed:
+        if not self.closed and hasattr(self, "_fd"):  # also called where the constructor raised
             if self.layer is None:
                 self.path.unlink(missing_ok=True)
             os.close(self._fd)
