@@ -132,7 +132,8 @@ def _sandbox() -> Diagnosis:
     from dockerlab.engines.embedded.store.store import Store
 
     try:
-        return Diagnosis("sandbox", True, sandbox.choose(Store().work).name)
+        found, why = sandbox.explain(Store().work)
+        return Diagnosis("sandbox", True, f"{found.name}. {why}" if why else found.name)
     except DockerlabError as error:
         return _refused("sandbox", error)
 

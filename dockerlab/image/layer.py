@@ -11,7 +11,7 @@ import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from dockerlab.errors import ImageError
 from dockerlab.image.compression import Compression, chunks, decompress, sparse_window, window
@@ -89,6 +89,13 @@ class BlobLayer:
         self._plain: tuple[Path, int, int] | None = None
         self._compressed: int | None = self._length if compression == "gzip" else None
         self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to read the same file; what was parsed here it parses again."""
+        return {**self.__dict__, "_owner": None, "_index": None, "_plain": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.RLock())
 
     def __repr__(self) -> str:
         return f"BlobLayer({self.diff_id[:19]})"

@@ -57,7 +57,7 @@ def prune(store: Store, *, all: bool = False) -> int:
                 freed += durable.remove_tree(Path(item.path))
         for path in list(_unpacked(store.work, needed)):
             freed += durable.remove_tree(path)
-        for folder in ("tmp", "work/runs", "work/probes"):
+        for folder in ("tmp", "work/runs", "work/rootless/runs", "work/probes"):
             freed += durable.clear_temporaries(store.root / folder)
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
@@ -135,5 +135,6 @@ def forget_layer(store: Store, diff_id: str) -> None:
             return
         durable.remove_tree(store.blob_path(diff_id))
         durable.remove_tree(store.root / "index" / f"{name}.json")
-        for path in store.work.glob(f"*/{name}"):
-            durable.remove_tree(path)
+        for folder in ("*", "rootless/*"):
+            for path in store.work.glob(f"{folder}/{name}"):
+                durable.remove_tree(path)
