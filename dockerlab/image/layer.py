@@ -89,10 +89,12 @@ class BlobLayer:
         self._plain: tuple[Path, int, int] | None = None
         self._compressed: int | None = self._length if compression == "gzip" else None
         self._lock = threading.RLock()
+        self._keeps = True
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs to read the same file; what was parsed here it parses again."""
-        return {**self.__dict__, "_owner": None, "_index": None, "_plain": None, "_lock": None}
+        """Return what another process needs to read the same file; it parses it again, and keeps nothing."""
+        own = {"_owner": None, "_index": None, "_plain": None, "_lock": None, "_keeps": False}
+        return {**self.__dict__, **own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.RLock())
@@ -193,7 +195,7 @@ class BlobLayer:
             return self._index
 
     def _keep_index(self) -> None:
-        if self._index_path is not None and self._index is not None:
+        if self._keeps and self._index_path is not None and self._index is not None:
             kept = IndexFile(self._index, self._compressed)
             write_kept(self._index_path, kept, diff_id=self.diff_id, blob=self._length)
 

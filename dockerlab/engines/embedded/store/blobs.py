@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -149,15 +151,45 @@ class Blobs:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).absolute()
-        self.work = self.root / "work"
         self._blobs = self.root / "blobs" / "sha256"
         self._open_layers: dict[
             str, StoredLayer
         ] = {}  # what a layer's headers say is read once, not once a build
         with durable.plain_errors(self.root):
-            for folder in FOLDERS:
-                (self.root / folder).mkdir(parents=True, exist_ok=True)
-            durable.clear_temporaries(self.root / "tmp")
+            if (
+                not self.root.exists()
+            ):  # a new store is its owner's alone; a folder that is there has its rights
+                self.root.parent.mkdir(parents=True, exist_ok=True)
+                self.root.mkdir(mode=0o700, exist_ok=True)
+            if self.writable or not (self.root / "index.json").exists():
+                for folder in FOLDERS:
+                    (self.root / folder).mkdir(parents=True, exist_ok=True)
+                durable.clear_temporaries(self.root / "tmp")
+
+    @cached_property
+    def writable(self) -> bool:
+        """Tell whether this process may write here; a store that is read-only, or another user's, is read."""
+        new = self.root / "tmp"
+        return os.access(new if new.exists() else self.root, os.W_OK)
+
+    def need_writable(self) -> None:
+        """Raise StoreError where this process may not write here."""
+        if not self.writable:
+            raise durable.store_error(
+                PermissionError(errno.EACCES, "Permission denied"), self.root, "image store"
+            )
+
+    @property
+    def work(self) -> Path:
+        """Return the sandboxes' own folder: in the store, or in the user's cache where that cannot be."""
+        if self.writable:
+            return self.root / "work"
+        cache = os.environ.get("XDG_CACHE_HOME", "")
+        home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
+        folder = home / "dockerlab" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        with durable.plain_errors(folder, "folder for what RUN needs"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     # Locks
 

@@ -51,6 +51,8 @@ class BuildCache(Blobs):
             return None
 
     def _put_record(self, kind: str, key: str, record: Any) -> None:
+        if not self.writable:
+            return  # a build that is all cached needs none
         with durable.plain_errors(self.root):
             durable.write_whole(
                 self.root / kind / _hashed(key), oci.encoded(record), temporary=self.root / "tmp", sync=False

@@ -200,12 +200,22 @@ def remove_tree(path: Path) -> int:
     try:
         return _removed(path)
     except PermissionError as error:
+        if not _is_others(Path(error.filename)):
+            raise
         from dockerlab.engines.embedded import user_namespace  # few need it, and it takes long to load
 
         with suppress(EngineError):
             freed: int = user_namespace.call(_removed, path)
             return freed
         raise error
+
+
+def _is_others(path: Path) -> bool:
+    """Tell whether a file or its folder belongs to other ids; what its owner closed is to stay closed."""
+    try:
+        return any(place.lstat().st_uid != os.geteuid() for place in (path, path.parent))
+    except PermissionError:
+        return True
 
 
 def _removed(path: Path) -> int:

@@ -119,8 +119,8 @@ class Store(BuildCache):
                 about |= {oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             self._put_blob(manifest)
             descriptor = descriptor_of(manifest, config, annotations=about)
-            with self.changing() as index:
-                if descriptor not in index["manifests"]:
+            if descriptor not in self.read_index()["manifests"]:
+                with self.changing() as index:
                     self.write_index({**index, "manifests": with_descriptor(descriptor, index["manifests"])})
         return self.image_of(descriptor)
 

@@ -32,6 +32,7 @@ def prune(store: Store, *, all: bool = False) -> int:
     Returns the bytes freed on disk. With `all` the images go too. Raises StoreError while a build is
     running, and ImageError for an image that is too damaged to tell what it needs.
     """
+    store.need_writable()
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0
     with (
