@@ -1,4 +1,4 @@
-"""What course.toml says of an exercise: the package reads the one manifest and keeps no copy of its hints."""
+"""What course.toml says: the package reads the one manifest and keeps no copy of its hints."""
 
 from __future__ import annotations
 
@@ -67,6 +67,11 @@ def _exercises() -> Iterator[tuple[str, Mapping[str, Any]]]:
     for lesson in _lessons():
         for one in _tasks(lesson):
             yield lesson["name"], one
+
+
+def bases() -> tuple[str, ...]:
+    """Return the base images that the course builds on."""
+    return tuple(tomllib.loads(manifest_path().read_text(encoding="utf-8"))["bases"])
 
 
 def _tasks(lesson: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

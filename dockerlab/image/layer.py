@@ -64,7 +64,7 @@ class BlobLayer:
 
     An uncompressed blob is read in place. A gzip or zstd one is unpacked once to a temporary file, and its
     digest is checked against `diff_id` on the way. `index`, when given, is a file that keeps what was parsed
-    and measured; one that does not fit the blob is ignored and written anew.
+    and measured; one that does not fit the blob is ignored, and written anew unless `keeps` is False.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class BlobLayer:
         compression: Compression | None = None,
         index: Path | None = None,
         owner: object = None,
+        keeps: bool = True,
     ) -> None:
         self.path = path
         self.diff_id = diff_id
@@ -89,7 +90,7 @@ class BlobLayer:
         self._plain: tuple[Path, int, int] | None = None
         self._compressed: int | None = self._length if compression == "gzip" else None
         self._lock = threading.RLock()
-        self._keeps = True
+        self._keeps = keeps
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs to read the same file; it parses it again, and keeps nothing."""

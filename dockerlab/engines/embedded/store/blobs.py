@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dockerlab.engines.embedded.store import durable
+from dockerlab.engines.embedded.store.shared import Shared
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
 from dockerlab.image.filesystem import Entry
@@ -151,6 +152,7 @@ class Blobs:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).absolute()
+        self.shared = Shared.given(self.root)
         self._blobs = self.root / "blobs" / "sha256"
         self._open_layers: dict[
             str, StoredLayer
@@ -212,25 +214,32 @@ class Blobs:
     # Blobs and layers
 
     def blob_path(self, digest: str) -> Path:
-        """Return where the blob of "sha256:..." is, or would be."""
+        """Return where the blob of "sha256:..." is in this store, or would be."""
         return self._blobs / digest.removeprefix("sha256:")
 
+    def _place(self, digest: str) -> Path:
+        """Return where a blob is read: here, or in the shared place where that has it and this has not."""
+        path = self.blob_path(digest)
+        shared = None if self.shared is None or path.exists() else self.shared.blob(digest)
+        return shared or path
+
     def has_layer(self, diff_id: str) -> bool:
-        """Tell whether the layer is here."""
-        return self.blob_path(diff_id).exists()
+        """Tell whether the layer is here, or shared."""
+        return self._place(diff_id).exists()
 
     def layer(self, diff_id: str) -> Layer:
         """Return the layer; raises ImageError when it is not in the store."""
         try:
-            return self._layer(diff_id, self.blob_path(diff_id).stat().st_size)
+            return self._layer(diff_id, self._place(diff_id).stat().st_size)
         except FileNotFoundError:
             raise self._missing(diff_id) from None
 
     def _layer(self, diff_id: str, size: int, *, compressed: int | None = None) -> StoredLayer:
         layer = self._open_layers.pop(diff_id, None)
         if layer is None or layer.size_tar != size:
-            path = self.blob_path(diff_id)
-            layer = StoredLayer(path, diff_id, length=size, index=self.root / "index" / f"{path.name}.json")
+            path = self._place(diff_id)
+            kept = path.parents[2] / "index" / f"{path.name}.json"
+            layer = StoredLayer(path, diff_id, length=size, index=kept, keeps=path.is_relative_to(self.root))
         if compressed is not None:
             layer.pulled_size = compressed
         self._open_layers[diff_id] = layer
@@ -253,11 +262,11 @@ class Blobs:
             yield new
 
     def _publish(self, fd: int, aside: Path, digest: str, size: int) -> None:
-        path = self.blob_path(digest)
-        if path.exists() and path.stat().st_size == size:
+        there = self._place(digest)
+        if there.exists() and there.stat().st_size == size:
             aside.unlink()
             return
-        durable.publish(fd, aside, path)
+        durable.publish(fd, aside, self.blob_path(digest))
 
     def _put_blob(self, data: bytes) -> str:
         digest = oci.digest_of(data)
@@ -269,7 +278,7 @@ class Blobs:
     def read_blob(self, digest: str) -> bytes:
         """Return a small blob (a manifest or a config), its digest checked."""
         try:
-            data = self.blob_path(digest).read_bytes()
+            data = self._place(digest).read_bytes()
         except FileNotFoundError:
             raise self._missing(digest) from None
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:

@@ -26,6 +26,8 @@ class BuildCache(Blobs):
     def step(self, key: str) -> Mapping[str, Any] | None:
         """Return the build cache's record of a step, or None."""
         record = self._record("steps", key)
+        if record is None and self.shared is not None:
+            record = self.shared.step(key)
         return record if isinstance(record, dict) else None
 
     def put_step(self, key: str, record: Mapping[str, Any]) -> None:

@@ -128,6 +128,14 @@ def validate(store: Store) -> list[str]:
     return wrong
 
 
+def leave_shared(store: Store) -> None:
+    """Leave of a store what others read of it in place: images, layers, and records of steps."""
+    with durable.plain_errors(store.root):
+        for folder in ("builds", "mounts", "work", "exports", "downloads", "kept"):
+            for path in (store.root / folder).glob("*"):
+                durable.remove_tree(path)
+
+
 def forget_layer(store: Store, diff_id: str) -> None:
     """Remove a layer that no image has, and what was unpacked of it."""
     name = diff_id.removeprefix("sha256:")
