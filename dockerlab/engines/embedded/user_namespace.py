@@ -209,9 +209,7 @@ def _map(own: int, kind: str) -> list[str]:
     import pwd
 
     if shutil.which(f"new{kind}map") is None:
-        raise EngineError(
-            f"there is no new{kind}map", hint="Install the package uidmap (Fedora: shadow-utils-subid)."
-        )
+        raise EngineError(f"there is no new{kind}map (package uidmap)")
     try:
         names = {pwd.getpwuid(os.getuid()).pw_name, str(os.getuid())}
     except KeyError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from dockerlab.engines.embedded.sandbox import remembered
@@ -24,7 +23,7 @@ def choose(work: Path) -> Sandbox:
 
 
 def explain(work: Path) -> tuple[Sandbox, str]:
-    """Return the best sandbox that really works here, found by trying, and why no better one, or "".
+    """Return the best sandbox that really works here, found by trying, and why it is no better one, or "".
 
     `work` is a folder it may keep. $DOCKERLAB_SANDBOX is "auto" (the default), "namespaces" or "proot".
     Raises EngineError (what to install).
@@ -37,10 +36,10 @@ def explain(work: Path) -> tuple[Sandbox, str]:
         )
     refused = ""
     if wanted != "proot":
-        found, refused = _namespaces(work)
-        if found is not None:
-            remembered.remember(work, found.name)
-            return found, ""
+        namespaces, refused = _namespaces(work)
+        if namespaces is not None:
+            remembered.remember(work, namespaces.name)
+            return namespaces, ""
         if wanted == "namespaces":
             raise EngineError(
                 f"RUN cannot use namespaces here: {refused}.",
@@ -49,19 +48,18 @@ def explain(work: Path) -> tuple[Sandbox, str]:
     from dockerlab.engines.embedded.sandbox.proot import proot
 
     tried = f" Namespaces were refused: {refused}." if refused else ""
-    if shutil.which("proot") is None:
-        raise EngineError(
-            f"RUN needs the program proot, which is not installed.{tried}",
-            hint="Install the system package proot (`apt-get install proot`).",
-        )
+    try:
+        found = proot.ProotSandbox(work)
+    except EngineError as error:
+        raise EngineError(f"RUN needs proot. {error.message.rstrip('.')}.{tried}", hint=error.hint) from error
     broken = proot.probe(work)
     if broken is not None:
         raise EngineError(
             f"RUN cannot be built here. {broken.rstrip('.')}.{tried}",
             hint="Use Docker, or a machine where one of the two works. Without RUN a Dockerfile builds here.",
         )
-    remembered.remember(work, proot.ProotSandbox.name)
-    return proot.ProotSandbox(work), tried.strip()
+    remembered.remember(work, found.name)
+    return found, f"It is {found.origin}.{tried}"
 
 
 def _namespaces(work: Path) -> tuple[Sandbox | None, str]:
