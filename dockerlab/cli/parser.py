@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from dockerlab import __version__
 from dockerlab.cli import looking_parser as looking
 from dockerlab.errors import OptionError
-from dockerlab.options import add_engine_option
+from dockerlab.shared_options import add_engine_option
 
 EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 3 over budget (`advise`),
 130 interrupted; `run` ends with the exit code of its command"""
@@ -163,7 +163,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     ),
     "compare": ("looking.compare", "say what parts two images: sizes, shared layers, files", looking.compare),
     "advise": (
-        "looking.advise",
+        "advise.advise",
         "say what could be better in an image, and what it would save",
         looking.advise,
     ),

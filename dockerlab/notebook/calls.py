@@ -141,7 +141,7 @@ def explore(x: Subject, *others: Subject, engine: str | Engine | None = None) ->
     small files. With `others`, images to compare with. Sizes are unpacked bytes.
     """
     made_by = find_engine(engine)[0].describe() if isinstance(x, str) else None
-    subjects = [_build_or_image(one, engine) for one in (x, *others)]
+    subjects = [_build_or_image(subject, engine) for subject in (x, *others)]
     return Explorer(subjects[0], *subjects[1:], engine=made_by)
 
 
@@ -231,7 +231,7 @@ def built(*builds: Build | DockerlabError) -> bool:
     `%%dockerfile NAME --allow-fail` binds NAME to the error of a build that failed. With this, a lesson goes
     on without a build that needs the network: `lab.built(one, two) and lab.compare(one, two)`.
     """
-    failed = [one for one in builds if not isinstance(one, Build)]
+    failed = [build for build in builds if not isinstance(build, Build)]
     for error in failed:
         print(not_built(error))
     return not failed

@@ -16,12 +16,13 @@ from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSa
 from dockerlab.engines.embedded.sandbox.namespaces.rootless import RootlessSandbox
 from dockerlab.engines.embedded.sandbox.proot.proot import ProotSandbox
 from dockerlab.errors import EngineError
+from tests.loopback import answering
 
 from . import bases
 from .building import Oracle
 from .case import Case, Names
 from .cases import SERVED
-from .daemon import Docker, address, column, served
+from .daemon import Docker, address, column
 from .recording import Recording, record
 
 WORDS = ("base", "rich", "bare")
@@ -58,7 +59,7 @@ def docker_host(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="package")
 def server(docker_host: None) -> Iterator[str]:
     """Serve what ADD downloads on loopback; yields http://host:port."""
-    with served(_Handler) as url:
+    with answering(_Handler) as url:
         yield url
 
 

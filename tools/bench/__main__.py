@@ -146,6 +146,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON: seconds, bytes and ratios")
     options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who uses a command has its bytecode
     before = os.getloadavg()[0]
     code = 0
     bench: Bench | None = None

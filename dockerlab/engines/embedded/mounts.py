@@ -16,7 +16,7 @@ from dockerlab.engines.embedded.sandbox.contract import Mount, Owned, Sandbox
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
-from dockerlab.image.filesystem import Tree, join
+from dockerlab.image.filesystem import CHUNK, Tree, join
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def checkout(tree: Tree, top: str, place: Path, inside: str = "") -> tuple[Owned
     owners = _owned(inside, node.entry.uid, node.entry.gid) if node is not None else ()
     if node is not None and node.entry.kind == "file":
         with node.origin.open(node.entry) as source, place.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+            shutil.copyfileobj(source, out, CHUNK)
         place.chmod(node.entry.mode)
     elif node is not None and node.entry.kind == "symlink":
         place.symlink_to(node.entry.link)

@@ -21,8 +21,8 @@ import pytest
 
 from dockerlab.errors import BuildError, EngineError, ImageError
 from dockerlab.image.filesystem import Entry
-from dockerlab.image.layer import BlobLayer
-from dockerlab.image.tar_writer import EMPTY_DIFF_ID, LayerWriter, in_order
+from dockerlab.image.layer import EMPTY_LAYER, BlobLayer
+from dockerlab.image.tar_writer import LayerWriter, in_order
 
 if sys.platform != "linux":
     pytest.skip("namespaces are a Linux feature", allow_module_level=True)
@@ -249,7 +249,7 @@ def test_a_run_that_changes_nothing_gives_the_empty_layer(base: BlobLayer, sandb
     top.entries += tuple(Entry(f"etc/{name}", "file") for name in ("hosts", "resolv.conf"))
     _, _, tar = shell(sandbox, [base, top], "true")  # type: ignore[list-item]
     assert tar == bytes(1024)
-    assert (sandbox._unpacked / EMPTY_DIFF_ID.partition(":")[2]).is_dir()
+    assert (sandbox._unpacked / EMPTY_LAYER.partition(":")[2]).is_dir()
 
 
 @needs_namespaces

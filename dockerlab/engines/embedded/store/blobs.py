@@ -17,7 +17,7 @@ from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.shared import Shared
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import BlobLayer, Layer
 from dockerlab.image.tar_reader import Index
 
@@ -32,7 +32,6 @@ FOLDERS = (
     "downloads",
     "tmp",
 )
-_CHUNK = 1 << 20
 _OPEN_LAYERS = 256
 
 
@@ -106,12 +105,12 @@ class NewLayer(io.RawIOBase, BinaryIO):
         """Append bytes; raises StoreFullError when the disk is full."""
         size = len(data) if isinstance(data, bytes | bytearray) else memoryview(data).nbytes
         self._size += size
-        if len(self._pending) + size < _CHUNK:
+        if len(self._pending) + size < CHUNK:
             self._pending += data
             return size
         self._drain(self._pending)
         self._pending = bytearray()
-        if size < _CHUNK:
+        if size < CHUNK:
             self._pending += data
         else:
             self._drain(data)

@@ -16,6 +16,7 @@ from dockerlab.engines.embedded.store.descriptors import IMAGE_ID, damaged
 from dockerlab.engines.held_images import key
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
+from dockerlab.image.filesystem import CHUNK
 from dockerlab.image.image import validate as validate_image
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def validate(store: Store) -> list[str]:
         for item in sorted(os.scandir(store.root / "blobs" / "sha256"), key=lambda item: item.name):
             with open(item.path, "rb") as file:  # noqa: PTH123 - a DirEntry has no open()
                 digest = hashlib.sha256()
-                while chunk := file.read(1 << 20):
+                while chunk := file.read(CHUNK):
                     digest.update(chunk)
             if digest.hexdigest() != item.name:
                 wrong.append(f"The blob sha256:{item.name} has the digest sha256:{digest.hexdigest()}.")

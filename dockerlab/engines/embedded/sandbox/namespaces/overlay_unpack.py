@@ -17,12 +17,11 @@ from functools import cache
 from pathlib import Path
 
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import Entry, Kind
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
 from dockerlab.image.image import Layer
 
 DEVICE = "user.dockerlab.device"  # of what stands for one: "char 1 3"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CHUNK = 1 << 20
 
 
 @cache
@@ -160,7 +159,7 @@ class _Unpacker:
                 with layer.open(entry) as content:
                     left = entry.size
                     while left:
-                        chunk = content.read(min(left, _CHUNK))
+                        chunk = content.read(min(left, CHUNK))
                         if not chunk:
                             raise ImageError(f"the content of {entry.path!r} ends {left} bytes early")
                         left -= os.write(fd, chunk)
