@@ -17,7 +17,8 @@ DockerlabError
 ├── BudgetError              a budget says something that is no limit
 ├── ProgressError            a learner's progress file cannot be read or written
 │   └── ProgressVersionError it is of another version (has .version)
-└── GradeError               there is nothing to grade, or the result cannot be written
+├── GradeError               there is nothing to grade, or the result cannot be written
+└── StartError               the learner's copy of the course cannot be made where it was asked for
 
 KeyboardInterrupt
 └── BuildInterrupted         a build was stopped by Ctrl-C or the kernel's stop button
@@ -152,6 +153,10 @@ class ProgressVersionError(ProgressError):
 
 class GradeError(DockerlabError):
     """There is nothing to grade, or the result cannot be written."""
+
+
+class StartError(DockerlabError):
+    """The learner's copy of the course cannot be made in this folder."""
 
 
 class BuildInterrupted(KeyboardInterrupt):

@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("odd:1", "/bin/busybox", "true"),
     "rm": ("odd:1",),
     "prune": (),
+    "start": (f"start-{NAME}",),
     "grade": ("handed-in", "--force", "-o", "grades"),
 }
 

@@ -70,8 +70,8 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
 
 
-def fault(page: Path, target: str) -> str | None:
-    """Say what is wrong with a link, or None."""
+def fault(page: Path, target: str, root: Path = ROOT) -> str | None:
+    """Say what is wrong with a link of a page below `root`, or None."""
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         if parts.scheme != "https":
@@ -81,7 +81,7 @@ def fault(page: Path, target: str) -> str | None:
     path = page if not parts.path else (page.parent / unquote(parts.path)).resolve()
     if not path.exists():
         return "no such file"
-    if not path.is_relative_to(ROOT):
+    if not path.is_relative_to(root):
         return "not in this repository"
     if parts.fragment and unquote(parts.fragment) not in anchors(path):
         return "no such heading"

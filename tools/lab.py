@@ -1,4 +1,4 @@
-"""Open the course in JupyterLab: ready an engine, serve on loopback, open a browser if there is a screen."""
+"""Open the learner's copy of the course in JupyterLab: bring it, ready an engine, serve on loopback."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import os
 import subprocess
 import sys
 
+from dockerlab.checks.manifest import start
+from dockerlab.course.learner_copy import bring
+from dockerlab.errors import StartError
 from tools import ready
-from tools.course import ROOT, read_course
+from tools.course import ROOT
+
+COPY = ROOT / "my-lab"
 
 
 def has_screen() -> bool:
@@ -19,13 +24,13 @@ def has_screen() -> bool:
 
 
 def command(*, ip: str, port: int, browser: bool, token: str | None) -> list[str]:
-    """Build the jupyter command line that serves the checkout and starts on the first lesson."""
+    """Build the jupyter command line that serves the learner's copy and starts on the first lesson."""
     line = [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.ip={ip}",
         f"--ServerApp.port={port}",
-        f"--ServerApp.root_dir={ROOT}",
-        f"--LabApp.default_url=/lab/tree/{read_course().start.as_posix()}",
+        f"--ServerApp.root_dir={COPY}",
+        f"--LabApp.default_url=/lab/tree/{start()}",
     ]
     if not browser:
         line.append("--no-browser")
@@ -45,6 +50,11 @@ def main() -> int:
     parser.add_argument("--token", help="the address's token, instead of a new random one; '' for none")
     options = parser.parse_args()
 
+    try:
+        print(bring(COPY), flush=True)
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
     code = ready.main()
     if code == 130:
         return code
@@ -55,7 +65,7 @@ def main() -> int:
         print("Open the address below in a browser. Ctrl-C ends it.", flush=True)
     line = command(ip=options.ip, port=options.port, browser=browser, token=options.token)
     try:
-        return subprocess.run(line, cwd=ROOT, check=False).returncode
+        return subprocess.run(line, cwd=COPY, check=False).returncode
     except KeyboardInterrupt:
         return 0
 
