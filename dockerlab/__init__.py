@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from dockerlab.notebook.cache_questions import why as why
     from dockerlab.notebook.calls import advise as advise
     from dockerlab.notebook.calls import build as build
-    from dockerlab.notebook.calls import built as built
     from dockerlab.notebook.calls import compare as compare
     from dockerlab.notebook.calls import explore as explore
     from dockerlab.notebook.calls import history as history
@@ -49,7 +48,6 @@ _HOMES = {
     "File": "dockerlab.context.context",
     "advise": "dockerlab.notebook.calls",
     "build": "dockerlab.notebook.calls",
-    "built": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
@@ -78,7 +76,6 @@ __all__ = [  # a test holds it equal to _HOMES
     "File",
     "advise",
     "build",
-    "built",
     "charts",
     "compare",
     "compare_builders",
@@ -121,5 +118,7 @@ def __dir__() -> list[str]:
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
     from dockerlab.notebook.magics import DockerfileMagics
+    from dockerlab.notebook.not_built import answer_in_one_line
 
     ipython.register_magics(DockerfileMagics(shell=ipython))
+    answer_in_one_line(ipython)

@@ -6,6 +6,7 @@ DockerlabError
 ├── ContextError             a build context folder, file or .dockerignore is wrong or missing
 ├── BuildError               a step failed (names the line)
 │   └── RunError             a RUN ended with a non-zero exit code (has .exit_code and .log)
+├── NotBuiltError            something was asked of a build that did not happen
 ├── RunTimeoutError          a command in an image took longer than it was given
 ├── EngineError              no engine, or the chosen one cannot be used here
 ├── ImageError               an archive, layout or layer is not what it should be
@@ -93,6 +94,17 @@ class RunError(BuildError):
 
     def __str__(self) -> str:
         return self._said(self.log[-10:])
+
+
+class NotBuiltError(DockerlabError):
+    """Something was asked of a build that did not happen; the message says which and why.
+
+    `what` stands for that build.
+    """
+
+    def __init__(self, what: object) -> None:
+        super().__init__(repr(what))
+        self.what = what
 
 
 class RunTimeoutError(DockerlabError):

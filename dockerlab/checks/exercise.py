@@ -36,7 +36,8 @@ from dockerlab.checks.progress import (
 from dockerlab.checks.verdict import Hints, Report, Verdict
 from dockerlab.context.context import Context, File
 from dockerlab.engines.results import Build, Engine, Event, Finished
-from dockerlab.errors import BuildError, DockerlabError, ProgressError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError, ProgressError
+from dockerlab.notebook.not_built import NotBuilt
 from dockerlab.units import count
 
 
@@ -102,6 +103,13 @@ def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callabl
             told.append("Building the starter once, to compare with it ...")
             on_wait(told[0])
 
+    try:
+        engine.image(attempt.image.id)
+    except ImageNotFoundError as error:
+        raise ImageNotFoundError(
+            f"The image of {attempt.name} is no longer kept: another build took its name, or it was removed.",
+            hint=f"Run the cell that begins with %%dockerfile {attempt.name} again, then this one.",
+        ) from error
     try:
         starter = engine.build(
             definition.STARTER,
@@ -205,11 +213,8 @@ class Exercise:
 def _as_build(mine: object) -> Build:
     if isinstance(mine, Build):
         return mine
-    if isinstance(mine, DockerlabError):
-        raise BuildError(
-            "There is no image to check: the build of this Dockerfile failed.",
-            hint="Mend what the message below its cell says, run that cell again, then this one.",
-        )
+    if isinstance(mine, NotBuilt):
+        raise NotBuiltError(mine)
     raise DockerlabError(
         f"A {type(mine).__name__} is no build.",
         hint="Pass the name that stands behind %%dockerfile: task.check(mine).",

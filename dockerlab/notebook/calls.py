@@ -15,7 +15,6 @@ from dockerlab.engines.results import Build, Builder, Engine
 from dockerlab.errors import BuildInterrupted, DockerlabError
 from dockerlab.image.image import Image
 from dockerlab.inputs import ContextLike, as_context, default_tag, find_engine, held_image, read_dockerfile
-from dockerlab.notebook.not_built import not_built
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.explorer import Explorer
 from dockerlab.widgets.findings import AdviceTable, advice_table
@@ -223,18 +222,6 @@ def run(
     ran = chosen.run(reference, argv, timeout=timeout)
     shown = command if isinstance(command, str) else " ".join(command or ("(the image's own command)",))
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
-
-
-def built(*builds: Build | DockerlabError) -> bool:
-    """Tell whether all of these were built, with one line about each that was not.
-
-    `%%dockerfile NAME --allow-fail` binds NAME to the error of a build that failed. With this, a lesson goes
-    on without a build that needs the network: `lab.built(one, two) and lab.compare(one, two)`.
-    """
-    failed = [one for one in builds if not isinstance(one, Build)]
-    for error in failed:
-        print(not_built(error))
-    return not failed
 
 
 def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
