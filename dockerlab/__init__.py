@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
     from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.notebook.again import ran as ran
+    from dockerlab.notebook.again import rebuild as rebuild
     from dockerlab.notebook.cache_questions import compare_builders as compare_builders
     from dockerlab.notebook.cache_questions import what_if as what_if
     from dockerlab.notebook.cache_questions import why as why
@@ -64,7 +66,9 @@ _HOMES = {
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
+    "ran": "dockerlab.notebook.again",
     "read_archive": "dockerlab.image.stored",
+    "rebuild": "dockerlab.notebook.again",
     "run": "dockerlab.notebook.calls",
     "status": "dockerlab.notebook.calls",
     "what_if": "dockerlab.notebook.cache_questions",
@@ -92,7 +96,9 @@ __all__ = [  # a test holds it equal to _HOMES
     "playground",
     "predict",
     "progress",
+    "ran",
     "read_archive",
+    "rebuild",
     "run",
     "status",
     "what_if",

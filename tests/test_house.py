@@ -36,9 +36,10 @@ def test_a_lesson_opens_with_what_the_manifest_says() -> None:
 
 
 def test_exercises_and_solutions_mirror_each_other() -> None:
-    """exercises/ and solutions/ hold the same names, those course.toml gives an exercise and three hints."""
+    """Each name has an exercise and a solution, which tabs tell from the lesson, and three hints."""
     with_exercise = {name: hints for lesson in read_course().lessons for name, hints in lesson.tasks.items()}
-    assert names("exercises") == names("solutions") == set(with_exercise)
+    assert names("exercises") == {f"exercise-{name}" for name in with_exercise}
+    assert names("solutions") == {f"solution-{name}" for name in with_exercise}
     assert all(len(hints) == 3 for hints in with_exercise.values())
 
 

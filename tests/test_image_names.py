@@ -72,7 +72,7 @@ def test_the_reader_sees_what_notebooks_build() -> None:
         "dockerlab/{}_edit:12",
         "dockerlab/playground:latest",
     ]
-    exercise = list(image_names(ROOT / "exercises" / "02-run-chaining.ipynb"))
+    exercise = list(image_names(ROOT / "exercises" / "exercise-02-run-chaining.ipynb"))
     assert exercise == ["dockerlab/mine:02"]
 
 

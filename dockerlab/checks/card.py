@@ -169,7 +169,7 @@ def _called(name: str) -> str:
 
 
 def _exercise(name: str) -> str:
-    return f"../exercises/{name}.ipynb"
+    return f"../exercises/exercise-{name}.ipynb"
 
 
 def _notebook(lesson: Lesson) -> str:

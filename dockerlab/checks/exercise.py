@@ -163,7 +163,7 @@ class Exercise:
             return report
         known, notes = self._update(lambda known: known.after(report))
         if report.passed:
-            notes = (*notes, f"How others did it, and why: ../solutions/{self.name}.ipynb")
+            notes = (*notes, f"How others did it, and why: ../solutions/solution-{self.name}.ipynb")
         elif known.hints < len(self.hints):
             notes = (*notes, f"task.hint() opens hint {known.hints + 1} of {len(self.hints)}.")
         return replace(report, notes=notes)
@@ -178,7 +178,7 @@ class Exercise:
         )
         number = total if known.passed else known.hints
         if number == total:
-            notes = (*notes, f"That is the last hint. A solution: ../solutions/{self.name}.ipynb")
+            notes = (*notes, f"That is the last hint. A solution: ../solutions/solution-{self.name}.ipynb")
         return Hints(self.name, self.hints[:number], total, notes)
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ def course_map() -> str:
     for lesson in course():
         only = len(lesson.exercises) == 1
         exercises = " ".join(
-            f"[{'do it' if only else number}](exercises/{name}.ipynb)"
+            f"[{'do it' if only else number}](exercises/exercise-{name}.ipynb)"
             for number, name in enumerate(lesson.exercises, 1)
         )
         rows.append(

@@ -178,7 +178,7 @@ def advise(
     from dockerlab.analysis.advice import advise as look_for_advice
 
     text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
-    chosen = _engine_of(x, engine) if isinstance(x, str | Build) or engine is not None else None
+    chosen = engine_of(x, engine) if isinstance(x, str | Build) or engine is not None else None
     found = look_for_advice(
         chosen.image(x) if chosen is not None and isinstance(x, str) else _build_or_image(x, engine),
         dockerfile=None if text is None else parse(text),
@@ -214,7 +214,7 @@ def run(
     the image's own command. `timeout` is in seconds. A command that fails is no error here: look at
     `.exit_code`.
     """
-    chosen = _engine_of(x, engine)
+    chosen = engine_of(x, engine)
     image = x.image if isinstance(x, Build) else x
     reference = image if isinstance(image, str) else image.id
     title = x.name if isinstance(x, Build) else (x if isinstance(x, str) else x.reference or x.id)
@@ -233,10 +233,10 @@ def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "
 
 
 def _build_or_image(x: Subject, engine: str | Engine | None) -> Build | Image:
-    return _engine_of(x, engine).image(x) if isinstance(x, str) else x
+    return engine_of(x, engine).image(x) if isinstance(x, str) else x
 
 
-def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
+def engine_of(x: Subject, engine: str | Engine | None = None) -> Engine:
     """Return the engine asked for, else the kind that made the build, else the best one here."""
     if engine is None and isinstance(x, Build):
         engine = "embedded" if x.builder == "embedded" else "docker"

@@ -7,6 +7,8 @@ from pathlib import Path
 from tools.browser import Lab, run_all, screenshot
 
 SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
+NOTES = """() => [...document.querySelectorAll('.dockerlab-card, .dockerlab-box')]
+    .map(one => getComputedStyle(one, '::after').content)"""
 WAIT = 60_000  # milliseconds
 
 
@@ -22,5 +24,6 @@ def test_widgets_show_their_last_state(lab: Lab, shots: Path) -> None:
         page.get_by_text("Your guess: 2 layers.").wait_for(timeout=WAIT)
         page.locator(".dockerlab-list option").nth(2).wait_for(state="attached", timeout=WAIT)
         assert page.locator(".dockerlab-box").count() == 2
+        assert page.evaluate(NOTES) == ['"This is how it was left. Run the cell again to use it."'] * 3
         assert page.get_by_text("Error displaying widget").count() == 0
         screenshot(page, shots / "without-a-kernel.png")

@@ -41,7 +41,7 @@ def notebook(*cells: str, outputs: int = 0) -> str:
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the folder of a course of three notebooks, which a test may correct."""
     folder = tmp_path / "course"
-    for path in (LESSON, OTHER, "exercises/02-run-chaining.ipynb"):
+    for path in (LESSON, OTHER, "exercises/exercise-02-run-chaining.ipynb"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(notebook("1 + 1", "print(2)", outputs=2))
     monkeypatch.setattr(learner_copy, "course_folder", lambda: folder)
