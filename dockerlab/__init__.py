@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
     from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.notebook.again import after_edits as after_edits
     from dockerlab.notebook.again import ran as ran
     from dockerlab.notebook.again import rebuild as rebuild
     from dockerlab.notebook.cache_questions import compare_builders as compare_builders
@@ -49,6 +50,7 @@ _HOMES = {
     "Context": "dockerlab.context.context",
     "File": "dockerlab.context.context",
     "advise": "dockerlab.notebook.calls",
+    "after_edits": "dockerlab.notebook.again",
     "build": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
@@ -79,6 +81,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "Context",
     "File",
     "advise",
+    "after_edits",
     "build",
     "charts",
     "compare",

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from dockerlab.checks.manifest import start
 from dockerlab.course.learner_copy import bring
@@ -63,9 +64,10 @@ def main() -> int:
     browser = has_screen() and not options.no_browser
     if not browser:
         print("Open the address below in a browser. Ctrl-C ends it.", flush=True)
+    here = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     line = command(ip=options.ip, port=options.port, browser=browser, token=options.token)
     try:
-        return subprocess.run(line, cwd=COPY, check=False).returncode
+        return subprocess.run(line, cwd=COPY, env={**os.environ, "PATH": here}, check=False).returncode
     except KeyboardInterrupt:
         return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -179,18 +180,18 @@ def compare(
     found: dict[str, dict[Builder, Build | DockerlabError]] = {}
     for number, (name, edit) in enumerate(edits.items()):
         found[name] = {}
-        before = _marked(dockerfile, context, f"{mark}-{number}")
-        after = _marked(*edit.apply(dockerfile, context), f"{mark}-{number}")
+        before = marked(dockerfile, context, f"{mark}-{number}")
+        after = marked(*edit.apply(dockerfile, context), f"{mark}-{number}")
         for builder, build in builders.items():
             try:
                 build(*before, {})
-                found[name][builder] = _unmarked(build(*after, edit.build_args or {}))
+                found[name][builder] = unmarked(build(*after, edit.build_args or {}))
             except DockerlabError as error:
                 found[name][builder] = error
     return Comparison(found, dict(missing))
 
 
-def _marked(text: str, context: Context, mark: str) -> tuple[str, Context]:
+def marked(text: str, context: Context, mark: str) -> tuple[str, Context]:
     """Add the layer of the mark to each stage that starts from an image, and its file to the context."""
     parsed = parse(text)
     names = {stage.name for stage in parsed.stages}
@@ -207,13 +208,19 @@ def _marked(text: str, context: Context, mark: str) -> tuple[str, Context]:
     return "\n".join(lines), context.edited(files)
 
 
-def _unmarked(build: Build) -> Build:
+def unmarked(build: Build) -> Build:
+    """Take the marks' steps out of a build: what is left has the lines of the Dockerfile as given."""
     marks = [step.line for step in build.steps if step.text == f"COPY {_MARK} /"]
     steps: list[Step] = []
     for step in build.steps:
         if step.line not in marks:
             above = sum(line < step.line for line in marks)
-            steps.append(replace(step, number=len(steps) + 1, line=step.line - above))
+            reason = step.reason and re.sub(
+                r"(?<=\(line )\d+(?=\))",
+                lambda found: str(int(found[0]) - sum(line < int(found[0]) for line in marks)),
+                step.reason,
+            )
+            steps.append(replace(step, number=len(steps) + 1, line=step.line - above, reason=reason))
     return replace(build, steps=tuple(steps))
 
 

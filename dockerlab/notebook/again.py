@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from dockerlab.analysis import cache
 from dockerlab.context.context import Context
 from dockerlab.engines.results import Build
 from dockerlab.errors import ContextError
-from dockerlab.inputs import ContextLike, as_context
+from dockerlab.inputs import ContextLike, as_context, default_tag
 from dockerlab.notebook.calls import build as build_dockerfile
 from dockerlab.notebook.calls import engine_of
 from dockerlab.widgets.table import Table
@@ -20,10 +23,12 @@ def rebuild(
     *,
     edit: str | None = None,
     name: str | None = None,
+    build_args: Mapping[str, str] | None = None,
     no_cache: bool = False,
 ) -> Build:
     """Build the Dockerfile of a build once more, with these files, and show nothing.
 
+    Without `name` the image takes the name of the first; each Build stays the image it is.
     `edit` is the path of a file that gets a line more, a comment that no build had before; the files given
     are not changed. ContextError where there is no such file.
     """
@@ -33,12 +38,41 @@ def rebuild(
     return build_dockerfile(
         x.dockerfile,
         name=name or x.name,
+        tag=None if name else x.image.reference,
         context=context,
         engine=engine_of(x),
         builder=x.builder,
+        build_args=build_args,
         no_cache=no_cache,
         quiet=True,
     )
+
+
+def after_edits(
+    x: Build, edits: Mapping[str, cache.EditLike], files: ContextLike | None = None
+) -> dict[str, Build]:
+    """Build the Dockerfile of a build after each edit of these files; return the builds by the edits' names.
+
+    An edit is what `lab.compare_builders` takes, as a dict of changed files. Each is made to the files as
+    given, right after a build of those, on top of a small layer that no build had before: so it runs the same
+    lines each time. Nothing is shown.
+    """
+    text, context = x.dockerfile.text, as_context(files) or Context.files({})
+    mark = secrets.token_hex(8)
+    engine = engine_of(x)
+
+    def build(text: str, context: Context, build_args: Mapping[str, str]) -> Build:
+        marked, with_mark = cache.marked(text, context, mark)
+        tag = default_tag(f"{x.name}-edited")
+        made = engine.build(marked, context=with_mark, tag=tag, build_args=build_args, builder=x.builder)
+        return replace(cache.unmarked(made), name=x.name)
+
+    found = {}
+    for name, edit in edits.items():
+        made = cache.as_edit(edit)
+        build(text, context, {})
+        found[name] = build(*made.apply(text, context), made.build_args or {})
+    return found
 
 
 def _edited(context: Context, path: str) -> Context:
@@ -59,9 +93,8 @@ def ran(x: Build | Mapping[str, Build]) -> Table:
         new, cached = _lines(x)
         return Table(f"{x.name}: {_said(new)} ran, {_said(cached)} from the cache", (), (), data=new)
     found = {name: _lines(build) for name, build in x.items()}
-    by_count = sorted(found, key=lambda name: len(found[name][0]))
     return Table(
-        f'Most lines ran for "{by_count[-1]}", fewest for "{by_count[0]}"',
+        "Which lines ran, and which came from the cache",
         ("build", "ran", "from the cache"),
         tuple((name, _said(new), _said(cached)) for name, (new, cached) in found.items()),
         data={name: new for name, (new, _) in found.items()},

@@ -9,6 +9,7 @@ import pytest
 
 import dockerlab as lab
 from dockerlab import engines
+from dockerlab.analysis.cache import EditLike
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.engines.results import Build
 from dockerlab.errors import ContextError
@@ -37,12 +38,28 @@ def test_an_edit_runs_the_same_lines_each_time(app: Build) -> None:
     assert lab.ran(lab.rebuild(app, FILES, no_cache=True)).data == [2, 3]
 
 
+def test_edits_run_the_same_lines_each_time(app: Build) -> None:
+    """Each edit is made to the files as given, on nothing built before; reasons name lines as written."""
+    edits: dict[str, EditLike] = {
+        "mode": {"words.txt": lab.File("one\n", mode=0o600)},
+        "last file": {"app.py": "print(2)\n"},
+        "other": {"notes.txt": "new\n"},
+    }
+    for _ in range(2):
+        made = lab.after_edits(app, edits, FILES)
+        assert lab.ran(made).data == {"mode": [2, 3], "last file": [3], "other": []}
+        assert [step.reason for step in made["mode"].steps[1:3]] == [
+            "words.txt changed: its mode was 0644, is 0600",
+            "an earlier step (line 2) ran again",
+        ]
+
+
 def test_which_lines_ran_is_a_sentence(app: Build) -> None:
     """One build is a sentence, several are a table under one; no time or size is in it."""
     assert repr(lab.ran(app)) == "app: lines 2, 3 ran, no line from the cache"
     edited = lab.rebuild(app, FILES, edit="app.py")
     said = repr(lab.ran({"first": app, "after an edit": edited})).splitlines()
-    assert said[0] == 'Most lines ran for "first", fewest for "after an edit"'
+    assert said[0] == "Which lines ran, and which came from the cache"
     assert [" ".join(line.split()) for line in said[1:]] == [
         "build ran from the cache",
         "first lines 2, 3 no line",
