@@ -26,10 +26,10 @@ def find_engine(engine: str | Engine | None) -> tuple[Engine, str]:
 
 def held_image(engine: Engine, reference: str) -> Image | None:
     """Return the image (or stand-in) an engine holds for a reference as FROM writes it, or None."""
-    for one in engine.images():
-        name = one.stand_in if one.reference.startswith(STAND_IN_PREFIX) else one.reference
+    for held in engine.images():
+        name = held.stand_in if held.reference.startswith(STAND_IN_PREFIX) else held.reference
         if name and same_reference(name, reference):
-            return engine.image(one.reference)
+            return engine.image(held.reference)
     return None
 
 

@@ -1,7 +1,7 @@
 """Ending a build from another thread, as Ctrl-C ends one that runs in the main thread.
 
-stop = Stop()
-thread: with stoppable(stop): engine.build(...)      # raises KeyboardInterrupt
+stop = Cancel()
+thread: with cancellable(stop): engine.build(...)      # raises KeyboardInterrupt
 button: stop()
 """
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dockerlab.context.context import Context
-from dockerlab.dockerfile.parser import Dockerfile
+from dockerlab.dockerfile.parser import Dockerfile, parse
 from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.results import (
     Build,
@@ -110,7 +110,7 @@ class FakeEngine:
             engine=self.describe(),
             builder="embedded",
             seconds=1.5,
-            dockerfile=Dockerfile(text, "\\", (), ()),
+            dockerfile=parse(text),
             context_bytes=0,
         )
 

@@ -196,9 +196,12 @@ def test_the_path_of_a_chart(build: Callable[[str], object]) -> None:
     )
 
 
-def test_files_the_page_names_are_there() -> None:
-    """Every file that the page's last table names is in the package."""
+def test_what_the_page_names_is_there() -> None:
+    """Every file that the page's last table names is there, and each function named beside it."""
     table = PAGE.split("\n## Where to look\n")[1]
-    named = re.findall(r"`([\w/]+\.py)`", table)
+    named = re.findall(r"`([\w/]+\.(?:py|toml))`((?: `\w+`)*)", table)
     assert named
-    assert [path for path in named if not (PACKAGE / path).is_file()] == []
+    assert [path for path, _ in named if not (PACKAGE / path).is_file()] == []
+    for path, functions in named:
+        text = (PACKAGE / path).read_text(encoding="utf-8")
+        assert [name for name in re.findall(r"\w+", functions) if f"def {name}(" not in text] == [], path

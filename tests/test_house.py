@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from dockerlab.checks import manifest
 from tools.course import ROOT, read_course
 from tools.course_map import README, with_map
 from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
@@ -24,6 +25,11 @@ def test_the_manifest_and_the_notebooks_agree() -> None:
     """Each lesson of course.toml has its notebook, and each notebook but the glossary its entry, in order."""
     listed = [lesson.name for lesson in read_course().lessons]
     assert listed == sorted(names("notebooks") - {"glossary"})
+
+
+def test_the_package_reads_what_the_tools_read() -> None:
+    """Where to begin and which bases the course needs are the same for `dockerlab` and for `make lab`."""
+    assert (manifest.start(), manifest.bases()) == (read_course().start.as_posix(), read_course().bases)
 
 
 def test_a_lesson_opens_with_what_the_manifest_says() -> None:
@@ -109,7 +115,7 @@ def test_an_ordinary_user_is_told_the_one_line(bare_path: Path) -> None:
     assert done.returncode == 1
     assert len(lines) == 1
     assert "make" in lines[0]
-    assert "proot" in lines[0]
+    assert "proot" not in lines[0]  # dockerlab fetches it where it is needed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the script is for sh")

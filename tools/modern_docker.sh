@@ -61,7 +61,7 @@ mirror() {
 
 make_root() {
     local made=$root.part source
-    [ ! -x "$root/usr/sbin/dockerd" ] || return 0
+    [ ! -d "$root" ] || return 0
     source=$(mirror)
     [ -n "$source" ] || fail "no Debian mirror in this host's apt configuration: run apt-get update"
     say "making a Debian $suite with Docker in $root (once)"
@@ -74,14 +74,25 @@ make_root() {
     echo 'Acquire::Check-Valid-Until "false";' >"$made/etc/apt/apt.conf.d/99kept-mirror" # one may keep an older day
     printf '#!/bin/sh\nexit 101\n' >"$made/usr/sbin/policy-rc.d" # installing starts no service
     chmod +x "$made/usr/sbin/policy-rc.d"
-    thrice 300 "$logs/testing-update.log" chroot "$made" apt-get update -q
-    thrice 900 "$logs/testing-install.log" chroot "$made" apt-get install -y -q --no-install-recommends \
-        docker.io docker-cli docker-buildx iptables iproute2 xz-utils
-    chroot "$made" apt-get clean
-    rm -rf "${made:?}"/var/lib/apt/lists/*
-    echo 'nameserver 10.0.2.3' >"$made/etc/resolv.conf" # slirp4netns answers there, and asks the host's
     rm -rf "$root"
     mv "$made" "$root"
+}
+
+# Docker, and the programs that dockerd calls: git for a git context, xz for an archive, the rest for its network.
+packages=(docker.io docker-cli docker-buildx git xz-utils iptables iproute2)
+install_packages() {
+    # shellcheck disable=SC2016 # dpkg-query's own
+    [ "$(chroot "$root" dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -cx installed)" != \
+        "${#packages[@]}" ] || return 0
+    cp /etc/resolv.conf "$root/etc/"
+    thrice 300 "$logs/testing-update.log" chroot "$root" apt-get update -q
+    thrice 900 "$logs/testing-install.log" chroot "$root" apt-get install -y -q --no-install-recommends "${packages[@]}"
+    chroot "$root" apt-get clean
+    rm -rf "${root:?}"/var/lib/apt/lists/*
+    echo 'nameserver 10.0.2.3' >"$root/etc/resolv.conf" # slirp4netns answers there, and asks the host's
+    # dockerd looks for git when it starts.
+    stop overlay2
+    stop containerd
 }
 
 answers() { timeout 10 chroot "$root" docker -H "unix:///$1.sock" version >/dev/null 2>&1; }
@@ -173,6 +184,7 @@ for store in "${stores[@]}"; do
     [ "$verb" = up ] || { stop "$store"; continue; }
     install_helpers
     make_root
+    install_packages
     link_client
     start "$store"
     echo "MODERN_DOCKER_${store^^}=unix://$root/$store.sock"

@@ -129,6 +129,7 @@ def settings(*, everything: bool) -> dict[str, str]:
     found = dict(os.environ)
     found.setdefault("DOCKERLAB_HOME", str(ROOT / ".lab" / "test"))
     found.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+    found.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of kernels and commands start
     if everything:  # Docker has a section of its own
         found["DOCKERLAB_ENGINE"] = "embedded"
     return found

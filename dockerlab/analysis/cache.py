@@ -9,6 +9,7 @@ from typing import Literal
 
 from dockerlab.context.context import Context, File
 from dockerlab.dockerfile.parser import parse
+from dockerlab.dockerfile.stages import base_stage, global_args
 from dockerlab.engines.results import Build, Builder, Change, LastBuild, Step
 from dockerlab.errors import DockerfileError, DockerlabError
 
@@ -50,8 +51,8 @@ class Why:
     @property
     def finding(self) -> str:
         """Return how many steps ran, and which was the first, as a sentence."""
-        asked = [one for one in self.verdicts if one.verdict != "nothing to cache"]
-        missed = [one for one in asked if one.verdict == "miss"]
+        asked = [verdict for verdict in self.verdicts if verdict.verdict != "nothing to cache"]
+        missed = [verdict for verdict in asked if verdict.verdict == "miss"]
         if not asked:
             return f"{self.name}: no step that can be cached"
         if not missed:
@@ -138,21 +139,21 @@ class Comparison:
         for edit, column in self.builds.items():
             built = [column[builder] for builder in self.builders]
             lines: dict[int, Step] = {}
-            for one in built:
-                for step in one.steps if isinstance(one, Build) else ():
+            for build in built:
+                for step in build.steps if isinstance(build, Build) else ():
                     if step.cached is not None:
                         lines.setdefault(step.line, step)
             for line, step in sorted(lines.items()):
-                found.append((edit, line, step.text, tuple(_word(one, line) for one in built)))
+                found.append((edit, line, step.text, tuple(_word(build, line) for build in built)))
             if not lines:
-                found.append((edit, 0, "", tuple(_word(one, 0) for one in built)))
+                found.append((edit, 0, "", tuple(_word(build, 0) for build in built)))
         return tuple(found)
 
 
 def _word(build: Build | DockerlabError, line: int) -> str:
     if isinstance(build, DockerlabError):
         return f"error: {build.message}"
-    step = next((one for one in build.steps if one.line == line), None)
+    step = next((step for step in build.steps if step.line == line), None)
     if step is None:
         return "not built"
     return {True: "cached", False: "ran", None: "metadata"}[step.cached]
@@ -180,24 +181,25 @@ def compare(
     found: dict[str, dict[Builder, Build | DockerlabError]] = {}
     for number, (name, edit) in enumerate(edits.items()):
         found[name] = {}
-        before = marked(dockerfile, context, f"{mark}-{number}")
-        after = marked(*edit.apply(dockerfile, context), f"{mark}-{number}")
+        own, build_args = f"{mark}-{number}", edit.build_args or {}
+        before = marked(dockerfile, context, build_args={}, mark=own)
+        after = marked(*edit.apply(dockerfile, context), build_args=build_args, mark=own)
         for builder, build in builders.items():
             try:
                 build(*before, {})
-                found[name][builder] = unmarked(build(*after, edit.build_args or {}))
+                found[name][builder] = unmarked(build(*after, build_args))
             except DockerlabError as error:
                 found[name][builder] = error
     return Comparison(found, dict(missing))
 
 
-def marked(text: str, context: Context, mark: str) -> tuple[str, Context]:
+def marked(text: str, context: Context, *, build_args: Mapping[str, str], mark: str) -> tuple[str, Context]:
     """Add the layer of the mark to each stage that starts from an image, and its file to the context."""
     parsed = parse(text)
-    names = {stage.name for stage in parsed.stages}
+    args = global_args(parsed, build_args, None)
     lines = text.split("\n")
     for stage in reversed(parsed.stages):
-        if stage.base.lower() not in names:
+        if base_stage(parsed, stage, args) is None:
             lines.insert(stage.from_.end_line, f"COPY {_MARK} /")
     files: dict[str, str | bytes | File | None] = {_MARK: mark}
     there = context.all_files()

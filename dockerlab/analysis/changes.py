@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
@@ -17,7 +17,6 @@ CHANGES: tuple[Change, ...] = ("added", "changed", "removed")
 Order = Literal["size", "name"]
 
 TEXT_LIMIT = 64_000  # bytes of a file that are read to be shown
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +77,34 @@ class Changes:
             return []
         if not any(sign in wanted for sign in "*?["):
             wanted = wanted.strip("/")
-            return ordered((one for one in self.changes if wanted in one.path.lower()), by=by)
+            return ordered((item for item in self.changes if wanted in item.path.lower()), by=by)
         if "/" in wanted:
             wanted = wanted.lstrip("/")
-            return ordered((one for one in self.changes if _matches(one.path, wanted)), by=by)
-        return ordered((one for one in self.changes if _matches(one.name, wanted)), by=by)
+            return ordered((item for item in self.changes if _matches(item.path, wanted)), by=by)
+        return ordered((item for item in self.changes if _matches(item.name, wanted)), by=by)
 
     @cached_property
     def sums(self) -> Mapping[Change, Sum]:
         """Paths and bytes of each kind of change."""
         found: dict[Change, Sum] = {}
         for kind in CHANGES:
-            some = [one for one in self.changes if one.change == kind]
+            some = [item for item in self.changes if item.change == kind]
             found[kind] = Sum(
-                len(some), sum(one.removed if kind == "removed" else one.stored for one in some)
+                len(some), sum(item.removed if kind == "removed" else item.stored for item in some)
             )
         return found
 
     @property
     def largest(self) -> Item | None:
         """The change that moved most bytes, or None when nothing moved any."""
-        top = max(self.changes, key=lambda one: (one.stored + one.removed, one.path), default=None)
+        top = max(self.changes, key=lambda item: (item.stored + item.removed, item.path), default=None)
         return top if top is not None and top.stored + top.removed else None
 
     @cached_property
     def _items(self) -> dict[str, Item]:
         """Each path with a change in it or below it, folders summed up."""
-        own = {one.path: one for one in self.changes}
-        sums: dict[str, list[int]] = {path: [one.stored, one.removed, 1] for path, one in own.items()}
+        own = {item.path: item for item in self.changes}
+        sums: dict[str, list[int]] = {path: [item.stored, item.removed, 1] for path, item in own.items()}
         waiting = list(own)
         for path in waiting:  # grows: the folders on the way
             parent = path.rpartition("/")[0]
@@ -284,8 +283,8 @@ def _same(old: Node, new: Node) -> bool:
     if one.size != other.size:
         return False
     with old.origin.open(one) as left, new.origin.open(other) as right:
-        while chunk := left.read(_CHUNK):
-            if chunk != right.read(_CHUNK):
+        while chunk := left.read(CHUNK):
+            if chunk != right.read(CHUNK):
                 return False
     return True
 

@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import Layer
 from dockerlab.image.layer import ContentReader
 
 _SAMPLE = 128  # bytes read from the middle before files are compared whole; heads are often alike
-_CHUNK = 1 << 20
 _MANY = 16  # more files than this are told apart by digest: comparing each with each would take too long
 
 _File = tuple[int, Entry]  # the position of the layer, and the file in it
@@ -66,24 +65,24 @@ def _parted(files: list[_File], readers: Sequence[ContentReader]) -> Iterator[li
         digests: dict[bytes, list[_File]] = {}
         for index, entry in files:
             sha = hashlib.sha256()
-            for place in range(0, entry.size, _CHUNK):
-                sha.update(readers[index].read(entry, place, _CHUNK))
+            for place in range(0, entry.size, CHUNK):
+                sha.update(readers[index].read(entry, place, CHUNK))
             digests.setdefault(sha.digest(), []).append((index, entry))
         yield from digests.values()
         return
     classes: list[list[_File]] = []
-    for one in files:
-        home = next((some for some in classes if _equal(one, some[0], readers)), None)
+    for file in files:
+        home = next((some for some in classes if _equal(file, some[0], readers)), None)
         if home is None:
-            classes.append([one])
+            classes.append([file])
         else:
-            home.append(one)
+            home.append(file)
     yield from classes
 
 
 def _equal(one: _File, other: _File, readers: Sequence[ContentReader]) -> bool:
     (here, mine), (there, theirs) = one, other
     return all(
-        readers[here].read(mine, place, _CHUNK) == readers[there].read(theirs, place, _CHUNK)
-        for place in range(0, mine.size, _CHUNK)
+        readers[here].read(mine, place, CHUNK) == readers[there].read(theirs, place, CHUNK)
+        for place in range(0, mine.size, CHUNK)
     )

@@ -7,19 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dockerlab.dockerfile.flags import KEYWORDS
 from dockerlab.engines.results import Build, Step
-from dockerlab.image.image import History, Image
+from dockerlab.image.image import History, Image, recorded
 
 Subject = Image | Build
 
-KEYWORDS = frozenset(
-    {
-        *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
-        *("MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
-    }
-)
 _SHELL = re.compile(r"/bin/sh -c ")
-_NOP = "#(nop)"
 _BUILD_ARGS = re.compile(r"\|\d+ ")
 UNRECORDED = "(no history row)"
 
@@ -68,9 +62,9 @@ def readable(created_by: str) -> str:
     """
     text = " ".join(created_by.split())
     text = text.removesuffix("# buildkit").rstrip()
+    if (said := recorded(text)) != text:
+        return said
     run = text.startswith("RUN ")
-    if not run and f"-c {_NOP} " in text:  # after whatever shell SHELL named
-        return text.partition(_NOP)[2].strip()
     body = text.removeprefix("RUN ")
     if _BUILD_ARGS.match(body) and (shell := _SHELL.search(body)):
         body, run = body[shell.start() :], True
@@ -167,14 +161,7 @@ def _first_own(image: Image, placed: Sequence[tuple[History, int | None]], steps
     first row a known step made, or (for an image alone) as long as they were created at the same moment as
     that layer.
     """
-    last = max(
-        (
-            i
-            for i, (_, position) in enumerate(placed)
-            if position is not None and position < image.base_layers
-        ),
-        default=-1,
-    )
+    last = _last_base_row(image, placed)
     if steps:
         return max(last + 1, min(steps))
     first = last + 1
@@ -185,6 +172,12 @@ def _first_own(image: Image, placed: Sequence[tuple[History, int | None]], steps
     return first
 
 
+def _last_base_row(image: Image, placed: Sequence[tuple[History, int | None]]) -> int:
+    """Return the index of the row of the base's last layer, or -1."""
+    positions = (position for _, position in placed)
+    return max((at for at, n in enumerate(positions) if n is not None and n < image.base_layers), default=-1)
+
+
 def _steps_by_row(
     build: Build, image: Image, placed: Sequence[tuple[History, int | None]]
 ) -> dict[int, Step]:
@@ -192,14 +185,7 @@ def _steps_by_row(
 
     A step without a row (ONBUILD, FROM) is passed over, and so is a row that no step explains.
     """
-    floor = max(
-        (
-            i
-            for i, (_, position) in enumerate(placed)
-            if position is not None and position < image.base_layers
-        ),
-        default=-1,
-    )
+    floor = _last_base_row(image, placed)
     found: dict[int, Step] = {}
     end = len(placed) - 1
     for step in reversed(_chain(build)):
@@ -224,15 +210,11 @@ def _chain(build: Build) -> list[Step]:
     """Return the steps behind the final image: those of the last stage and of the stages it builds on."""
     if not build.steps:
         return []
-    names = [build.steps[-1].stage]
-    stage = build.dockerfile.stage(names[0])
-    while stage is not None:
-        below = build.dockerfile.stage(stage.base, above=stage)
-        if below is None:
-            break
-        names.insert(0, below.name or str(below.index))
-        stage = below
-    return [step for name in names for step in build.steps if step.stage == name]
+    from dockerlab.analysis.built_stages import BuiltStages  # not for an image alone
+
+    stages = BuiltStages.of(build).chain
+    lines = {instruction.line for stage in stages for instruction in stage.lines}
+    return [step for step in build.steps if step.line in lines]
 
 
 def _keyword(text: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from dockerlab.analysis.built_stages import UNKNOWN, BuiltStages
 from dockerlab.analysis.history import place, readable
-from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand
+from dockerlab.dockerfile.instruction import LAYERS
+from dockerlab.dockerfile.parser import Dockerfile, Instruction
+from dockerlab.dockerfile.scope import PLATFORM_ARGS, Given
+from dockerlab.dockerfile.stages import global_args, stage_name
 from dockerlab.engines.results import Build, Step
-from dockerlab.errors import DockerfileError, ImageError
+from dockerlab.errors import ImageError
 from dockerlab.image.image import Image
 
-_LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # what has a history row whoever built it
 _BEFORE = re.compile(r"(RUN)?( ?\|\d+ .*)?")  # what may stand before the command: build arguments
 
 
@@ -21,35 +23,39 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
     Nothing in it is measured: its times are never shown. Raises ImageError with the line when the image was
     not made from it.
     """
+    stages = _stages(image, dockerfile)
     diff_ids: dict[int, str] = {}
     rows = place(image)
     end = len(rows)
-    for one in reversed([one for stage in chain(dockerfile) for one in stage.instructions]):
-        if one.keyword == "ONBUILD":
+    instructions = [instruction for stage in stages.chain for instruction in stage.instructions]
+    for instruction in reversed(instructions):
+        if instruction.keyword == "ONBUILD":
             continue
-        at = next((at for at in range(end - 1, -1, -1) if _records(rows[at][0].created_by, one)), None)
-        if at is None and one.keyword in _LAYERS:
+        above = reversed(range(end))
+        at = next((at for at in above if _records(rows[at][0].created_by, instruction)), None)
+        if at is None and instruction.keyword in LAYERS:
             raise ImageError(
-                f"The image was not made from this Dockerfile: its line {one.line} is not in the history.",
+                "The image was not made from this Dockerfile: "
+                f"its line {instruction.line} is not in the history.",
                 hint="Give the Dockerfile that made the image, or none.",
             )
         if at is not None:
             end, position = at, rows[at][1]
             if position is not None:
-                diff_ids[id(one)] = image.layers[position].diff_id
-    lines = [(stage, one) for stage in dockerfile.stages for one in (stage.from_, *stage.instructions)]
+                diff_ids[id(instruction)] = image.layers[position].diff_id
+    lines = [(stage, instruction) for stage in dockerfile.stages for instruction in stage.lines]
     steps = tuple(
         Step(
             number=number,
-            stage=stage.name or str(stage.index),
-            keyword=one.keyword,
-            text=one.text,
-            line=one.line,
+            stage=stage_name(stage),
+            keyword=instruction.keyword,
+            text=instruction.text,
+            line=instruction.line,
             cached=None,
             seconds=0.0,
-            diff_id=diff_ids.get(id(one)),
+            diff_id=diff_ids.get(id(instruction)),
         )
-        for number, (stage, one) in enumerate(lines, 1)
+        for number, (stage, instruction) in enumerate(lines, 1)
     )
     return Build(
         name=name,
@@ -60,50 +66,37 @@ def made_from(image: Image, dockerfile: Dockerfile, name: str) -> Build:
         seconds=0.0,
         dockerfile=dockerfile,
         context_bytes=0,
-        base=root_base(dockerfile),
+        base=stages.base,
         stand_in=image.stand_in,
+        given=stages.given,
     )
 
 
-def below(dockerfile: Dockerfile, stage: Stage) -> Stage | None:
-    """Return the stage that `stage` continues by FROM, or None."""
-    return dockerfile.stage(stage.base, above=stage)
+def _stages(image: Image, dockerfile: Dockerfile) -> BuiltStages:
+    """Return the stages as a build without arguments has them: what only those would say is not known."""
+    machine = str(image.config.get("architecture") or "") or None
+    known = {word.partition("=")[0] for arg in dockerfile.args for word in arg.args if "=" in word}
+    known |= {*PLATFORM_ARGS, "TARGETSTAGE"}
+    names = [word for arg in dockerfile.all_args for word in arg.args if "=" not in word]
+    unknown = {name: UNKNOWN for name in names if name not in known}
+    args = global_args(dockerfile, unknown, None, machine=machine)
+    return BuiltStages(dockerfile, dockerfile.stages[-1], Given({}, {**unknown, **args}))
 
 
-def chain(dockerfile: Dockerfile) -> Iterator[Stage]:
-    """Yield the stages whose layers are in the image, lowest first."""
-    stages = [dockerfile.stages[-1]]
-    while (lower := below(dockerfile, stages[-1])) is not None:
-        stages.append(lower)
-    yield from reversed(stages)
-
-
-def root_base(dockerfile: Dockerfile) -> str | None:
-    """Return what the lowest FROM of the last stage names, ARG defaults put in."""
-    lowest = next(chain(dockerfile))
-    values: dict[str, str] = {}
-    try:
-        for one in dockerfile.args:
-            for word in one.args:
-                name, _, default = word.partition("=")
-                values[name] = expand(default, values)
-        name = expand(lowest.base, values)
-    except DockerfileError:
-        return None  # an ARG without a default: what it stood for is not known
-    return None if name in ("", "scratch") else name
-
-
-def _records(created_by: str, one: Instruction) -> bool:
+def _records(created_by: str, instruction: Instruction) -> bool:
     """Tell whether a history row is that of an instruction; of a RUN the command is compared.
 
     BuildKit records `RUN |1 V=1 SHELL COMMAND # buildkit`, the legacy builder `SHELL COMMAND` for a RUN.
     """
-    if one.keyword != "RUN":
-        return readable(created_by).partition(" ")[0] == one.keyword
+    if instruction.keyword != "RUN":
+        return readable(created_by).partition(" ")[0] == instruction.keyword
     recorded = " ".join(created_by.split()).removesuffix("# buildkit").rstrip()
-    command = " ".join((one.script if one.script is not None else " ".join(one.args)).split())
+    script = instruction.script if instruction.script is not None else " ".join(instruction.args)
+    command = " ".join(script.split())
     before = recorded.removesuffix(command).rstrip()
     if not recorded.endswith(command):
         return False
     # The shell of SHELL, or of the base's config, ends in the flag that the command is for.
-    return bool(_BEFORE.fullmatch(before)) or (not one.json and before.rpartition(" ")[2].startswith("-"))
+    return bool(_BEFORE.fullmatch(before)) or (
+        not instruction.json and before.rpartition(" ")[2].startswith("-")
+    )

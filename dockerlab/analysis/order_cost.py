@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dockerlab.dockerfile.instruction import LAYERS
 from dockerlab.dockerfile.parser import Instruction
 
 Order = tuple[int, ...]  # Dockerfile lines
-
-LAYERS = ("RUN", "COPY", "ADD", "WORKDIR")  # the keywords of lines that make a layer
 
 
 @dataclass(frozen=True)
@@ -52,29 +51,29 @@ class CostModel:
         self.lines = lines
         self.legacy = legacy
         index = {line.line: at for at, line in enumerate(lines)}
-        self.needs = [frozenset(index[line] for line in one.needs) for one in lines]
+        self.needs = [frozenset(index[line] for line in ordered.needs) for ordered in lines]
 
     def starts(self, cause: int, at: int) -> bool:
         """Tell whether a change of `cause`, above it, is an input of the line `at` itself."""
         if self.legacy:
             return True
-        keyword, other = self.lines[cause].instruction.keyword, self.lines[at].instruction.keyword
-        if keyword in LAYERS:
-            return not self.lines[at].instruction.enabled("link")
-        if keyword in ("ENV", "ARG", "SHELL"):
-            return other == "RUN"
-        return keyword == "USER" and other in ("RUN", "WORKDIR")
+        setter, user = self.lines[cause].instruction, self.lines[at].instruction
+        if setter.keyword in LAYERS:
+            return not user.enabled("link")
+        if setter.keyword in ("ENV", "ARG"):
+            return user.keyword == "RUN" or (user.keyword in LAYERS and user.mentions(setter.names))
+        if setter.keyword == "USER":
+            return user.keyword in ("RUN", "WORKDIR")
+        return setter.keyword == "SHELL" and user.keyword == "RUN"
 
     def again(self, order: Sequence[int], at: int) -> Iterator[int]:
         """Yield those of `order` whose change makes its entry at place `at` run again."""
-        one = order[at]
-        if self.lines[one].instruction.keyword in LAYERS:
-            yield one
-        if self.lines[one].instruction.enabled("link") and not self.legacy:
-            return
-        for place in range(at):
-            cause = order[place]
-            if self._reached(order, place, at):
+        index = order[at]
+        if self.lines[index].instruction.keyword in LAYERS:
+            yield index
+        alone = self.lines[index].instruction.enabled("link") and not self.legacy
+        for place, cause in enumerate(order[:at]):
+            if self.starts(cause, index) if alone else self._reached(order, place, at):
                 yield cause
 
     def _reached(self, order: Sequence[int], place: int, at: int) -> bool:
@@ -102,17 +101,18 @@ class CostModel:
 
     def cost(self, name: str, order: Order) -> Cost:
         """Return an order's cost with its parts."""
-        seconds = {one.line: 0.0 for one in self.lines if one.changes_per_week}
+        seconds = {line.line: 0.0 for line in self.lines if line.changes_per_week}
         size = 0.0
-        for at, one in enumerate(order):
-            for cause in self.again(order, at):
-                line = self.lines[cause]
-                if line.changes_per_week:
-                    seconds[line.line] += line.changes_per_week * self.lines[one].seconds
-                    size += line.changes_per_week * self.lines[one].size_tar
+        for at, index in enumerate(order):
+            runs = self.lines[index]
+            for cause in (self.lines[cause] for cause in self.again(order, at)):
+                if cause.changes_per_week:
+                    seconds[cause.line] += cause.changes_per_week * runs.seconds
+                    size += cause.changes_per_week * runs.size_tar
         broken = tuple((self.lines[a].line, self.lines[b].line) for a, b in self._broken(order))
-        return Cost(name, tuple(self.lines[one].line for one in order), seconds, size, broken)
+        return Cost(name, tuple(self.lines[index].line for index in order), seconds, size, broken)
 
     def _broken(self, order: Sequence[int]) -> list[tuple[int, int]]:
-        place = {one: at for at, one in enumerate(order)}
-        return [(one, need) for one in order for need in sorted(self.needs[one]) if place[need] > place[one]]
+        place = {index: at for at, index in enumerate(order)}
+        needs = ((index, need) for index in order for need in sorted(self.needs[index]))
+        return [(index, need) for index, need in needs if place[need] > place[index]]

@@ -14,7 +14,7 @@ _MOST_TRIES = 60_000  # prefixes looked at before the search is no longer exhaus
 def cheapest(model: CostModel) -> tuple[Order, bool]:
     """Return the cheapest order that keeps the needs, and whether all were looked at."""
     every = range(len(model.lines))
-    movable = [one for one in every if model.legacy or model.lines[one].movable]
+    movable = [index for index in every if model.legacy or model.lines[index].movable]
     start = _filled(model, [])
     given = tuple(every)
     best = given if model.keeps(given) else start
@@ -48,26 +48,26 @@ class _Tries:
             order = _filled(self.model, prefix)
             self.best, self.cost = order, cost
             return
-        for one in self.movable:
-            if one not in prefix and self.model.needs[one] & set(self.movable) <= set(prefix):
-                prefix.append(one)
+        for index in self.movable:
+            if index not in prefix and self.model.needs[index] & set(self.movable) <= set(prefix):
+                prefix.append(index)
                 self.walk(prefix, cost + self.model.added(prefix))
                 prefix.pop()
 
 
 def _filled(model: CostModel, chain: Sequence[int]) -> Order:
     """Put the lines that are not in `chain` where their needs let them stand, as near to now as that goes."""
-    follows = {one: before for before, one in pairwise(chain)}
+    follows = {index: before for before, index in pairwise(chain)}
     placed: list[int] = []
     left = list(range(len(model.lines)))
     while left:
         ready = [
-            one
-            for one in left
-            if model.needs[one] <= set(placed) and (one not in follows or follows[one] in placed)
+            index
+            for index in left
+            if model.needs[index] <= set(placed) and (index not in follows or follows[index] in placed)
         ]
         if not ready:
-            lines = ", ".join(str(model.lines[one].line) for one in left)
+            lines = ", ".join(str(model.lines[index].line) for index in left)
             raise BuildError(f"no order keeps these needs: lines {lines} wait for each other")
         placed.append(ready[0])
         left.remove(ready[0])

@@ -43,7 +43,7 @@ class Manager:
     first: str = ""  # the COPY to have above the install
     inside: str = ""  # what in a manifest names a path of the project: the install needs more than manifests
     lists: str = ""  # flags that name a file or folder of packages to read
-    pure: bool = False  # it reads nothing else of the working folder
+    pure: bool = False  # it reads nothing else of the working folder; with `lists` only what is named
     caches: tuple[Cache, ...] = ()
     books: str = ""  # its own database, which every install writes anew
 

@@ -10,11 +10,14 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dockerlab.analysis.built_stages import BuiltStages
 from dockerlab.analysis.dependencies import PASSIVE, predecessors
-from dockerlab.analysis.order_cost import LAYERS, Cost, CostModel, Order, OrderedLine
+from dockerlab.analysis.order_cost import Cost, CostModel, Order, OrderedLine
 from dockerlab.analysis.order_search import cheapest
 from dockerlab.analysis.packages import is_manifest
+from dockerlab.dockerfile.instruction import COPIES, LAYERS, is_git, is_url
 from dockerlab.dockerfile.parser import Instruction, Stage
+from dockerlab.dockerfile.stages import stage_name
 from dockerlab.engines.results import Build, Step
 from dockerlab.errors import BuildError
 
@@ -74,77 +77,83 @@ def what_if_orders(
     Lines that an order leaves out keep their places. Raises BuildError when the build did not measure a
     line, when a line number is none of the stage's, or when no order keeps `needs`.
     """
-    place = _stage(build, stage)
-    lines = _lines(build, place, changes_per_week or {}, needs)
+    stages = BuiltStages.of(build)
+    wanted = _stage(build, stages, stage)
+    lines = _lines(build, stages, wanted, rates=changes_per_week or {}, needs=needs)
     model = CostModel(lines, legacy=build.builder == "legacy")
     given = tuple(range(len(lines)))
     known = [line.line for line in lines]
-    wanted = {name: _arranged(known, order) for name, order in (orders or {}).items()}
+    asked = {name: _arranged(known, order) for name, order in (orders or {}).items()}
     best, exhaustive = cheapest(model)
     costs = [model.cost(GIVEN, given)]
-    costs += [model.cost(name, tuple(known.index(line) for line in order)) for name, order in wanted.items()]
+    costs += [model.cost(name, tuple(known.index(line) for line in order)) for name, order in asked.items()]
     costs.append(model.cost(BEST, best))
-    return Reordering(build, place.name or str(place.index), lines, tuple(costs), exhaustive)
+    return Reordering(build, stage_name(wanted), lines, tuple(costs), exhaustive)
 
 
-def default_rate(one: Instruction, stages: Mapping[str, float]) -> float:
-    """Guess how often a week what a line reads changes; `stages` has it for the stages below.
+def default_rate(instruction: Instruction, origins: Sequence[float] = ()) -> float:
+    """Guess how often a week what a line reads changes; `origins` has it for what it names by from=.
 
-    Source code 20 times, lists of dependencies once, a command or a setting once a month.
+    Source code 20 times, lists of dependencies once, a command, a setting or an image once a month.
     """
-    if one.keyword in ("COPY", "ADD"):
-        origin = one.flag("from")
-        if origin is not None:
-            return stages.get(origin.lower(), RARE)
-        names = [posixpath.basename(word.rstrip("/")) for word in one.args[:-1]]
-        local = [name for name, word in zip(names, one.args, strict=False) if "://" not in word]
+    if instruction.keyword in COPIES and not origins:
+        local = [word for word in instruction.args[:-1] if not is_url(word) and not is_git(word)]
         if not local:
             return RARE
-        return MANIFEST if all(map(is_manifest, local)) else SOURCE
-    if one.keyword in ("RUN", "ENV", "ARG"):
-        return RARE
+        return (
+            MANIFEST if all(is_manifest(posixpath.basename(word.rstrip("/"))) for word in local) else SOURCE
+        )
+    if instruction.keyword in ("RUN", "ENV", "ARG", *COPIES):
+        return max([RARE, *origins])
     return 0.0
 
 
-def _stage(build: Build, name: str | None) -> Stage:
-    stages = build.dockerfile.stages
-    built = {step.stage for step in build.steps}
-    wanted = name if name is not None else build.steps[-1].stage
-    found = build.dockerfile.stage(wanted)
-    if found is None or (found.name or str(found.index)) not in built:
-        known = ", ".join(stage.name or str(stage.index) for stage in stages)
-        raise BuildError(f'no stage "{wanted}" was built', hint=f"The stages are: {known}.")
+def _stage(build: Build, stages: BuiltStages, name: str | None) -> Stage:
+    if name is None:
+        return stages.final
+    found = build.dockerfile.stage(name)
+    if found is None or stage_name(found) not in {step.stage for step in build.steps}:
+        known = ", ".join(stage_name(stage) for stage in build.dockerfile.stages)
+        raise BuildError(f'no stage "{name}" was built', hint=f"The stages are: {known}.")
     return found
 
 
 def _lines(
-    build: Build, stage: Stage, rates: Mapping[int, float], needs: Mapping[int, Sequence[int]] | None
+    build: Build,
+    stages: BuiltStages,
+    stage: Stage,
+    *,
+    rates: Mapping[int, float],
+    needs: Mapping[int, Sequence[int]] | None,
 ) -> tuple[OrderedLine, ...]:
     instructions = stage.instructions
-    known = {one.line for one in instructions}
+    known = {instruction.line for instruction in instructions}
     named = {*rates, *(needs or {}), *(line for lines in (needs or {}).values() for line in lines)}
     if named - known:
         odd = min(named - known)
         have = ", ".join(map(str, sorted(known)))
         raise BuildError(f"line {odd} begins no instruction of this stage", hint=f"Its lines are {have}.")
-    below = _stage_rates(build, stage)
+    guessed = _rates(stages, stage)
     sizes = {layer.diff_id: layer.size_tar for layer in build.image.layers}
-    name = stage.name or str(stage.index)
-    steps = {step.line: step for step in build.steps if step.stage == name}
-    above = predecessors(instructions, needs)
+    steps = {step.line: step for step in build.steps if step.stage == stage_name(stage)}
+    above = predecessors(stages.lines(stage), needs)
     found = []
-    for index, one in enumerate(instructions):
-        step = steps.get(one.line)
+    for index, instruction in enumerate(instructions):
+        step = steps.get(instruction.line)
         if step is None:
-            raise BuildError(f"{one.keyword} was not built", line=one.line, hint="Build the stage it is in.")
+            raise BuildError(
+                f"{instruction.keyword} was not built",
+                line=instruction.line,
+                hint="Build the stage it is in.",
+            )
         found.append(
             OrderedLine(
-                one,
+                instruction,
                 _seconds(step),
                 sizes.get(step.diff_id or "", 0),
-                float(rates.get(one.line, default_rate(one, below))),
+                float(rates.get(instruction.line, guessed[instruction.line])),
                 tuple(sorted(instructions[other].line for other in above[index])),
-                one.keyword not in PASSIVE,
+                instruction.keyword not in PASSIVE,
             )
         )
     return tuple(found)
@@ -162,15 +171,20 @@ def _seconds(step: Step) -> float:
     return 0.0 if step.cached else step.seconds
 
 
-def _stage_rates(build: Build, stage: Stage) -> dict[str, float]:
-    """Return how often the result of each stage below changes: as often as what its lines read does."""
-    found: dict[str, float] = {}
-    for other in build.dockerfile.stages[: stage.index]:
-        total = sum(default_rate(one, found) for one in other.instructions)
-        found[str(other.index)] = total
-        if other.name is not None:
-            found[other.name] = total
+def _rates(stages: BuiltStages, stage: Stage) -> dict[int, float]:
+    """Guess for each line of a stage how often a week what it reads changes."""
+    found: dict[int, float] = {}
+    for instruction in stage.instructions:
+        sources = stages.sources(stage, instruction)
+        origins = [_stage_rate(stages, source) if source else RARE for source in sources]
+        found[instruction.line] = default_rate(instruction, origins)
     return found
+
+
+def _stage_rate(stages: BuiltStages, stage: Stage) -> float:
+    """Guess how often the result of a stage changes: as often as what its lines read, and what is below."""
+    below = stages.below(stage)
+    return sum(_rates(stages, stage).values()) + (_stage_rate(stages, below) if below is not None else 0.0)
 
 
 def _arranged(known: Sequence[int], order: Sequence[int]) -> Order:

@@ -66,15 +66,15 @@ def layer_map(subject: Subject, layer: int | None = None, *, engine: str | None 
     note = " · ".join(part for part in (row.text, built, f"{UNPACKED}; click a folder to go in") if part)
     frame = layout(title, note, plot_height=380, left=8, bottom=8)
     frame |= {"uniformtext": {"minsize": 9, "mode": "hide"}}
-    top = sorted(root.inside.values(), key=lambda one: (-one.size, one.path))
+    top = sorted(root.inside.values(), key=lambda tile: (-tile.size, tile.path))
     table = _deepest(root)
     return Picture(
         title=title,
         summary=sentence(f"{title}{f' (built by {built})' if built else ''}"),
         columns=("folder or file", "files", "unpacked", "share"),
         rows=tuple(
-            (f"/{one.path}", f"{one.files:,}", human_bytes(one.size), human_share(one.size, root.size))
-            for one in (table or top)[:_TABLE_ROWS]
+            (f"/{tile.path}", f"{tile.files:,}", human_bytes(tile.size), human_share(tile.size, root.size))
+            for tile in (table or top)[:_TABLE_ROWS]
         ),
         right=("files", "unpacked", "share"),
         data=image_of(subject).layers[row.layer - 1].entries,
@@ -89,9 +89,9 @@ def layer_sharing(*subjects: Subject, engine: str | None = None) -> Picture:
     """
     if len(subjects) < 2:
         raise ValueError("sharing takes two images or more")
-    stacks = [{row.diff_id: row for row in layer_rows(one)} for one in subjects]
+    stacks = [{row.diff_id: row for row in layer_rows(subject)} for subject in subjects]
     holders = Counter(diff_id for stack in stacks for diff_id in stack)
-    names = [name_of(one) for one in subjects]
+    names = [name_of(subject) for subject in subjects]
     bars = []
     table = []
     for name, stack in zip(names, stacks, strict=True):

@@ -87,12 +87,12 @@ class HeatPage:
             for name, sums in self.feet
         )
         legend = "".join(
-            f'<span class="pair"><span class="key {one.look}" aria-hidden="true">{escape(one.mark)}</span>'
+            f'<span class="pair"><span class="key {key.look}" aria-hidden="true">{escape(key.mark)}</span>'
             f"{escape(text)}</span>"
-            for one, text in self.legend
+            for key, text in self.legend
         )
         heading, sentences = self.remarks
-        listed = "".join(f"<li>{escape(one)}</li>" for one in sentences)
+        listed = "".join(f"<li>{escape(text)}</li>" for text in sentences)
         remarks = f"<h2>{escape(heading)}</h2><ul>{listed}</ul>" if sentences else ""
         title = escape(sentence(self.title))
         return (

@@ -57,13 +57,15 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
     """
     subjects = (a, b, *more)
     names = _names(subjects)
-    same_base = len({tuple(row.diff_id for row in layer_rows(one) if row.base) for one in subjects}) == 1
+    same_base = (
+        len({tuple(row.diff_id for row in layer_rows(subject) if row.base) for subject in subjects}) == 1
+    )
     bars: list[Bar] = []
     table: list[tuple[str, ...]] = []
     counted: list[tuple[int, int]] = []
-    for number, (one, name) in enumerate(zip(subjects, names, strict=True)):
-        image = image_of(one)
-        made = layer_rows(one)
+    for number, (subject, name) in enumerate(zip(subjects, names, strict=True)):
+        image = image_of(subject)
+        made = layer_rows(subject)
         own = [row for row in made if not row.base]
         shown = own if same_base else list(made)
         size = sum(row.size_unpacked for row in shown)
@@ -73,7 +75,7 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
             own, image.layers, SERIES[number % len(SERIES)], most=MOST_LABELLED // len(subjects) - 2
         )
         if not same_base and len(own) < len(made):
-            bars.append(_base_bar(one, [row for row in made if row.base]))
+            bars.append(_base_bar(subject, [row for row in made if row.base]))
         table += [(name, *_table_row(row, image.layers)) for row in shown]
     rows = Rows(bars, UNPACKED)
     title = _difference(names, counted)
@@ -90,7 +92,7 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
         columns=("image", *_COLUMNS),
         rows=tuple(table),
         right=("layer", "unpacked", "tar"),
-        data=tuple(layer_rows(one) for one in subjects),
+        data=tuple(layer_rows(subject) for subject in subjects),
         spec=spec(
             rows.traces(),
             layout(title, note, plot_height=rows.height, left=rows.left) | rows.axes(),
@@ -101,9 +103,9 @@ def compare(a: Subject, b: Subject, *more: Subject, engine: str | None = None) -
 def made_by(*subjects: Subject, engine: str | None = None) -> str:
     """Return what built these, each engine once, and what their bases stand in for: every picture says it."""
     stand_ins: dict[str | None, list[str]] = {}
-    for one in subjects:
-        known = stand_ins.setdefault(one.engine if isinstance(one, Build) else engine, [])
-        if (base := stand_in_of(one)) and base not in known:
+    for subject in subjects:
+        known = stand_ins.setdefault(subject.engine if isinstance(subject, Build) else engine, [])
+        if (base := stand_in_of(subject)) and base not in known:
             known.append(base)
     parts: list[str] = []
     for name, bases in stand_ins.items():
@@ -237,7 +239,7 @@ def _has_base(subject: Subject) -> bool:
 
 def _names(subjects: Sequence[Subject]) -> list[str]:
     """Return a name for each; numbered where two are called the same."""
-    names = [name_of(one) for one in subjects]
+    names = [name_of(subject) for subject in subjects]
     repeated = {name for name, times in Counter(names).items() if times > 1}
     return [f"{name} ({i})" if name in repeated else name for i, name in enumerate(names, 1)]
 

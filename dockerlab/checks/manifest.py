@@ -1,4 +1,4 @@
-"""What course.toml says of an exercise: the package reads the one manifest and keeps no copy of its hints."""
+"""What course.toml says: the package reads the one manifest and keeps no copy of its hints."""
 
 from __future__ import annotations
 
@@ -81,6 +81,11 @@ def _exercises() -> Iterator[tuple[str, Mapping[str, Any]]]:
     for lesson in _manifest()["lesson"]:
         for one in _tasks(lesson):
             yield lesson["name"], one
+
+
+def bases() -> tuple[str, ...]:
+    """Return the base images that the course builds on."""
+    return tuple(_manifest()["course"]["bases"])
 
 
 def _tasks(lesson: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -18,11 +18,10 @@ from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import Context, File
 from dockerlab.engines.results import Build, Engine, Ran, Step
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry
 from dockerlab.image.image import Layer
 from dockerlab.units import count, human_bytes
 
-_CHUNK = 1 << 20
 _SHOWN = 60  # characters of an output that a verdict shows
 
 
@@ -243,7 +242,7 @@ def _file_with(layer: Layer, wanted: bytes) -> str:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(_CHUNK), b"")
+    return iter(lambda: file.read(CHUNK), b"")
 
 
 def _stored(found: Sequence[tuple[Row, Entry]]) -> str:

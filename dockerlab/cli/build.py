@@ -18,7 +18,7 @@ from dockerlab.dockerfile.parser import decode
 from dockerlab.engines.results import Event, OnEvent
 from dockerlab.errors import ContextError, OptionError
 from dockerlab.inputs import read_dockerfile
-from dockerlab.options import key_values, read_secrets
+from dockerlab.shared_options import key_values, read_secrets
 from dockerlab.units import count, human_bytes, human_seconds
 from dockerlab.widgets.progress import BuildProgress, PlainLog
 

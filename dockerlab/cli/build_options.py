@@ -9,7 +9,7 @@ from typing import Any
 
 from dockerlab.engines.options import BUILDKIT_ONLY, BuildOptions, image_context
 from dockerlab.errors import ContextError, OptionError
-from dockerlab.options import add_build_options
+from dockerlab.shared_options import add_build_options
 
 _CHECKS = "BuildKit's checks look at the text alone; `dockerlab advise` looks at the image, and runs hadolint"
 _ATTESTATION = "an attestation is no layer, and none is made"

@@ -1,14 +1,10 @@
-"""The commands that look into an image: ledger, compare, advise, explore."""
+"""The commands that look into an image: ledger, compare, explore."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
-from typing import Any
 
-from dockerlab.analysis import budget as budgets
 from dockerlab.analysis import changes
-from dockerlab.analysis.advice import advise as look_for_advice
 from dockerlab.analysis.audit import KINDS
 from dockerlab.analysis.history import image_of, name_of
 from dockerlab.analysis.ledger import Ledger, blame, headline
@@ -16,14 +12,12 @@ from dockerlab.analysis.ledger import ledger as account
 from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.subjects import find
-from dockerlab.errors import BudgetError, ContextError, ImageError
+from dockerlab.errors import ContextError, ImageError
 from dockerlab.image.filesystem import Tree
 from dockerlab.printable import printable
 from dockerlab.units import count, human_bytes, human_share
-from dockerlab.widgets.findings import advice_table
 from dockerlab.widgets.table import Table
 
-OVER_BUDGET = 3
 _MOST_FLOWS = 20
 
 
@@ -45,11 +39,11 @@ def _ledger_text(book: Ledger, *, files: bool) -> str:
         ("where", "instruction", *sums),
         tuple(
             (
-                one.row.where,
-                one.row.text,
-                *(human_bytes(getattr(one, name)) for name in sums),
+                row.row.where,
+                row.row.text,
+                *(human_bytes(getattr(row, name)) for name in sums),
             )
-            for one in book.rows
+            for row in book.rows
         ),
         right=sums,
         code=("instruction",),
@@ -62,8 +56,10 @@ def _ledger_text(book: Ledger, *, files: bool) -> str:
         for flow in flows[:_MOST_FLOWS]
     ]
     if files:
-        wasted = sorted((one for one in book.claims if one.wasted_by), key=lambda one: -one.bytes)
-        lines += [f"{human_bytes(one.bytes):>8}  {one.kind:11}  /{printable(one.path)}" for one in wasted]
+        wasted = sorted((claim for claim in book.claims if claim.wasted_by), key=lambda claim: -claim.bytes)
+        lines += [
+            f"{human_bytes(claim.bytes):>8}  {claim.kind:11}  /{printable(claim.path)}" for claim in wasted
+        ]
     return "\n".join(lines)
 
 
@@ -94,28 +90,6 @@ def _compare_text(shape: Shape, files: changes.Changes, *, most: int) -> str:
         lines.append(f"{kind}: {count(sums.paths, 'path')}, {human_bytes(sums.bytes)}")
     lines += [_item_line(item) for item in shapes.top(files, most)]
     return "\n".join(lines)
-
-
-def advise(args: Namespace) -> Answer:
-    """Say what could be better in an image and what it would save; 3 when it is over its budget."""
-    limits = _budget(args)
-    found = find(args.image, args)
-    advice = look_for_advice(
-        found.what,
-        dockerfile=found.dockerfile,
-        find_image=found.find_image,
-        hadolint=not args.no_hadolint,
-        engine=found.engine,
-    )
-    checks = budgets.check(limits, advice.book)
-    over = [check for check in checks if not check.ok]
-
-    def text() -> str:
-        lines = [advice_table(advice).text()]
-        lines += ["", *(f"{'ok  ' if one.ok else 'OVER'}  {one.key}: {one.message}" for one in checks)]
-        return "\n".join(lines).rstrip()
-
-    return Answer(lambda: shapes.advice_shape(advice, checks), text, code=OVER_BUDGET if over else 0)
 
 
 def explore(args: Namespace) -> Answer:
@@ -173,23 +147,3 @@ def _item_line(item: changes.Item, *, depth: int = 0, whole: bool = True, sign: 
 
 def _signed(size: int) -> str:
     return f"{'+' if size > 0 else ''}{human_bytes(size)}"
-
-
-def _budget(args: Namespace) -> budgets.Budget:
-    given: dict[str, Any] = {
-        "max-size": args.max_size,
-        "max-waste": args.max_waste,
-        "max-layers": args.max_layers,
-        "min-efficiency": args.min_efficiency,
-    }
-    limits = budgets.make_budget(given, source="The budget on the command line")
-    if args.budget is None:
-        return limits
-    path: Path = args.budget
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BudgetError(
-            f"The budget {path} cannot be read: {error}.", hint="Give a TOML file, as budget.toml."
-        ) from None
-    return limits.over(budgets.read_budget(text, source=str(path)))

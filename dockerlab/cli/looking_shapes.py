@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from dockerlab.analysis.advice import Advice
-from dockerlab.analysis.budget import Check
 from dockerlab.analysis.changes import Changes, Item, Order, ordered
 from dockerlab.analysis.history import image_of, name_of, stand_in_of
 from dockerlab.analysis.ledger import Ledger
 from dockerlab.cli.answer import Shape
 from dockerlab.cli.subjects import NamedImage
-
-
-def advice_shape(advice: Advice, checks: Sequence[Check]) -> Shape:
-    """`advise`: the advice, and `budget` with a check for each limit that was given."""
-    return {
-        **advice.to_dict(),
-        "budget": {"ok": all(check.ok for check in checks), "checks": [asdict(check) for check in checks]},
-    }
 
 
 def compare_shape(

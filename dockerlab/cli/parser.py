@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from dockerlab import __version__
 from dockerlab.cli import looking_parser as looking
 from dockerlab.errors import OptionError
-from dockerlab.options import add_engine_option
+from dockerlab.shared_options import add_engine_option
 
 EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 3 over budget (`advise`),
 130 interrupted; `run` ends with the exit code of its command"""
@@ -109,6 +109,23 @@ def _run(parser: ArgumentParser) -> None:
     parser.add_argument("argv", metavar="COMMAND", nargs=REMAINDER, help="the command and its arguments")
 
 
+def _bases(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--into", metavar="DIR", type=Path, required=True, help="the folder, then named by $DOCKERLAB_BASES"
+    )
+    parser.add_argument(
+        "--warm",
+        metavar="FOLDER",
+        type=Path,
+        action="append",
+        default=[],
+        help="build the Dockerfile in this folder too, so that others find its steps done (may be repeated)",
+    )
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="which base images (default: those of the course)"
+    )
+
+
 def _grade(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="DIR", type=Path, help="where the learners' progress files are; none is changed"
@@ -139,7 +156,7 @@ def _none(parser: ArgumentParser) -> None:
     """Add nothing."""
 
 
-WITHOUT_ENGINE = {"start", "grade"}
+WITHOUT_ENGINE = {"bases", "start", "grade"}
 COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it does, its options
     "doctor": ("commands.doctor", "say what is used here and why, and what is missing", _doctor),
     "build": ("build.build", "build a Dockerfile", _build),
@@ -149,6 +166,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "load": ("commands.load", "read images from an archive that `docker save` wrote", _load),
     "rm": ("commands.rm", "remove images; on Docker only those made here", _rm),
     "prune": ("commands.prune", "remove the build cache and what no image needs", _none),
+    "bases": ("bases.bases", "put base images into a folder that others read in place", _bases),
     "run": ("commands.run", "run a command in an image; what it writes is not kept", _run),
     "ledger": (
         "looking.ledger",
@@ -157,7 +175,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     ),
     "compare": ("looking.compare", "say what parts two images: sizes, shared layers, files", looking.compare),
     "advise": (
-        "looking.advise",
+        "advise.advise",
         "say what could be better in an image, and what it would save",
         looking.advise,
     ),

@@ -19,7 +19,7 @@ from dockerlab.engines.results import Build
 from dockerlab.errors import ContextError
 from dockerlab.image.image import Image
 from dockerlab.inputs import default_tag, held_image, read_dockerfile
-from dockerlab.options import key_values
+from dockerlab.shared_options import key_values
 
 
 @dataclass(frozen=True)

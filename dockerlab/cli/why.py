@@ -39,16 +39,16 @@ def shape(found: Why) -> Shape:
         "note": DERIVED if found.derived else None,
         "steps": [
             {
-                "number": one.step.number,
-                "stage": one.step.stage,
-                "line": one.step.line,
-                "text": one.step.text,
-                "verdict": one.verdict,
-                "why": one.why,
-                "seconds": one.step.seconds,
-                "changes": [asdict(change) for change in one.changes],
+                "number": verdict.step.number,
+                "stage": verdict.step.stage,
+                "line": verdict.step.line,
+                "text": verdict.step.text,
+                "verdict": verdict.verdict,
+                "why": verdict.why,
+                "seconds": verdict.step.seconds,
+                "changes": [asdict(change) for change in verdict.changes],
             }
-            for one in found.verdicts
+            for verdict in found.verdicts
         ],
     }
 

@@ -9,28 +9,18 @@ import contextlib
 import hashlib
 import io
 import os
-import stat
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dockerlab.context.files import (
-    ON_WINDOWS,
-    escapes,
-    file_digest,
-    inside,
-    link_text,
-    read_entry,
-    unreadable,
-    write_entry,
-)
+from dockerlab.context.copied import copied
+from dockerlab.context.files import file_digest, inside, read_entry, unreadable
 from dockerlab.context.ignorefile import parse_ignore_file
 from dockerlab.dockerfile.patterns import Patterns
 from dockerlab.errors import ContextError
-from dockerlab.image.filesystem import MAX_SYMLINKS, Entry, Node, Tree, join
+from dockerlab.image.filesystem import Entry, Node, Tree, join
 
 FIXED_MTIME = (
     1_704_067_200  # seconds: 2024-01-01, for what has no file of its own, so that layers are repeatable
@@ -114,53 +104,20 @@ class Context:
             raise ContextError(message, hint="Wait until nothing writes to it, then build again.")
         return stream
 
-    def digest(self, path: str) -> str:
-        """Return "sha256:..." of the content of the file at `path` (symlinks are followed).
+    def digest(self, entry: Entry) -> str:
+        """Return "sha256:..." of the content of a listed file.
 
-        A file that has the same inode, size and times is not read again.
+        One that has the same inode, size and times as before is not read again.
         """
-        found = self.resolve(path)
-        file = self._files.get(found)
+        file = self._files.get(entry.path)
         if file is not None:
             return f"sha256:{hashlib.sha256(file.data).hexdigest()}"
-        real = self._place(found)
+        place = self._place(entry.path)
         try:
-            info = os.stat(real)  # noqa: PTH116 - see _place
-            if not stat.S_ISREG(info.st_mode):
-                raise ContextError(f"{path} is not a file", hint="Only files have a checksum.")
-            return file_digest(real, (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
+            info = os.stat(place)  # noqa: PTH116 - see _place
+            return file_digest(place, (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino))
         except OSError as error:
-            raise unreadable(path, error) from error
-
-    def resolve(self, path: str) -> str:
-        """Return `path` with symlinks followed; raises ContextError if that is outside, or missing."""
-        todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
-        done: list[str] = []
-        followed = 0
-        while todo:
-            part = todo.pop()
-            if part == "..":
-                if not done:
-                    raise escapes(path)
-                done.pop()
-                continue
-            here = "/".join([*done, part])
-            link = self._link(here)
-            if link is None:
-                done.append(part)
-                continue
-            followed += 1
-            if followed > MAX_SYMLINKS:
-                raise ContextError(f"the symlink {path} goes round in a circle", hint="Point it at a file.")
-            if link.startswith("/"):
-                raise escapes(path)
-            todo += [step for step in link.split("/") if step not in ("", ".")][::-1]
-        found = "/".join(done)
-        if not self._exists(found):
-            raise ContextError(
-                f"{path} is not in the build context", hint="Check the name; capital letters matter."
-            )
-        return found
+            raise unreadable(entry.path, error) from error
 
     def edited(self, changes: Mapping[str, str | bytes | File | None]) -> Context:
         """Return a new context with some files changed or added, or removed (None); this one stays as it is.
@@ -194,38 +151,10 @@ class Context:
         """
         if self.root is not None and not self._files:
             return contextlib.nullcontext(self.root)
-        return self._copied()
+        return copied(self.to_send())
 
-    @contextlib.contextmanager
-    def _copied(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(
-            prefix="dockerlab-context-", ignore_cleanup_errors=ON_WINDOWS
-        ) as name:
-            root = Path(name)
-            tree = self._to_send()
-            kept = list(tree.walk(""))
-            for path in kept:
-                node = tree.get(path)
-                if node is not None:
-                    write_entry(root / path, node.entry, self)
-            # Folders last and from the bottom: writing into them would change their times, or be refused.
-            folders = [
-                (path, node.entry)
-                for path in reversed(kept)
-                if (node := tree.get(path)) and tree.is_dir(path)
-            ]
-            for path, entry in folders:
-                os.utime(root / path, (entry.mtime, entry.mtime))
-            for path, entry in folders:
-                (root / path).chmod(entry.mode)
-            try:
-                yield root
-            finally:
-                for path, _ in reversed(folders):
-                    (root / path).chmod(0o700)
-
-    def _to_send(self) -> Tree:
-        """What a build may ask for: what is not ignored, the Dockerfile, the ignore files."""
+    def to_send(self) -> Tree:
+        """Return what a builder may ask for: what is not ignored, the Dockerfile, the ignore files."""
         tree = self.tree()
         everything = None
         for name in (self.dockerfile, f"{self.dockerfile}.dockerignore", ".dockerignore"):
@@ -320,11 +249,6 @@ class Context:
     def _beneath(self, path: str) -> bool:
         """Whether the folder on disk has `path`, edited or not."""
         return self.root is not None and os.path.lexists(self._place(path))
-
-    def _link(self, path: str) -> str | None:
-        if self.root is None or self._edited(path) or not os.path.islink(self._place(path)):  # noqa: PTH114
-            return None
-        return link_text(self._path(path))
 
     def _exists(self, path: str) -> bool:
         if self._files.get(path) is not None or any(

@@ -6,15 +6,13 @@ import errno
 import functools
 import hashlib
 import os
-import shutil
 import stat
 from pathlib import Path, PurePosixPath
 
 from dockerlab.errors import ContextError
-from dockerlab.image.filesystem import Contents, Entry, Kind
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
 
 ON_WINDOWS = os.name == "nt"
-CHUNK = 1 << 20  # bytes read at a time
 
 
 def read_entry(path: str, item: os.DirEntry[str]) -> Entry | None:
@@ -32,31 +30,12 @@ def read_entry(path: str, item: os.DirEntry[str]) -> Entry | None:
         return None
     if ON_WINDOWS:
         mode = 0o755  # Windows has no such modes, and Docker's client there sends this one
-    link = link_text(Path(item.path)) if kind == "symlink" else ""
+    link = os.readlink(item.path) if kind == "symlink" else ""  # noqa: PTH115 - Path.readlink would tidy it
+    if ON_WINDOWS:
+        link = link.replace("\\", "/")
     size = info.st_size if kind == "file" else 0
     mtime = info.st_mtime_ns // 1_000_000_000
     return Entry(path, kind, 0o777 if kind == "symlink" else mode, mtime=mtime, size=size, link=link)
-
-
-def link_text(path: Path) -> str:
-    """Return what a symlink says, as it says it."""
-    text = os.readlink(path)  # noqa: PTH115 - Path.readlink would tidy the text, which is content here
-    return text.replace("\\", "/") if ON_WINDOWS else text
-
-
-def write_entry(target: Path, entry: Entry, contents: Contents) -> None:
-    """Make `target` what `entry` says; a folder's mode and time are left for later, when it is full."""
-    if entry.kind == "dir":
-        target.mkdir()
-    elif entry.kind == "symlink":
-        target.symlink_to(entry.link)
-    elif entry.kind == "fifo":
-        os.mkfifo(target, entry.mode)
-    elif entry.kind == "file":
-        with contents.open(entry) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out, CHUNK)
-        target.chmod(entry.mode)
-        os.utime(target, (entry.mtime, entry.mtime))
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -79,12 +58,6 @@ def inside(path: str) -> str:
             f"{path!r} is not a path inside the build context", hint="Write it as app/main.py."
         )
     return "/".join(parts)
-
-
-def escapes(path: str) -> ContextError:
-    """Return the error for a path whose symlinks lead out of the context."""
-    hint = "Copy what it points to into the folder: a build sees nothing outside its context."
-    return ContextError(f"{path} points outside the build context", hint=hint)
 
 
 def unreadable(path: str, error: OSError) -> ContextError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from dockerlab.dockerfile.expansion import SPACES
 from dockerlab.dockerfile.flags import KEYWORDS, checked_flags, split_flags
-from dockerlab.dockerfile.instruction import nanoseconds, parse_heredoc
+from dockerlab.dockerfile.instruction import COPIES, nanoseconds, parse_heredoc
 from dockerlab.errors import DockerfileError
 
 _EXAMPLES = {
@@ -235,7 +235,7 @@ def _check(line: Line) -> None:
     """Refuse what can be seen to be wrong from the arguments alone."""
     keyword, args = line.keyword, line.args
     example = f"Write it as: {_EXAMPLES[keyword]}"
-    if keyword in ("COPY", "ADD"):
+    if keyword in COPIES:
         if len(args) < 2:
             raise DockerfileError(f"{keyword} has a source but no destination", hint=example)
         if parse_heredoc(args[-1]) is not None:

@@ -6,10 +6,14 @@ Source: BuildKit, frontend/dockerfile: parser (heredocs) and dockerfile2llb (wha
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dockerlab.dockerfile.expansion import heredoc_delimiter, heredoc_words
 from dockerlab.errors import DockerfileError
+
+COPIES = ("COPY", "ADD")
+LAYERS = ("RUN", *COPIES, "WORKDIR")  # what makes a layer
 
 _HEREDOC = re.compile(r"(\d*)<<(-?)([^<]*)", re.ASCII)
 _DURATION = re.compile(r"[-+]?(?:0|(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)", re.ASCII)
@@ -76,6 +80,15 @@ class Instruction:
         value = self.flag(name)
         return value is not None and value.lower() != "false"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names that an ARG, ENV or LABEL sets, as written."""
+        return tuple(word.partition("=")[0] for word in self.args)
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Tell whether the text has one of these names in it as a word."""
+        return any(re.search(rf"\b{re.escape(name)}\b", self.source) for name in names)
+
     def heredoc(self, word: str) -> Heredoc | None:
         """Return the heredoc that a COPY or ADD source ("<<EOF") names, or None for an ordinary source."""
         found = parse_heredoc(word)
@@ -109,6 +122,16 @@ class Instruction:
         if self.keyword != "RUN" or not self.heredocs or parse_heredoc(self.args[0]) is None:
             return None
         return self.heredocs[0] if self.heredocs[0].raw.startswith("#!") else None
+
+
+def is_url(word: str) -> bool:
+    """Tell whether ADD downloads `word`."""
+    return word.startswith(("http://", "https://"))
+
+
+def is_git(word: str) -> bool:
+    """Tell whether ADD would clone `word`."""
+    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def parse_heredoc(word: str) -> Heredoc | None:

@@ -109,15 +109,17 @@ def mount_fields(value: str) -> dict[str, str | None]:
     return fields
 
 
-def read_mounts(one: Instruction, scope: Scope, *, namespace: str = "") -> tuple[MountSpec, ...]:
+def read_mounts(instruction: Instruction, scope: Scope, *, namespace: str = "") -> tuple[MountSpec, ...]:
     """Return what the --mount flags of a RUN ask for; ids of caches are in `namespace`.
 
     Raises DockerfileError.
     """
-    specs = tuple(_Flag(value, one.line, scope).spec() for value in one.flag_values("mount"))
+    specs = tuple(_Flag(value, instruction.line, scope).spec() for value in instruction.flag_values("mount"))
     if not namespace:
         return specs
-    return tuple(replace(one, id=f"{namespace}/{one.id}") if one.type == "cache" else one for one in specs)
+    return tuple(
+        replace(spec, id=f"{namespace}/{spec.id}") if spec.type == "cache" else spec for spec in specs
+    )
 
 
 class _Flag:

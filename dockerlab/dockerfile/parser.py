@@ -45,6 +45,11 @@ class Stage:
     instructions: tuple[Instruction, ...]  # without the FROM itself
     from_: Instruction
 
+    @property
+    def lines(self) -> tuple[Instruction, ...]:
+        """Return the FROM and what follows it."""
+        return (self.from_, *self.instructions)
+
 
 @dataclass(frozen=True)
 class Dockerfile:
@@ -56,6 +61,12 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     syntax: str | None = None  # the value of `# syntax=`
     check: str | None = None  # the value of `# check=`
+
+    @property
+    def all_args(self) -> tuple[Instruction, ...]:
+        """Return the ARGs of the file, those of its stages too."""
+        lines = (instruction for stage in self.stages for instruction in stage.instructions)
+        return (*self.args, *(instruction for instruction in lines if instruction.keyword == "ARG"))
 
     def stage(self, name_or_index: str, *, above: Stage | None = None) -> Stage | None:
         """Return the stage of that name (case does not matter) or 0-based number, or None.

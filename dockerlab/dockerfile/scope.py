@@ -25,6 +25,11 @@ CACHE_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 EPOCH = "SOURCE_DATE_EPOCH"
 SBOM = ("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE")
 
+# Build arguments that a stage has by a mere ARG.
+PLATFORM_ARGS = tuple(
+    f"{kind}{what}" for kind in ("TARGET", "BUILD") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
+)
+
 SCOPING = ("ARG", "ENV", "SHELL", "USER", "WORKDIR")
 
 # What BuildKit keeps of a base image's config; older tools wrote more.
@@ -119,41 +124,41 @@ class Scope:
         name, _, value = word.partition("=")
         return self.expand(name, line), self.expand(value, line)
 
-    def apply(self, one: Instruction, given: Given) -> str:
+    def apply(self, instruction: Instruction, given: Given) -> str:
         """Take a line of SCOPING into account; return it as the history shows it."""
-        if one.keyword == "ENV":
-            said = self._env(one)
-        elif one.keyword == "ARG":
-            said = self._arg(one, given)
-        elif one.keyword == "SHELL":
-            self.config["Shell"] = list(one.args)
-            said = f"[{' '.join(one.args)}]"
-        elif one.keyword == "USER":
-            said = self.config["User"] = self.expand(one.args[0], one.line)
+        if instruction.keyword == "ENV":
+            said = self._env(instruction)
+        elif instruction.keyword == "ARG":
+            said = self._arg(instruction, given)
+        elif instruction.keyword == "SHELL":
+            self.config["Shell"] = list(instruction.args)
+            said = f"[{' '.join(instruction.args)}]"
+        elif instruction.keyword == "USER":
+            said = self.config["User"] = self.expand(instruction.args[0], instruction.line)
         else:
-            path = self.expand(one.args[0], one.line)
+            path = self.expand(instruction.args[0], instruction.line)
             # An absolute path BuildKit leaves as it is written.
             said = self.config["WorkingDir"] = path if path.startswith("/") else self.absolute(path)
-        return f"{one.keyword} {said}"
+        return f"{instruction.keyword} {said}"
 
-    def _env(self, one: Instruction) -> str:
+    def _env(self, instruction: Instruction) -> str:
         # ENV NAME=value ...: every value sees the variables as they were before the line.
-        pairs = [self.pair(word, one.line) for word in one.args]
+        pairs = [self.pair(word, instruction.line) for word in instruction.args]
         self.args_over_env.difference_update(name for name, _ in pairs)
-        self.set_by |= {name: f"ENV {name} (line {one.line})" for name, _ in pairs}
+        self.set_by |= {name: f"ENV {name} (line {instruction.line})" for name, _ in pairs}
         self.config["Env"] = [f"{name}={value}" for name, value in {**self.env, **dict(pairs)}.items()]
         return " ".join(f"{name}={value}" for name, value in pairs)
 
-    def _arg(self, one: Instruction, given: Given) -> str:
+    def _arg(self, instruction: Instruction, given: Given) -> str:
         # ARG NAME[=default] ...
         shown = []
-        for word in one.args:
+        for word in instruction.args:
             name, equals, default = word.partition("=")
-            name = self.expand(name, one.line)
+            name = self.expand(name, instruction.line)
             # The default of an ARG that is given is not looked at: ${NAME:?message} in it is no error.
             written = given.build_args.get(name) if equals else None
             if equals and written is None:
-                written = self.expand(default, one.line)
+                written = self.expand(default, instruction.line)
             value = written if equals else given.build_args.get(name, given.global_args.get(name))
             self.declared[name] = value or ""
             shown.append(name if value is None else f"{name}={value}")
@@ -163,7 +168,7 @@ class Scope:
             self.args[name] = before if value is None else value
             if value is not None:
                 self.args_over_env.add(name)
-                self.set_by[name] = f"ARG {name} (line {one.line})"
+                self.set_by[name] = f"ARG {name} (line {instruction.line})"
         return " ".join(shown)
 
 

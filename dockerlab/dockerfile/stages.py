@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.mounts import mount_fields
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage, expand, parse_trigger
+from dockerlab.dockerfile.scope import PLATFORM_ARGS
 from dockerlab.errors import DockerfileError
 from dockerlab.image.platform import here
 
@@ -24,19 +26,17 @@ def global_args(
     `machine` is the architecture that builds, when it is not this one (a remote daemon).
     """
     machine = machine or here().architecture
-    found: dict[str, str | None] = {}
-    for kind in ("TARGET", "BUILD"):
-        found |= {f"{kind}PLATFORM": f"linux/{machine}", f"{kind}OS": "linux", f"{kind}ARCH": machine}
-        found |= {f"{kind}VARIANT": ""}
+    target_and_build = 2 * (f"linux/{machine}", "linux", machine, "")
+    found: dict[str, str | None] = dict(zip(PLATFORM_ARGS, target_and_build, strict=True))
     found["TARGETSTAGE"] = target or dockerfile.stages[-1].name or "default"
     found |= {name: build_args[name] for name in found if name in build_args}
-    for one in dockerfile.args:
-        for word in one.args:
+    for arg in dockerfile.args:
+        for word in arg.args:
             name, equals, default = word.partition("=")
             if name in build_args:
                 found[name] = build_args[name]
             else:
-                found[name] = expanded(default, found, one.line) if equals else found.get(name)
+                found[name] = expanded(default, found, arg.line) if equals else found.get(name)
     return found
 
 
@@ -54,7 +54,7 @@ def target(dockerfile: Dockerfile, name: str | None) -> Stage:
         return dockerfile.stages[-1]
     found = dockerfile.stage(name)
     if found is None:
-        known = ", ".join(stage.name or str(stage.index) for stage in dockerfile.stages)
+        known = ", ".join(stage_name(stage) for stage in dockerfile.stages)
         raise DockerfileError(f'there is no stage "{name}"', hint=f"The stages are: {known}.")
     return found
 
@@ -79,7 +79,7 @@ def _called(dockerfile: Dockerfile, stage: Stage, name: str) -> Stage | None:
     return next((other for other in before if other.name is not None and other.name == name.lower()), None)
 
 
-def source_stage(dockerfile: Dockerfile, stage: Stage, one: Instruction, name: str) -> Stage | None:
+def source_stage(dockerfile: Dockerfile, stage: Stage, instruction: Instruction, name: str) -> Stage | None:
     """Return the stage that a --from= or from= of a line means, or None when it names an image.
 
     Raises DockerfileError for a stage that is none, or is not done before this one. A mount takes no number.
@@ -94,11 +94,13 @@ def source_stage(dockerfile: Dockerfile, stage: Stage, one: Instruction, name: s
         if named is None:
             return None
         index = named.index
-    elif one.keyword == "RUN" or not 0 <= index < len(dockerfile.stages):
-        raise DockerfileError(f"from={name} is an invalid stage", line=one.line, hint=hint)
+    elif instruction.keyword == "RUN" or not 0 <= index < len(dockerfile.stages):
+        raise DockerfileError(f"from={name} is an invalid stage", line=instruction.line, hint=hint)
     if index >= stage.index:
         where = "the one it stands in" if index == stage.index else "done later"
-        raise DockerfileError(f"from={name} is an invalid stage: it is {where}", line=one.line, hint=hint)
+        raise DockerfileError(
+            f"from={name} is an invalid stage: it is {where}", line=instruction.line, hint=hint
+        )
     return dockerfile.stages[index]
 
 
@@ -114,15 +116,15 @@ def triggers(stage: Stage, texts: Iterable[str]) -> list[Instruction]:
 
 def onbuild(stage: Stage) -> list[str]:
     """Return what a stage has for those that continue it."""
-    return [one.args[0] for one in stage.instructions if one.keyword == "ONBUILD"]
+    return [instruction.args[0] for instruction in stage.instructions if instruction.keyword == "ONBUILD"]
 
 
 def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
     """Yield what COPY --from, ADD --from and RUN --mount=from= take files out of: stages or images."""
-    for one in instructions:
-        names = [one.flag("from")] if one.keyword in ("COPY", "ADD") else []
-        names += [mount_fields(value).get("from") for value in one.flag_values("mount")]
-        yield from ((one, name) for name in names if name)
+    for instruction in instructions:
+        names = [instruction.flag("from")] if instruction.keyword in COPIES else []
+        names += [mount_fields(value).get("from") for value in instruction.flag_values("mount")]
+        yield from ((instruction, name) for name in names if name)
 
 
 def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]) -> set[int]:
@@ -136,7 +138,7 @@ def needed(dockerfile: Dockerfile, target: Stage, args: Mapping[str, str | None]
         found.add(stage.index)
         below = base_stage(dockerfile, stage, args)
         lines = [*(triggers(stage, onbuild(below)) if below is not None else []), *stage.instructions]
-        others = [source_stage(dockerfile, stage, one, name) for one, name in sources(lines)]
+        others = [source_stage(dockerfile, stage, instruction, name) for instruction, name in sources(lines)]
         todo += [other for other in [below, *others] if other is not None]
     return found
 
@@ -161,9 +163,9 @@ def images(dockerfile: Dockerfile, stages: Iterable[Stage], args: Mapping[str, s
         name = expanded(stage.base, args, stage.from_.line)
         if name != "scratch" and earlier(dockerfile, stage, name) is None:
             found.setdefault(name, stage.from_.line)
-        for one, source in sources(stage.instructions):
-            if source_stage(dockerfile, stage, one, source) is None and source != "scratch":
-                found.setdefault(source, one.line)
+        for instruction, source in sources(stage.instructions):
+            if source_stage(dockerfile, stage, instruction, source) is None and source != "scratch":
+                found.setdefault(source, instruction.line)
     return found
 
 

@@ -12,6 +12,7 @@ from dockerlab.units import count, human_bytes, human_seconds
 if TYPE_CHECKING:
     from dockerlab.context.context import Context
     from dockerlab.dockerfile.parser import Dockerfile
+    from dockerlab.dockerfile.scope import Given
     from dockerlab.engines.options import BuildOptions
     from dockerlab.image.image import Image
 
@@ -64,6 +65,7 @@ class Build:
     context_bytes: int  # bytes of the build context that the builder read
     base: str | None = None  # the FROM reference of the final stage; None: scratch
     stand_in: str | None = None  # set when that base is a stand-in
+    given: Given | None = None  # the build arguments, and what the ARGs above the first FROM came to
 
     @property
     def layers_added(self) -> int:

@@ -91,14 +91,14 @@ def write_archive(images: Iterable[Packed], out: BinaryIO) -> None:
         rows.append(
             {
                 "Config": oci.blob_name(oci.digest_of(image.config)),
-                "RepoTags": [one.familiar for one in references if one.tag],
+                "RepoTags": [reference.familiar for reference in references if reference.tag],
                 "Layers": [oci.blob_name(layer.diff_id) for layer in image.layers],
             }
         )
-        for one in references or (None,):
-            notes = {} if one is None else {oci.CONTAINERD_NAME: one.full}
-            if one is not None and one.tag:
-                notes[oci.REF_NAME] = one.tag
+        for reference in references or (None,):
+            notes = {} if reference is None else {oci.CONTAINERD_NAME: reference.full}
+            if reference is not None and reference.tag:
+                notes[oci.REF_NAME] = reference.tag
             listed.append(descriptor_of(image.manifest, image.config, annotations=notes))
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for digest, blob in sorted(blobs.items()):

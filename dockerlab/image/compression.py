@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from dockerlab.errors import ImageError
-from dockerlab.image.tar_reader import Pieces
+from dockerlab.image.filesystem import CHUNK
+from dockerlab.image.tar_fields import Pieces
 
 Compression = Literal["gzip", "zstd", "xz", "bzip2"]
 MAGIC = 6  # bytes that tell how a blob is compressed
 
-_CHUNK = 1 << 20
 _SMALL = 1 << 16
 
 
@@ -31,7 +31,7 @@ def detect_compression(head: bytes) -> Compression | None:
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:
     """Yield a stream's bytes, at most 1 MiB at a time."""
-    while chunk := stream.read(_CHUNK):
+    while chunk := stream.read(CHUNK):
         yield chunk
 
 
@@ -65,11 +65,11 @@ def _gunzipped(stream: BinaryIO) -> Iterator[bytes]:
                 if data[:2] != b"\x1f\x8b":
                     return
                 unpacker, inside = zlib.decompressobj(31), True
-            piece = unpacker.decompress(data, _CHUNK)
+            piece = unpacker.decompress(data, CHUNK)
             yield piece
             inside = not unpacker.eof
             data = unpacker.unconsumed_tail if inside else unpacker.unused_data
-            if inside and not data and len(piece) < _CHUNK:
+            if inside and not data and len(piece) < CHUNK:
                 break
     if inside:
         raise EOFError("it ends too early")
@@ -154,7 +154,7 @@ class _Window(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and hasattr(self, "_file"):  # also called where the constructor raised
             self._file.close()
         super().close()
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Literal, Protocol, cast
 
 Kind = Literal["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "whiteout", "opaque"]
 
+CHUNK = 1 << 20  # bytes of a file read at a time
 MAX_SYMLINKS = 40  # what the Linux kernel follows before it says ELOOP
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Image",
     "Layer",
     "history_rows",
+    "recorded",
     "validate",
 ]
 
@@ -61,6 +62,12 @@ class Image:
     def size_compressed(self) -> int:
         """Return the bytes a push of all layers would send (gzip, level 6); measured once per layer."""
         return sum(layer.size_compressed() for layer in self.layers)
+
+
+def recorded(created_by: str) -> str:
+    """Return what a row records, without the mark by which the legacy builder says that it ran nothing."""
+    _, mark, text = created_by.partition("-c #(nop) ")  # after whatever shell SHELL named
+    return text.strip() if mark and not created_by.startswith("RUN ") else created_by
 
 
 def history_rows(config: Mapping[str, Any], layers: Sequence[Layer]) -> tuple[History, ...]:

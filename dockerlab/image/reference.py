@@ -118,7 +118,7 @@ class Wanted:
 
     def begins(self, digests: Iterable[str]) -> bool:
         """Tell whether one of some IDs or digests is the one asked for."""
-        return self.digits is not None and any(one[7:].startswith(self.digits) for one in digests)
+        return self.digits is not None and any(digest[7:].startswith(self.digits) for digest in digests)
 
 
 def parsed(text: str) -> Reference | None:

@@ -73,24 +73,24 @@ class Stored:
                 groups.setdefault(key, []).append(image)
         best = {key: _best(group) for key, group in groups.items()}
         return tuple(
-            replace(one, names=tuple(name for name in one.names if best[name] is one))
-            for one in {id(one): one for one in best.values()}.values()
+            replace(stored, names=tuple(name for name in stored.names if best[name] is stored))
+            for stored in {id(stored): stored for stored in best.values()}.values()
         )
 
     def image(self, reference: str | None = None) -> Image:
         """Return the image asked for, or the only one."""
         source, wanted = self._files.source, None if reference is None else Wanted.parse(reference)
         if wanted is None:
-            fits = [one for one in self.images if not one.lacks] or list(self.images)
+            fits = [stored for stored in self.images if not stored.lacks] or list(self.images)
         else:
-            fits = [one for one in self.images if any(map(wanted.names, one.names))]
-            fits = fits or [one for one in self._all if wanted.begins(one.digests)]
+            fits = [stored for stored in self.images if any(map(wanted.names, stored.names))]
+            fits = fits or [stored for stored in self._all if wanted.begins(stored.digests)]
         if not fits:
             asked = "no image" if reference is None else f"no image named {reference}"
             raise ImageNotFoundError(f"{source} holds {asked}.", hint=self._holdings())
-        meant = {one.digests[0] for one in fits}
+        meant = {stored.digests[0] for stored in fits}
         if wanted is not None and wanted.digits:
-            meant = {digest for one in fits for digest in one.digests if wanted.begins([digest])}
+            meant = {digest for stored in fits for digest in stored.digests if wanted.begins([digest])}
         if len(meant) > 1:
             raise ImageError(f"{source} holds several images: say which.", hint=self._holdings())
         found = _best(fits)
@@ -99,7 +99,7 @@ class Stored:
 
     def config(self, identity: str) -> bytes:
         """Return the config of an image that is here, as it is."""
-        return next(one.config for one in self._all if one.digests[0] == identity)
+        return next(stored.config for stored in self._all if stored.digests[0] == identity)
 
     def read(self, stored: StoredImage, name: str | None) -> Image:
         """Open an image's layers; the image is called `name`."""
@@ -110,7 +110,7 @@ class Stored:
 
     def _opened(self, stored: StoredImage, name: str | None) -> Image:
         config, source = json.loads(stored.config), self._files.source
-        diff_ids = [str(one) for one in (config.get("rootfs") or {}).get("diff_ids") or ()]
+        diff_ids = [str(diff_id) for diff_id in (config.get("rootfs") or {}).get("diff_ids") or ()]
         if len(diff_ids) != len(stored.layers):
             raise ImageError(
                 f"The config of {' '.join(stored.names) or stored.digests[0]} in {source} names "
@@ -152,11 +152,11 @@ class Stored:
 
         def listed(images: Iterable[StoredImage]) -> str:
             return ", ".join(
-                f"{' '.join(one.names) or one.digests[0][:19]} ({one.platform})" for one in images
+                f"{' '.join(stored.names) or stored.digests[0][:19]} ({stored.platform})" for stored in images
             )
 
-        whole = listed(one for one in self._all if not one.lacks)
-        parts = listed(one for one in self._all if one.lacks)
+        whole = listed(stored for stored in self._all if not stored.lacks)
+        parts = listed(stored for stored in self._all if stored.lacks)
         text = f"It holds {whole}." if whole else "It holds no whole image."
         return f"{text} Not all is there of {parts}." if parts else text
 

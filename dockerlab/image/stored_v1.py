@@ -36,14 +36,14 @@ def version_1(files: Files, folders: Sequence[str]) -> Iterator[Version1]:
             for tag, folder in tags.items():
                 named.setdefault(folder, []).append(f"{repository}:{tag}")
     continued = {node.get("parent") for node in nodes.values()}
-    for folder in (one for one in nodes if one in named or one not in continued):
+    for folder in (folder for folder in nodes if folder in named or folder not in continued):
         chain = _chain(files, nodes, folder)
-        layers = tuple(f"{one}/layer.tar" for one in chain)
+        layers = tuple(f"{layer}/layer.tar" for layer in chain)
         lacks = next((f"the layer {file}" for file in layers if files.where(file) is None), "")
         config = {key: value for key, value in nodes[folder].items() if key not in _DROPPED}
         diff_ids = [] if lacks else [_diff_id(files, file) for file in layers]
         config["rootfs"] = {"type": "layers", "diff_ids": diff_ids}
-        config["history"] = [_row(nodes[one]) for one in chain]
+        config["history"] = [_row(nodes[layer]) for layer in chain]
         yield Version1(folder, tuple(named.get(folder, ())), _go_json(config), layers, lacks)
 
 

@@ -17,29 +17,31 @@ from zlib import adler32
 from dockerlab.errors import ImageError
 from dockerlab.image.collection import uncollected
 from dockerlab.image.filesystem import Entry, Kind, quick_entry
+from dockerlab.image.tar_fields import (
+    BLOCK,
+    OPAQUE,
+    TYPES,
+    WHITEOUT,
+    XATTR,
+    DamageError,
+    Pieces,
+    is_signed,
+    octal,
+    old_sparse,
+    pax_seconds,
+    pax_sparse,
+    read_records,
+)
 
-BLOCK = 512
 ADLER = 65_521
 # What the kernel takes; more would end in an error of another kind where the file is made.
 _IDS, _SIZES, _TIMES = (1 << 32) - 1, 1 << 63, 1 << 55
-WHITEOUT = ".wh."
-OPAQUE = ".wh..wh..opq"
 AUFS = ".wh..wh."  # aufs' own bookkeeping; Docker skips it when it unpacks a layer
 
-_KINDS: dict[bytes, Kind] = {
-    b"1": "hardlink",
-    b"2": "symlink",
-    b"3": "char",
-    b"4": "block",
-    b"5": "dir",
-    b"6": "fifo",
-}
+_KINDS = {flag: kind for kind, flag in TYPES.items()}
 _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s66x8s8s155s12x")
 _ZERO = bytes(BLOCK)
 _UNPACKED = b"\x000123456xgLK"  # the types of members that Docker unpacks
-_XATTR = "SCHILY.xattr."
-
-Pieces = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -53,19 +55,15 @@ class Index:
     sparse: dict[int, Pieces]
 
 
-class _DamageError(Exception):
-    """A header that is not one; what is wrong, without the file's name."""
-
-
 def starts_tar(block: bytes) -> bool:
     """Tell whether a file that begins with these 512 bytes is a tar, going by the checksum of a header."""
     if len(block) < BLOCK or block == _ZERO:
         return False
     try:
-        wanted = _octal(block[148:156], "checksum", 0)
-    except _DamageError:
+        wanted = octal(block[148:156], "checksum", 0)
+    except DamageError:
         return False
-    return sum(block[:148] + block[156:]) + 256 == wanted or _signed(block, wanted)
+    return sum(block[:148] + block[156:]) + 256 == wanted or is_signed(block, wanted)
 
 
 def read_index(
@@ -84,7 +82,7 @@ def read_index(
         sparse: dict[int, Pieces] = {}
         with uncollected():
             entries = tuple(_entries(file, start, stop, sparse, layer=layer))
-    except _DamageError as damage:
+    except DamageError as damage:
         raise ImageError(
             f"{source} is not a whole tar: {damage}.",
             hint="The file is damaged or was cut short; make or fetch it again.",
@@ -102,10 +100,10 @@ def _entries(
         block = file.read(BLOCK)
         if block == _ZERO:
             if file.read(BLOCK) not in (_ZERO, b"") and at + BLOCK < stop:
-                raise _DamageError(f"one block of zeros at byte {at - start}, where the end would have two")
+                raise DamageError(f"one block of zeros at byte {at - start}, where the end would have two")
             return
         if at + BLOCK > stop or len(block) < BLOCK:
-            raise _DamageError(
+            raise DamageError(
                 f"{stop - at} bytes at byte {at - start} where a header of {BLOCK} was expected"
             )
         (name, mode, uid, gid, size, mtime, check, flag, link, magic, major, minor, prefix) = _FIELDS.unpack(
@@ -119,30 +117,28 @@ def _entries(
             bits, owner, group = int(mode[:7], 8), int(uid[:7], 8), int(gid[:7], 8)
             wide = False  # so few octal digits hold no number that is too large
         except ValueError:  # the rare forms: base 256, no terminator, blank
-            wanted = _octal(check, "checksum", at - start)
-            length, when = _octal(size, "size", at - start), _octal(mtime, "mtime", at - start)
-            bits = _octal(mode, "mode", at - start)
-            owner, group = _octal(uid, "uid", at - start), _octal(gid, "gid", at - start)
+            wanted = octal(check, "checksum", at - start)
+            length, when = octal(size, "size", at - start), octal(mtime, "mtime", at - start)
+            bits = octal(mode, "mode", at - start)
+            owner, group = octal(uid, "uid", at - start), octal(gid, "gid", at - start)
             wide = True
         # The lower half of Adler-32 is 1 + the sum of the bytes, modulo 65521, in a tenth of the time.
-        if ((adler32(block) & 0xFFFF) - 1 - sum(check) + 256 - wanted) % ADLER and not _signed(block, wanted):
-            raise _DamageError(f"the header at byte {at - start} does not match its checksum")
+        if ((adler32(block) & 0xFFFF) - 1 - sum(check) + 256 - wanted) % ADLER and not is_signed(
+            block, wanted
+        ):
+            raise DamageError(f"the header at byte {at - start} does not match its checksum")
         if not layer and flag not in _UNPACKED:
-            raise _DamageError(
-                f"a member of type {flag!r} at byte {at - start}, which Docker does not unpack"
-            )
+            raise DamageError(f"a member of type {flag!r} at byte {at - start}, which Docker does not unpack")
         content = at + BLOCK
         if length < 0:
-            raise _DamageError(f"the header at byte {at - start} has a size below zero")
+            raise DamageError(f"the header at byte {at - start} has a size below zero")
         if flag in b"xgLK":
             after = content + (length + 511) // BLOCK * BLOCK
             if content + length > stop:
-                raise _DamageError(
-                    f"the extended header at byte {at - start} ends beyond the end of the file"
-                )
+                raise DamageError(f"the extended header at byte {at - start} ends beyond the end of the file")
             body = file.read(length)
             if flag == b"x":
-                _records(body, own, at - start)
+                read_records(body, own, at - start)
             elif flag != b"g":  # as Docker does, which passes over what is said for all members
                 own["path" if flag == b"L" else "linkpath"] = body.split(b"\0", 1)[0]
             at = after
@@ -159,36 +155,36 @@ def _entries(
             try:
                 length = int(pax.get("size", length))
                 owner, group = int(pax.get("uid", owner)), int(pax.get("gid", group))
-                when = _seconds(pax["mtime"]) if "mtime" in pax else when
+                when = pax_seconds(pax["mtime"]) if "mtime" in pax else when
             except ValueError:
-                raise _DamageError(
+                raise DamageError(
                     f"a pax number before the header at byte {at - start} cannot be read"
                 ) from None
             xattrs = tuple(
-                sorted((key[len(_XATTR) :], value) for key, value in pax.items() if key.startswith(_XATTR))
+                sorted((key[len(XATTR) :], value) for key, value in pax.items() if key.startswith(XATTR))
             )
             if not 0 <= length < _SIZES:
-                raise _DamageError(f"the header at byte {at - start} has a size that no file has")
+                raise DamageError(f"the header at byte {at - start} has a size that no file has")
         kind = _KINDS.get(flag, "file")
         if flag == b"\0" and raw.endswith(b"/"):
             kind = "dir"
         stored = length if kind == "file" else 0
         if flag == b"S":
-            content, pieces, length = _old_sparse(file, at, block, stop)
+            content, pieces, length = old_sparse(file, at, block, stop)
             sparse[content - start] = pieces
         after = content + (stored + 511) // BLOCK * BLOCK
         if content + stored > stop:
-            raise _DamageError(
+            raise DamageError(
                 f"{raw.decode('utf-8', 'replace')!r} has {stored} bytes at byte {content - start}, "
                 f"but the file ends at {stop - start}"
             )
         if kind == "file" and flag != b"S" and pax and any(key.startswith("GNU.sparse.") for key in pax):
-            content, pieces, length, raw = _pax_sparse(file, content, pax, raw)
+            content, pieces, length, raw = pax_sparse(file, content, pax, raw)
             sparse[content - start] = pieces
         if (wide or pax or flag == b"S" or owner < 0 or group < 0) and not (
             0 <= owner < _IDS and 0 <= group < _IDS and -_TIMES < when < _TIMES and 0 <= length < _SIZES
         ):
-            raise _DamageError(
+            raise DamageError(
                 f"the header at byte {at - start} has an owner, a size or a time that no file has"
             )
         at = after
@@ -204,9 +200,7 @@ def _entries(
             length if kind == "file" else 0,
             "" if not raw_link else _link(kind, raw_link.decode("utf-8", "surrogateescape")),
             xattrs,
-            (_octal(major, "device", at), _octal(minor, "device", at))
-            if kind in ("char", "block")
-            else (0, 0),
+            (octal(major, "device", at), octal(minor, "device", at)) if kind in ("char", "block") else (0, 0),
             content - start,
         )
         marked = _marker(entry) if layer and WHITEOUT in entry.path else entry
@@ -217,23 +211,23 @@ def _entries(
 def _clean(name: str) -> str:
     """Return a member's name as an entry's path: no leading "./" or "/", no trailing slash.
 
-    Raises _DamageError for a name that leads out of the root.
+    Raises DamageError for a name that leads out of the root.
     """
     if "\0" in name:
-        raise _DamageError(f"the name {name!r} has a zero byte in it")
+        raise DamageError(f"the name {name!r} has a zero byte in it")
     path = name.strip("/")
     if "//" in path or "." in (path[:1], path[-1:]) or "/." in path:
         path = posixpath.normpath(path) if path else ""
         if path == ".":
             return ""
         if path == ".." or path.startswith("../"):
-            raise _DamageError(f"the name {name!r} leads out of the file system")
+            raise DamageError(f"the name {name!r} leads out of the file system")
     return path
 
 
 def _link(kind: Kind, text: str) -> str:
     if "\0" in text:
-        raise _DamageError(f"the link {text!r} has a zero byte in it")
+        raise DamageError(f"the link {text!r} has a zero byte in it")
     return _clean(text) if kind == "hardlink" else text if kind == "symlink" else ""
 
 
@@ -248,104 +242,3 @@ def _marker(entry: Entry) -> Entry | None:
     elif base.startswith(AUFS):
         return None
     return Entry(path, kind, entry.mode, entry.uid, entry.gid, entry.mtime, 0, "", (), (0, 0), entry.offset)
-
-
-def _octal(field: bytes, what: str, at: int) -> int:
-    try:
-        return int(field[:-1], 8) if field[-1] in (0, 32) else int(field, 8)
-    except ValueError:
-        pass
-    if field[0] & 0x80:  # GNU: base 256, two's complement
-        value = int.from_bytes(field, "big", signed=False)
-        bits = 8 * len(field)
-        return value - (1 << bits) if field[0] == 0xFF else value & ((1 << (bits - 1)) - 1)
-    text = field.split(b"\0", 1)[0].strip()
-    try:
-        return int(text, 8) if text else 0
-    except ValueError:
-        raise _DamageError(
-            f"the {what} of the header at byte {at} is {field!r}, not an octal number"
-        ) from None
-
-
-def _signed(block: bytes, wanted: int) -> bool:
-    """Tell whether the checksum is the one that old writers made with signed characters."""
-    return sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:]) + 256 == wanted
-
-
-def _seconds(text: bytes) -> int:
-    whole, _, fraction = text.partition(b".")
-    value = int(whole or b"0")
-    return value - 1 if whole.startswith(b"-") and fraction.strip(b"0") else value
-
-
-def _records(body: bytes, into: dict[str, bytes], at: int) -> None:
-    """Read pax records, "LENGTH KEY=VALUE\\n" (POSIX.1-2001, pax, "pax Extended Header")."""
-    here = 0
-    holes: list[bytes] = []
-    while here < len(body) and body[here]:
-        space = body.find(b" ", here)
-        try:
-            size = int(body[here:space])
-        except ValueError:
-            raise _DamageError(f"the pax header at byte {at} has a record without a length") from None
-        record = body[space + 1 : here + size]
-        key, equals, value = record[:-1].partition(b"=")
-        if space < 0 or size < 5 or record[-1:] != b"\n" or not equals:
-            raise _DamageError(f"the pax header at byte {at} has a record of the wrong length")
-        name = key.decode("utf-8", "surrogateescape")
-        if name in ("GNU.sparse.offset", "GNU.sparse.numbytes"):  # version 0.0 repeats these two keys
-            holes.append(value)
-        elif value:
-            into[name] = value
-        else:
-            into.pop(name, None)  # an empty value takes the setting back
-        here += size
-    if holes:
-        into["GNU.sparse.map"] = b",".join(holes)
-
-
-def _old_sparse(file: BinaryIO, at: int, block: bytes, stop: int) -> tuple[int, Pieces, int]:
-    """Read GNU's own sparse header (type "S") and its continuation blocks."""
-    real = _octal(block[483:495], "real size", at)
-    table, more, here = block[386:482], block[482], at + BLOCK
-    pieces: list[tuple[int, int]] = []
-    while True:
-        for first in range(0, len(table) - 23, 24):
-            where, count = table[first : first + 12], table[first + 12 : first + 24]
-            if where[0] and count[0]:
-                pieces.append((_octal(where, "hole", at), _octal(count, "hole", at)))
-        if not more:
-            return here, tuple(pieces), real
-        if here + BLOCK > stop:
-            raise _DamageError(f"the sparse map at byte {at} ends beyond the end of the file")
-        block = file.read(BLOCK)
-        table, more, here = block[:504], block[504], here + BLOCK
-
-
-def _pax_sparse(
-    file: BinaryIO, content: int, pax: dict[str, bytes], raw: bytes
-) -> tuple[int, Pieces, int, bytes]:
-    """Read the pax sparse forms 0.0, 0.1 (map in the header) and 1.0 (map before the content)."""
-    raw = pax.get("GNU.sparse.name", raw)
-    try:
-        real = int(pax.get("GNU.sparse.realsize", pax.get("GNU.sparse.size", b"")))
-        if pax.get("GNU.sparse.major") == b"1":
-            numbers: list[int] = []
-            text = b""
-            while not numbers or len(numbers) < 1 + 2 * numbers[0]:
-                line, newline, rest = text.partition(b"\n")
-                if newline:
-                    numbers.append(int(line))
-                    text = rest
-                    continue
-                block = file.read(BLOCK)
-                if len(block) < BLOCK:
-                    raise ValueError
-                text, content = text + block, content + BLOCK
-            numbers = numbers[1:]
-        else:
-            numbers = [int(number) for number in pax["GNU.sparse.map"].split(b",")]
-    except (ValueError, KeyError):
-        raise _DamageError(f"the sparse map of {raw.decode('utf-8', 'replace')!r} cannot be read") from None
-    return content, tuple(zip(numbers[::2], numbers[1::2], strict=False)), real, raw

@@ -11,29 +11,14 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import Entry
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
+from dockerlab.image.tar_fields import BLOCK, OPAQUE, TYPES, WHITEOUT, XATTR
 
-WHITEOUT_PREFIX = ".wh."  # OCI image spec, layer.md, "Whiteouts"
-OPAQUE_NAME = ".wh..wh..opq"
 WHITEOUT_MODE = 0o600
-EMPTY_DIFF_ID = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"  # 1024 zero bytes
 
-BLOCK = 512
-_CHUNK = 1 << 20
 _NAME_MAX, _PREFIX_MAX = 100, 155  # bytes, POSIX.1-1988 ustar
 _OCTAL_7, _OCTAL_11 = 8**7, 8**11  # first numbers that do not fit a field
-_XATTR_RECORD = b"SCHILY.xattr."
-_TYPES: dict[str, bytes] = {
-    "file": b"0",
-    "hardlink": b"1",
-    "symlink": b"2",
-    "char": b"3",
-    "block": b"4",
-    "dir": b"5",
-    "fifo": b"6",
-    "whiteout": b"0",
-    "opaque": b"0",
-}
+_TYPES: dict[Kind, bytes] = {**TYPES, "whiteout": b"0", "opaque": b"0"}
 _MAGIC = b"ustar\x0000"
 _FIXED_SUM = sum(_MAGIC) + 8 * ord(" ")  # the checksum counts its own field as spaces
 _NO_NAMES = bytes(64)  # uname and gname: BuildKit leaves both empty
@@ -86,7 +71,7 @@ class LayerWriter:
     def _copy(self, entry: Entry, content: BinaryIO | None) -> None:
         left = entry.size
         while left and content is not None:
-            chunk = content.read(min(left, _CHUNK))
+            chunk = content.read(min(left, CHUNK))
             if not chunk:
                 break
             self._write(chunk)
@@ -97,7 +82,7 @@ class LayerWriter:
     def _write(self, data: bytes) -> None:
         self.size += len(data)
         self._pending += data
-        if len(self._pending) >= _CHUNK:
+        if len(self._pending) >= CHUNK:
             self._flush()
 
     def _flush(self) -> None:
@@ -134,10 +119,10 @@ def tar_name(entry: Entry) -> str:
     if entry.kind == "dir":
         return entry.path + "/"
     if entry.kind in ("whiteout", "opaque"):
-        folder, name = (entry.path, OPAQUE_NAME)
+        folder, name = (entry.path, OPAQUE)
         if entry.kind == "whiteout":
             folder, _, base = entry.path.rpartition("/")
-            name = WHITEOUT_PREFIX + base
+            name = WHITEOUT + base
         return f"{folder}/{name}" if folder else name
     return entry.path
 
@@ -184,7 +169,7 @@ def header(entry: Entry) -> bytes:
             raise ImageError(
                 f"{entry.path!r} has an extended attribute named {attribute!r}: '=' is not allowed"
             )
-        records[_XATTR_RECORD + encode(attribute)] = value
+        records[encode(XATTR + attribute)] = value
         needs_pax = True
     numbers = (mode, uid, gid, size, mtime)
     if not needs_pax:

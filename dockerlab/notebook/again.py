@@ -62,7 +62,7 @@ def after_edits(
     engine = engine_of(x)
 
     def build(text: str, context: Context, build_args: Mapping[str, str]) -> Build:
-        marked, with_mark = cache.marked(text, context, mark)
+        marked, with_mark = cache.marked(text, context, build_args=build_args, mark=mark)
         tag = default_tag(f"{x.name}-edited")
         made = engine.build(marked, context=with_mark, tag=tag, build_args=build_args, builder=x.builder)
         return replace(cache.unmarked(made), name=x.name)

@@ -140,7 +140,7 @@ def explore(x: Subject, *others: Subject, engine: str | Engine | None = None) ->
     small files. With `others`, images to compare with. Sizes are unpacked bytes.
     """
     made_by = find_engine(engine)[0].describe() if isinstance(x, str) else None
-    subjects = [_build_or_image(one, engine) for one in (x, *others)]
+    subjects = [_build_or_image(subject, engine) for subject in (x, *others)]
     return Explorer(subjects[0], *subjects[1:], engine=made_by)
 
 

@@ -17,8 +17,8 @@ from dockerlab.errors import ContextError, DockerlabError, OptionError
 from dockerlab.inputs import ContextLike
 from dockerlab.notebook import calls as notebook
 from dockerlab.notebook.not_built import NotBuilt, base_is_away
-from dockerlab.options import add_build_options, key_values, read_secrets
 from dockerlab.printable import LINES, escape
+from dockerlab.shared_options import add_build_options, key_values, read_secrets
 from dockerlab.widgets.display import show, show_bundle
 
 USAGE = "%%dockerfile NAME [--context FOLDER_OR_VARIABLE] [--tag TAG] [--build-arg KEY=VALUE] ..."

@@ -29,13 +29,13 @@ def why_table(found: Why) -> Table:
         ("line", "instruction", "cache", "why", "time"),
         tuple(
             (
-                str(one.step.line),
-                one.step.text,
-                one.verdict,
-                one.why,
-                human_seconds(one.step.seconds) if one.verdict == "miss" else "",
+                str(verdict.step.line),
+                verdict.step.text,
+                verdict.verdict,
+                verdict.why,
+                human_seconds(verdict.step.seconds) if verdict.verdict == "miss" else "",
             )
-            for one in found.verdicts
+            for verdict in found.verdicts
         ),
         right=("line", "time"),
         code=("instruction",),

@@ -155,10 +155,10 @@ class _Card:
             return ""
         inside = self.explorer.changes().children(line.key)[:10]
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(one.change or '')}</td>"
-            f"<td style='text-align:left'><code>{escape(one.name)}{'/' if one.is_dir else ''}</code></td>"
-            f"<td>{human_bytes(one.removed if one.change == 'removed' else one.stored)}</td></tr>"
-            for one in inside
+            f"<tr><td style='text-align:left'>{escape(item.change or '')}</td>"
+            f"<td style='text-align:left'><code>{escape(item.name)}{'/' if item.is_dir else ''}</code></td>"
+            f"<td>{human_bytes(item.removed if item.change == 'removed' else item.stored)}</td></tr>"
+            for item in inside
         )
         return f"<table><tbody>{rows}</tbody></table>" if rows else ""
 

@@ -127,7 +127,7 @@ class ExplorerModel:
     def comparisons(self) -> list[tuple[str, str]]:
         """Return what a layer can be compared with: (label, value of State.against)."""
         found = [("the layer below it", BELOW), ("nothing (all files as of this layer)", NOTHING)]
-        found += [(f"image {name_of(one)}", f"image {i}") for i, one in enumerate(self.others, 1)]
+        found += [(f"image {name_of(other)}", f"image {i}") for i, other in enumerate(self.others, 1)]
         found += [(f"layer {row.layer}, {_clip(row.text, 40)}", str(row.layer)) for row in self.rows]
         return found
 
@@ -188,9 +188,9 @@ class ExplorerModel:
         """Return the sums of what is listed, in one sentence."""
         sums = self.changes().sums
         parts = [
-            f"{kind} {count(one.paths, 'path')} ({human_bytes(one.bytes)})"
-            for kind, one in sums.items()
-            if one.paths
+            f"{kind} {count(total.paths, 'path')} ({human_bytes(total.bytes)})"
+            for kind, total in sums.items()
+            if total.paths
         ]
         where = f"Layer {self.state.layer}"
         if self.state.against != BELOW:
@@ -209,7 +209,7 @@ class ExplorerModel:
                         str(row.layer),
                         "base" if row.base else f"line {row.line}" if row.line else "",
                         row.text,
-                        *(_sum(one.paths, one.bytes) for one in changes.sums.values()),
+                        *(_sum(total.paths, total.bytes) for total in changes.sums.values()),
                         f"/{top.path}" if top else "",
                     )
                 )

@@ -84,25 +84,25 @@ def _wrapped(label: str, text: str, *, width: int) -> list[str]:
 
 def _evidence(finding: Finding) -> list[str]:
     lines = [
-        f"{one.what} ({human_bytes(one.bytes)})" if one.bytes is not None else one.what
-        for one in finding.evidence
+        f"{evidence.what} ({human_bytes(evidence.bytes)})" if evidence.bytes is not None else evidence.what
+        for evidence in finding.evidence
     ]
     more = (finding.files or 0) - len(finding.evidence)
-    paths = all(one.what.startswith("/") for one in finding.evidence)
+    paths = all(evidence.what.startswith("/") for evidence in finding.evidence)
     return [*lines, *([f"and {count(more, 'more file')}"] if more > 0 and paths else [])]
 
 
 def _first_evidence(finding: Finding) -> str:
     """Return the largest file with the number of the others, or all that is no file: a table has no room."""
     lines = _evidence(finding)
-    if not finding.evidence or not all(one.what.startswith("/") for one in finding.evidence):
+    if not finding.evidence or not all(evidence.what.startswith("/") for evidence in finding.evidence):
         return "; ".join(lines)
     more = max(finding.files or 0, len(finding.evidence)) - 1
     return f"{lines[0]} and {count(more, 'more file')}" if more else lines[0]
 
 
 def _caption(advice: Advice) -> str:
-    measured = [one for one in advice.findings if one.source == "dockerlab"]
+    measured = [finding for finding in advice.findings if finding.source == "dockerlab"]
     others = len(advice.findings) - len(measured)
     facts = [f"{human_bytes(advice.book.total)} unpacked"]
     if advice.saves_bytes:

@@ -67,14 +67,14 @@ def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
         ("reference", "id", "layers", "unpacked", "created", "stand-in for"),
         tuple(
             (
-                one.reference,
-                short_id(one.id),
-                str(one.layers),
-                human_bytes(one.size_unpacked) if one.size_unpacked is not None else "not read yet",
-                one.created[:10],
-                one.stand_in or "",
+                image.reference,
+                short_id(image.id),
+                str(image.layers),
+                human_bytes(image.size_unpacked) if image.size_unpacked is not None else "not read yet",
+                image.created[:10],
+                image.stand_in or "",
             )
-            for one in kept
+            for image in kept
         ),
         right=("layers", "unpacked"),
         code=("reference",),
@@ -107,8 +107,8 @@ def bases_at_hand(engine: Engine) -> tuple[ImageSummary, ...]:
     """Return the base images that `engine` holds: those that are not builds of a lesson."""
     return tuple(
         sorted(
-            (one for one in engine.images() if _is_base(one)),
-            key=lambda one: one.stand_in or one.reference,
+            (held for held in engine.images() if _is_base(held)),
+            key=lambda held: held.stand_in or held.reference,
         )
     )
 

@@ -29,10 +29,10 @@ def test_a_messy_class_is_graded(tmp_path: Path) -> None:
     """Everybody whose file can be read has a row, named by the file, else by where it lies."""
     grades = grade(messy(tmp_path))
     assert {learner.name: learner.files for learner in grades.learners} == {
-        "<b>Bobby</b>": ("<b>Bobby</b>/progress.json",),
+        "<b>Bobby<": ("<b>Bobby</b>/progress.json",),
         '=HYPERLINK("http://example.org";"x")': ("table/progress.json",),
         "Ada": ("Ada Lovelace_4711_file/progress.json", "again/progress (1).json"),
-        "Blaise/course": ("Blaise/course/progress.json",),
+        "Blaise": ("Blaise/course/progress.json",),
         "grace": ("grace_progress.json",),
         "progress": ("progress.json",),
         "progress (3)": ("progress (3).json",),
@@ -93,6 +93,28 @@ def test_files_without_names_in_one_folder_are_not_joined(tmp_path: Path) -> Non
         hand_in(tmp_path / "class" / f"progress ({number}).json", n02=record(number + 1))
     names = [learner.name for learner in grade(tmp_path).learners]
     assert names == ["class/progress (0)", "class/progress (1)", "class/progress (2)"]
+
+
+def test_the_homes_of_a_server_are_graded(tmp_path: Path) -> None:
+    """A learner is called after the folder that is theirs alone; thousands of other files are one remark."""
+    for name in ("ada", "bob"):
+        hand_in(tmp_path / name / "layer-lab" / "progress.json", n02=record(len(name)))
+    for number in range(50):
+        (tmp_path / "ada" / f"notes-{number}.ipynb").write_text("{}")
+        (tmp_path / "bob" / f"package-{number}.json").write_text('{"name": "x", "lockfileVersion": 3}')
+    (tmp_path / "bob" / "list.json").write_text("[]")
+    hand_in(tmp_path / "cy" / "a" / "progress.json", n02=record(4))
+    hand_in(tmp_path / "cy" / "b" / "progress.json", n02=record(5))
+    (tmp_path / "di").mkdir()
+    (tmp_path / "di" / "my progress.json").write_text('{"name": "x"}')
+    (tmp_path / "di" / "cut.json").write_text('{"version": 1')
+    grades = grade(tmp_path)
+    assert [learner.name for learner in grades.learners] == ["ada", "bob", "cy/a", "cy/b"]
+    said = {remark.file: remark.found for remark in grades.remarks}
+    assert said["101 other files"].startswith("no progress files, not read: ada/notes-0.ipynb, ")
+    assert "damaged" in said["di/my progress.json"]
+    assert "damaged" in said["di/cut.json"]
+    assert len(said) == 4 + 3
 
 
 def test_the_same_file_under_two_names_is_told(tmp_path: Path) -> None:

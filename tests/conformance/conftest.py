@@ -13,14 +13,16 @@ import pytest
 from dockerlab.engines.docker.engine import probe
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
+from dockerlab.engines.embedded.sandbox.namespaces.rootless import RootlessSandbox
 from dockerlab.engines.embedded.sandbox.proot.proot import ProotSandbox
 from dockerlab.errors import EngineError
+from tests.loopback import answering
 
 from . import bases
 from .building import Oracle
 from .case import Case, Names
 from .cases import SERVED
-from .daemon import Docker, address, column, served
+from .daemon import Docker, address, column
 from .recording import Recording, record
 
 WORDS = ("base", "rich", "bare")
@@ -57,7 +59,7 @@ def docker_host(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="package")
 def server(docker_host: None) -> Iterator[str]:
     """Serve what ADD downloads on loopback; yields http://host:port."""
-    with served(_Handler) as url:
+    with answering(_Handler) as url:
         yield url
 
 
@@ -184,6 +186,18 @@ def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFa
     refused = sandbox.probe()
     if refused is not None:
         pytest.skip(f"needs namespaces: {refused}")
+    engine.__dict__["sandbox"] = sandbox
+    return _loaded(engine, archives)
+
+
+@pytest.fixture(scope="package")
+def rootless(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+    """Return an engine with a store of its own that runs commands in a user namespace."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("rootless"))
+    sandbox = RootlessSandbox(engine.store.work)
+    refused = sandbox.probe()
+    if refused is not None:
+        pytest.skip(f"needs a user namespace: {refused}")
     engine.__dict__["sandbox"] = sandbox
     return _loaded(engine, archives)
 

@@ -7,10 +7,8 @@ import io
 import json
 import secrets
 import shutil
-import socket
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pytest
 from dockerlab.engines.docker.engine import DockerEngine, probe
 from dockerlab.engines.results import Engine
 from dockerlab.image.platform import here
+from tests.loopback import free_port, running
 
 BASE = "dockerlab/test-engine-base:1"
 APPLETS = (
@@ -163,30 +162,11 @@ def registry(base: str, tmp_path: Path) -> Iterator[str]:
     """Serve a real registry on loopback; yields its host and port."""
     if shutil.which("docker-registry") is None:
         pytest.skip("needs docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config = tmp_path / "registry.yml"
     config.write_text(
         f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: 127.0.0.1:{port}}}\n"
         f"storage: {{filesystem: {{rootdirectory: {tmp_path / 'registry'}}}}}\n"
     )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 20
-        while not _answers(port):
-            assert process.poll() is None, "the registry ended"
-            assert time.monotonic() < deadline, "the registry does not answer"
+    with running(["docker-registry", "serve", str(config)], port):
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

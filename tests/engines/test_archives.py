@@ -27,7 +27,6 @@ REFUSED = {
         "layers gzip, bytes after it",
         "layers xz",
         "layers bzip2",
-        "whole file xz",
     },
 }
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import BuildError, DockerlabError, EngineError
+from tests.loopback import free_port, running
 
 NAME = "dockerlab/test-engine-git:1"
 WHEN = 1_600_000_000
@@ -65,20 +64,11 @@ def served(tmp_path: Path) -> Iterator[Served]:
     """Serve a repository on loopback."""
     if shutil.which("git") is None or not Path(git(tmp_path, "--exec-path"), "git-daemon").exists():
         pytest.skip("needs git and its daemon")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     made = Served(tmp_path / "served", port)
     command = ["git", "daemon", "--export-all", f"--base-path={made.work.parent}", "--reuseaddr"]
-    process = subprocess.Popen([*command, "--listen=127.0.0.1", f"--port={port}"], stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while subprocess.run(["git", "ls-remote", made.url], capture_output=True, check=False).returncode:
-            assert process.poll() is None, "git daemon ended"
-            assert time.monotonic() < deadline, "git daemon does not answer"
+    with running([*command, "--listen=127.0.0.1", f"--port={port}"], port):
         yield made
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def files(build: Build) -> dict[str, tuple[str, int, bytes | str]]:

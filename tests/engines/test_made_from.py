@@ -15,9 +15,11 @@ from dockerlab.dockerfile.parser import parse
 from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import ImageError
 from dockerlab.image.stored import read_archive
+from tests.analysis.test_built_stages import BELOW, copies
 from tests.engines.conftest import BASE
 
 NAME = "dockerlab/test-engine-lines:1"
+FROMS = "dockerlab/test-engine-froms:1"  # the legacy builder labels nothing: NAME is not the next test's
 FILES = {"a": "1", "b.txt": "2", "d/c.txt": "3"}
 FORMS = {
     "plain": "RUN echo a > /x\nCOPY a /\nCMD ['x']\n",
@@ -94,6 +96,14 @@ def test_what_docker_records_has_its_lines(each_engine: Engine) -> None:
         known = [pair for pair in lines(build) if pair[0] is not None]
         assert [pair for pair in lines(found) if pair[0] is not None] == known
         assert len(known) == text.replace("\\\n", "").count("\n") - 2
+
+
+@pytest.mark.parametrize("form", BELOW)
+def test_what_a_from_names_has_its_lines_on_docker(form: str, each_engine: Engine) -> None:
+    """However a FROM names the stage below, BuildKit's layers of both have their lines."""
+    text, args = BELOW[form]
+    build = each_engine.build(text, context=Context.files({"a": "a", "b": "b"}), tag=FROMS, build_args=args)
+    assert [line for line, _ in lines(build)] == copies(text)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 
 from dockerlab.errors import ImageError
 from dockerlab.image.filesystem import Entry
-from dockerlab.image.tar_writer import EMPTY_DIFF_ID, LayerWriter, header, in_order
+from dockerlab.image.layer import EMPTY_LAYER
+from dockerlab.image.tar_writer import LayerWriter, header, in_order
 
 LONG_SPLIT = "d" * 90 + "/" + "f" * 60
 LONG_WHOLE = "w" * 130
@@ -58,7 +59,7 @@ def test_empty_layer_is_1024_zero_bytes() -> None:
     """A layer without entries has the diff ID that BuildKit's empty layers have."""
     data, writer = written([])
     assert data == bytes(1024)
-    assert writer.digest == EMPTY_DIFF_ID
+    assert writer.digest == EMPTY_LAYER
     assert writer.size == 1024
 
 

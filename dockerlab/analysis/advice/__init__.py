@@ -77,12 +77,12 @@ def advise(
         *order.find(case),
     ]
     ranked = tuple(sorted(found, key=lambda finding: _rank(case, finding)))
-    if hadolint and case.dockerfile is not None:
-        ranked = join(ranked, lint(case.dockerfile.text))
+    if hadolint and case.stages is not None:
+        ranked = join(ranked, lint(case.stages.dockerfile.text))
     return Advice(
         book=case.book,
         findings=ranked,
-        with_dockerfile=case.dockerfile is not None,
+        with_dockerfile=case.stages is not None,
         seconds=case.seconds,
         engine=case.book.engine or engine,
     )

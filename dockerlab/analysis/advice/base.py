@@ -24,12 +24,11 @@ _SUFFIXED = frozenset({"debian", "node"})  # python:3.12-slim-trixie, but node:2
 
 def find(case: Case) -> Iterator[Finding]:
     """Look at the base of the final stage; what a sibling saves is known only where that image is at hand."""
-    stages = case.final_stages()
     name = parsed(case.base or "")
-    if name is None or name.tag is None or name.digest or not stages:
+    if name is None or name.tag is None or name.digest or case.stages is None:
         return
     short, tag = name.familiar.rpartition(":")[0], name.tag
-    line = stages[0].from_.line
+    line = case.stages.chain[0].from_.line
     carried = case.book.base.content
     stand_in = " It is a stand-in here: the real image has other bytes." if case.image.stand_in else ""
     if short in _TOOLCHAINS and not _SMALL.search(tag):

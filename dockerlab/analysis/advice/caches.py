@@ -11,8 +11,7 @@ from dockerlab.analysis.advice.finding import (
     LEAST_BYTES,
     Finding,
     Pool,
-    largest,
-    lines_of,
+    measured,
     own_live,
     places,
     total,
@@ -21,6 +20,7 @@ from dockerlab.analysis.advice.finding import (
 from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.packages import CACHES
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.units import human_bytes
 
 _PATHS = tuple((cache, re.compile(cache.paths)) for cache in CACHES)
@@ -44,22 +44,21 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
         if size < LEAST_BYTES:
             continue
         rows = [claim.stored_by for claim in claims]
-        yield Finding(
-            code=cache.code,
-            title=f"{places(rows)} {verb(rows, 'leaves', 'leave')} {human_bytes(size)} of {cache.what}",
-            change="Leave it out of the COPY." if _copied(rows) else cache.change,
-            where=places(rows),
-            lines=lines_of(rows),
-            bytes=size,
-            saves_bytes=size,
-            files=len(claims),
-            evidence=largest(claims),
+        where = places(rows)
+        yield measured(
+            cache.code,
+            f"{where} {verb(rows, 'leaves', 'leave')} {human_bytes(size)} of {cache.what}",
+            "Leave it out of the COPY." if _copied(rows) else cache.change,
+            rows,
+            claims,
+            where=where,
+            saves=size,
             note=cache.note,
         )
 
 
 def _copied(rows: list[Row]) -> bool:
-    return all(row.keyword in ("COPY", "ADD") for row in rows)
+    return all(row.keyword in COPIES for row in rows)
 
 
 def _left_in(paths: re.Pattern[str], used: set[str], claim: Claim) -> bool:

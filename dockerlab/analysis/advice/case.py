@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dockerlab.analysis.built_stages import BuiltStages
 from dockerlab.analysis.history import Row, Subject, image_of, name_of, rows
 from dockerlab.analysis.ledger import Claim, Ledger, ledger
-from dockerlab.analysis.made_from import chain, made_from, root_base
-from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
+from dockerlab.analysis.made_from import made_from
+from dockerlab.dockerfile.instruction import COPIES
+from dockerlab.dockerfile.parser import Dockerfile, Instruction
 from dockerlab.engines.results import Build, Step
 from dockerlab.image.image import Image
 
@@ -22,7 +24,7 @@ class Case:
     image: Image
     book: Ledger
     rows: tuple[Row, ...]
-    dockerfile: Dockerfile | None
+    stages: BuiltStages | None  # None: the Dockerfile is not known
     steps: tuple[Step, ...]  # as measured; empty for an image that comes without its Build
     seconds: float | None  # of the whole build
     base: str | None  # what the lowest FROM names; None: scratch, or not known
@@ -38,17 +40,18 @@ class Case:
         ran = [step for step in self.steps if step.line == line and step.cached is False]
         return ran[-1].seconds if ran else None
 
-    def final_stages(self) -> tuple[Stage, ...]:
-        """Return the stages whose layers are in the image, lowest first."""
-        return tuple(chain(self.dockerfile)) if self.dockerfile else ()
-
     def copied_from_context(self, row: Row) -> bool:
         """Tell whether a row is a COPY or ADD of files of the build context; False where that is not known.
 
         The history records no --from, so this needs the Dockerfile.
         """
-        one = self.instruction(row)
-        return one is not None and one.keyword in ("COPY", "ADD") and one.flag("from") is None
+        instruction = self.instruction(row)
+        return instruction is not None and instruction.keyword in COPIES and instruction.flag("from") is None
+
+    @property
+    def base_layers(self) -> int:
+        """Return how many of the image's layers came with the base."""
+        return sum(row.base and row.makes_layer for row in self.rows)
 
     def read(self, claim: Claim) -> bytes:
         """Return the content of a file as a layer stores it."""
@@ -64,53 +67,20 @@ class Case:
 
 def examine(subject: Subject, dockerfile: Dockerfile | None, find_image: FindImage | None = None) -> Case:
     """Gather what is known; raises ImageError when the image was not made from that Dockerfile."""
-    image = image_of(subject)
-    known = subject.dockerfile if isinstance(subject, Build) and subject.dockerfile.stages else dockerfile
-    if known is not None and not known.stages:
-        known = None
-    timed = isinstance(subject, Build)
-    steps = subject.steps if isinstance(subject, Build) else ()
-    base = subject.base if isinstance(subject, Build) else None
-    if known is not None and not isinstance(subject, Build):
-        subject = made_from(image, known, name_of(subject))
-    if base is None and known is not None:
-        base = root_base(known)
-    instructions = {
-        one.line: one
-        for stage in (known.stages if known else ())
-        for one in (stage.from_, *stage.instructions)
-    }
+    timed = subject if isinstance(subject, Build) else None
+    if timed is None and dockerfile is not None:
+        subject = made_from(image_of(subject), dockerfile, name_of(subject))
+    build = subject if isinstance(subject, Build) else None
+    stages = BuiltStages.of(build) if build is not None and build.dockerfile.stages else None
+    written = stages.dockerfile.stages if stages is not None else ()
     return Case(
-        image=image,
+        image=image_of(subject),
         book=ledger(subject),
         rows=rows(subject),
-        dockerfile=known,
-        steps=steps,
-        seconds=subject.seconds if timed and isinstance(subject, Build) else None,
-        base=base,
-        instructions=instructions,
+        stages=stages,
+        steps=timed.steps if timed is not None else (),
+        seconds=timed.seconds if timed is not None else None,
+        base=build.base if build is not None else None,
+        instructions={instruction.line: instruction for stage in written for instruction in stage.lines},
         find_image=find_image or (lambda _: None),
     )
-
-
-def needed(dockerfile: Dockerfile) -> tuple[Stage, ...]:
-    """Return the stages that the last one needs, in file order."""
-    found: set[int] = set()
-    todo = [dockerfile.stages[-1]]
-    while todo:
-        stage = todo.pop()
-        if stage.index in found:
-            continue
-        found.add(stage.index)
-        names = [stage.base]
-        for one in stage.instructions:
-            names += [one.flag("from") or ""] if one.keyword in ("COPY", "ADD") else []
-            names += [
-                part[5:]
-                for mount in one.flag_values("mount")
-                for part in mount.split(",")
-                if part.startswith("from=")
-            ]
-        others = (dockerfile.stage(name, above=stage) for name in names if name)
-        todo += [other for other in others if other is not None]
-    return tuple(stage for stage in dockerfile.stages if stage.index in found)

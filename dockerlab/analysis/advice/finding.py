@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -112,3 +112,29 @@ def joined(words: list[str]) -> str:
 def verb(rows: Iterable[Row], one: str, many: str) -> str:
     """Return the verb that goes with places()."""
     return one if len(distinct(rows)) == 1 else many
+
+
+def measured(
+    code: str,
+    title: str,
+    change: str,
+    rows: Sequence[Row],
+    claims: Sequence[Claim],
+    *,
+    where: str | None = None,
+    saves: int | None = None,
+    note: str = "",
+) -> Finding:
+    """Return a finding about what rows store; `where` is the last of them if nothing else is said."""
+    return Finding(
+        code=code,
+        title=title,
+        change=change,
+        where=rows[-1].where if where is None else where,
+        lines=lines_of(rows),
+        bytes=total(claims),
+        saves_bytes=saves,
+        files=len(claims),
+        evidence=largest(claims),
+        note=note,
+    )

@@ -71,12 +71,12 @@ def join(measured: Sequence[Finding], linted: Sequence[Finding]) -> tuple[Findin
     """
     ours = list(measured)
     others = []
-    for one in linted:
-        code = MEASURED.get(one.code)
+    for hint in linted:
+        code = MEASURED.get(hint.code)
         if code is None:
-            others.append(one)
+            others.append(hint)
             continue
         for at, mine in enumerate(ours):
-            if mine.code == code and one.code not in mine.also:
-                ours[at] = replace(mine, also=(*mine.also, one.code))
+            if mine.code == code and hint.code not in mine.also:
+                ours[at] = replace(mine, also=(*mine.also, hint.code))
     return (*ours, *others)

@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dockerlab.analysis.advice.case import Case
-from dockerlab.analysis.advice.finding import (
-    LEAST_BYTES,
-    Finding,
-    Pool,
-    largest,
-    lines_of,
-    places,
-    total,
-    verb,
-)
+from dockerlab.analysis.advice.finding import LEAST_BYTES, Finding, Pool, measured, places, total, verb
 from dockerlab.analysis.ledger import Claim
 from dockerlab.units import human_bytes
 
@@ -62,9 +53,9 @@ def find(case: Case, pool: Pool) -> Iterator[Finding]:
         asked = re.compile(rf"(.*/)?({re.escape(name)}|\.?v?env)/")
         claims = pool.take(partial(_copied, case, re.compile(re.escape(venv)), asked))
         yield from _finding("context-venv", f"a virtual environment ({name})", f"**/{name}", claims)
-    for one in _LEFTOVERS:
-        claims = pool.take(partial(_copied, case, one.paths, one.paths))
-        yield from _finding(one.code, one.what, one.ignore, claims)
+    for leftover in _LEFTOVERS:
+        claims = pool.take(partial(_copied, case, leftover.paths, leftover.paths))
+        yield from _finding(leftover.code, leftover.what, leftover.ignore, claims)
 
 
 def _copied(case: Case, paths: re.Pattern[str], asked: re.Pattern[str], claim: Claim) -> bool:
@@ -72,8 +63,8 @@ def _copied(case: Case, paths: re.Pattern[str], asked: re.Pattern[str], claim: C
     by = claim.stored_by
     if by.base or not case.copied_from_context(by) or not paths.match(claim.path):
         return False
-    one = case.instruction(by)
-    return one is None or not any(_asks_for(asked, source) for source in one.args[:-1])
+    instruction = case.instruction(by)
+    return instruction is None or not any(_asks_for(asked, source) for source in instruction.args[:-1])
 
 
 def _asks_for(paths: re.Pattern[str], source: str) -> bool:
@@ -90,16 +81,15 @@ def _finding(code: str, what: str, ignore: str, claims: list[Claim]) -> Iterator
     note = ""
     if any(claim.kind != "live" for claim in claims):
         note = "A later line takes them away, but the layer that holds them stays in the image."
-    yield Finding(
-        code=code,
-        title=f"{places(rows)} {verb(rows, 'copies', 'copy')} {what} into the image: {human_bytes(size)}",
-        change=f"Add the line `{ignore}` to .dockerignore.",
-        where=places(rows),
-        lines=lines_of(rows),
-        bytes=size,
-        saves_bytes=size,
-        files=len(claims),
-        evidence=largest(claims),
+    where = places(rows)
+    yield measured(
+        code,
+        f"{where} {verb(rows, 'copies', 'copy')} {what} into the image: {human_bytes(size)}",
+        f"Add the line `{ignore}` to .dockerignore.",
+        rows,
+        claims,
+        where=where,
+        saves=size,
         note=note,
     )
 

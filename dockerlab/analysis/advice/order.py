@@ -8,14 +8,16 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from dockerlab.analysis.advice.case import Case, needed
+from dockerlab.analysis.advice.case import Case
 from dockerlab.analysis.advice.finding import Evidence, Finding
 from dockerlab.analysis.advice.secrets import redacted
+from dockerlab.analysis.built_stages import known_path, known_word
 from dockerlab.analysis.ledger import Claim
-from dockerlab.analysis.made_from import below
 from dockerlab.analysis.packages import Install, Manager, install_of, reads
 from dockerlab.analysis.shell import Words, commands, script_of
+from dockerlab.dockerfile.instruction import COPIES, is_git, is_url
 from dockerlab.dockerfile.parser import Instruction
+from dockerlab.dockerfile.scope import Scope
 from dockerlab.units import human_seconds
 
 # Measured on Docker 26.1.5, overlay2: BuildKit builds more, but a container of 128 layers does not start; the
@@ -48,31 +50,28 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _copies_before_installs(case: Case) -> Iterator[Finding]:
-    if case.dockerfile is None:
+    if case.stages is None:
         return
-    after: dict[int, tuple[tuple[_Copy, ...], _Done, str]] = {}
-    for stage in needed(case.dockerfile):
-        lower = below(case.dockerfile, stage)
-        copies, done, workdir = (
-            after.get(lower.index, ((), frozenset(), "/")) if lower else ((), frozenset(), "/")
-        )
-        for one in stage.instructions:
-            if one.keyword == "WORKDIR":
-                workdir = posixpath.join(workdir, one.args[0])
-            elif one.keyword in ("COPY", "ADD"):
-                copy = _copy(case, one, workdir)
+    after: dict[int, tuple[tuple[_Copy, ...], _Done]] = {}
+    for stage in case.stages.needed:
+        below = case.stages.below(stage)
+        copies, done = after[below.index] if below is not None else ((), frozenset())
+        for instruction, scope in case.stages.lines(stage):
+            if instruction.keyword in COPIES:
+                copy = _copy(case, instruction, scope)
                 copies += (copy,) if copy else ()
-            elif one.keyword == "RUN":
-                found = [install for install in _installs(case, one, workdir) if install.fetches]
+            elif instruction.keyword == "RUN":
+                workdir = scope.workdir
+                found = [install for install in _installs(case, instruction, workdir) if install.fetches]
                 for install in (install for install in found if not _done(install, done)):
-                    inside = _installs_project(case, one, install.manager)
+                    inside = _installs_project(case, instruction, install.manager)
                     above = [copy for copy in copies if not _reads(copy, install, workdir)]
                     if above and not inside:
                         copy = next((copy for copy in above if copy.whole), above[0])
-                        yield _copy_before_install(case, copy, one, install, workdir)
+                        yield _copy_before_install(case, copy, instruction, install, workdir)
                         break
                 done = done | {(install.manager.name, not install.packages) for install in found}
-        after[stage.index] = (copies, done, workdir)
+        after[stage.index] = (copies, done)
 
 
 def installs(run: Instruction) -> tuple[str, ...]:
@@ -111,21 +110,24 @@ def _script(case: Case, run: Instruction, path: str) -> str:
     return ""
 
 
-def _copy(case: Case, one: Instruction, workdir: str) -> _Copy | None:
+def _copy(case: Case, instruction: Instruction, scope: Scope) -> _Copy | None:
     """Return a COPY that takes the whole context or a folder of it, so that any source file changes it."""
-    sources = [source for source in one.args[:-1] if "://" not in source and not source.startswith("git@")]
-    if one.flag("from") is not None or not sources:
+    words = [known_word(source, scope) or source for source in instruction.args[:-1]]
+    sources = [source for source in words if not is_url(source) and not is_git(source)]
+    if instruction.flag("from") is not None or not sources:
         return None
-    claims = tuple(claim for claim in case.book.claims if claim.stored_by.line == one.line)
+    claims = tuple(claim for claim in case.book.claims if claim.stored_by.line == instruction.line)
     many = (
-        not any("*" in source for source in sources) and one.keyword == "COPY" and len(claims) > len(sources)
+        not any("*" in source for source in sources)
+        and instruction.keyword == "COPY"
+        and len(claims) > len(sources)
     )
     if not many and not any(
         source in (".", "*", "/") or source.endswith(("/", "/*", "/.")) for source in sources
     ):
         return None
     whole = any(posixpath.normpath(source).strip("/") in ("", ".", "*") for source in sources)
-    return _Copy(one, posixpath.normpath(posixpath.join(workdir, one.args[-1])), whole, claims)
+    return _Copy(instruction, known_path(instruction.args[-1], scope), whole, claims)
 
 
 def _done(install: Install, done: _Done) -> bool:
@@ -229,12 +231,8 @@ def _many_layers(case: Case) -> Iterator[Finding]:
         "`COPY --from`.",
         where="image",
         evidence=(
-            Evidence(f"{number} layers, {number - _base_layers(case)} of them from this Dockerfile"),
+            Evidence(f"{number} layers, {number - case.base_layers} of them from this Dockerfile"),
             Evidence(f"the legacy builder stops at {LEGACY_LAYERS}"),
         ),
         note="Limits measured on Docker 26.1.5; the containerd image store took 499.",
     )
-
-
-def _base_layers(case: Case) -> int:
-    return sum(row.base and row.layer is not None for row in case.rows)

@@ -12,6 +12,8 @@ from dockerlab.analysis.advice.finding import Evidence, Finding, lines_of
 from dockerlab.analysis.history import Row, readable
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.toml import tomllib
+from dockerlab.dockerfile.instruction import COPIES
+from dockerlab.image.image import recorded
 
 MOST_READ = 1_000_000  # bytes: a file that holds a key or a password is small
 _NAME = re.compile(
@@ -79,7 +81,7 @@ def find(case: Case) -> Iterator[Finding]:
     Without the Dockerfile the first rows that made no layer cannot be told from the base's: they
     count as own.
     """
-    alone = case.dockerfile is None
+    alone = case.stages is None
     own = [row for row in case.rows if not row.base or (alone and row.layer is None)]
     yield from _in_arguments(case, own)
     yield from _in_environment(own)
@@ -112,7 +114,7 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
         if match:
             pairs = _PAIR.findall(match.group(2))
         else:
-            text = row.created_by.partition("#(nop)")[2].strip() or row.created_by
+            text = recorded(row.created_by)
             pairs = _PAIR.findall(text) if text.startswith("ARG ") else []
         for name, value in pairs:
             if _looks_secret(name, value):
@@ -120,9 +122,9 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
     for name, seen in found.items():
         where = [row for row, _ in seen]
         declared = [
-            one.line
-            for one in case.instructions.values()
-            if one.keyword == "ARG" and any(word.partition("=")[0] == name for word in one.args)
+            instruction.line
+            for instruction in case.instructions.values()
+            if instruction.keyword == "ARG" and name in instruction.names
         ]
         found_here = _finding(
             "secret-in-arg",
@@ -136,7 +138,7 @@ def _in_arguments(case: Case, rows: list[Row]) -> Iterator[Finding]:
 
 def _in_environment(rows: list[Row]) -> Iterator[Finding]:
     for row in rows:
-        text = row.created_by.partition("#(nop)")[2].strip() or row.created_by
+        text = recorded(row.created_by)
         if not text.startswith("ENV "):
             continue
         for name, value in _PAIR.findall(text):
@@ -188,27 +190,27 @@ def _in_files(case: Case) -> Iterator[Finding]:
             or (claim.stored_by.keyword == "RUN" and _OF_A_PACKAGE.match(claim.path))
         ):
             continue
-        held = next((one for one in _FILES if one.holds(claim, case)), None)
+        held = next((kind for kind in _FILES if kind.holds(claim, case)), None)
         if held is not None:
             yield _file(claim, held)
 
 
-def _file(claim: Claim, one: _SecretFile) -> Finding:
+def _file(claim: Claim, kind: _SecretFile) -> Finding:
     gone = claim.wasted_by is not None
     after = f"; {claim.wasted_by.where} takes it away, but the layer keeps it" if claim.wasted_by else ""
-    environment = one.code == "env-file"
-    by_copy = claim.stored_by.keyword in ("COPY", "ADD")
+    environment = kind.code == "env-file"
+    by_copy = claim.stored_by.keyword in COPIES
     change = _MOUNT if not by_copy or not environment else "Pass the settings when the container starts."
     if by_copy:
         change = f"Add `**/{claim.path.rpartition('/')[2]}` to .dockerignore. {change}"
     return Finding(
-        code="secret-in-deleted-file" if gone and not environment else one.code,
-        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {one.what}{after}",
-        change=change + ("" if one.note else _RENEW),
+        code="secret-in-deleted-file" if gone and not environment else kind.code,
+        title=f"{claim.stored_by.where} stores /{claim.path}, which holds {kind.what}{after}",
+        change=change + ("" if kind.note else _RENEW),
         where=claim.stored_by.where,
         lines=lines_of([claim.stored_by, *([claim.wasted_by] if claim.wasted_by else [])]),
         evidence=(Evidence(f"/{claim.path}", claim.bytes, claim.stored_by.where),),
-        note=one.note,
+        note=kind.note,
         secret=True,
     )
 

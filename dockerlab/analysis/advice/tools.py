@@ -76,7 +76,7 @@ def _by_package(claims: list[Claim], owners: dict[str, str]) -> tuple[Evidence, 
 def _owners(case: Case) -> dict[str, str]:
     """Return path -> package for the files of build packages that the base does not have."""
     tree = case.image.tree()
-    base = Tree.stacked((layer.entries, layer) for layer in case.image.layers[: _base_layers(case)])
+    base = Tree.stacked((layer.entries, layer) for layer in case.image.layers[: case.base_layers])
     found: dict[str, str] = {}
     for name, paths in (*_dpkg(tree, base), *_apk(tree, base)):
         for path in paths:
@@ -84,10 +84,6 @@ def _owners(case: Case) -> dict[str, str]:
             if path.startswith(_MERGED):
                 found[f"usr/{path}"] = name
     return found
-
-
-def _base_layers(case: Case) -> int:
-    return max((row.layer for row in case.rows if row.base and row.layer), default=0)
 
 
 def _dpkg(tree: Tree, base: Tree) -> Iterator[tuple[str, list[str]]]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 
 from dockerlab.analysis.advice.case import Case
-from dockerlab.analysis.advice.finding import LEAST_BYTES, Finding, Pool, largest, lines_of, total
+from dockerlab.analysis.advice.finding import LEAST_BYTES, Finding, Pool, measured, total
 from dockerlab.analysis.history import Row
 from dockerlab.analysis.ledger import Claim
 from dockerlab.analysis.packages import BOOKS
 from dockerlab.analysis.shell import commands
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.units import human_bytes
 
 LEAST_REPLACED = 1_000_000  # bytes: two installs rewrite each other's small files, which is no mistake
@@ -18,7 +19,7 @@ _BOOKS = re.compile(  # what every install writes anew
     rf"{BOOKS.pattern}|var/(cache/ldconfig|log)/|etc/(ld\.so\.cache|passwd|group|shadow|gshadow)"
 )
 _MODES = re.compile(r"\b(chmod|chown|chgrp|setfacl|setcap|touch)\b")
-_COPIES = frozenset({"mv", "cp", "ln", "rsync", "install"})
+_DUPLICATORS = frozenset({"mv", "cp", "ln", "rsync", "install"})
 _TEXTS = re.compile(r"usr/share/(doc|man|locale|info|lintian|licenses)/")  # packages bring equal ones
 _UNPACKS = re.compile(r"\b(tar|unzip|7z|dpkg|gunzip)\b")
 
@@ -50,29 +51,29 @@ def _deleted(case: Case, pool: Pool) -> Iterator[Finding]:
         if size < (LEAST_REPLACED if before.base else LEAST_BYTES):
             continue
         if before.base:
-            yield _made(
+            yield measured(
                 "deleted-base-files",
                 f"{after.where} deletes {human_bytes(size)} of the base image, which frees nothing",
                 "No line of this Dockerfile can free them: take a base without these files, or copy what is "
                 "needed into `FROM scratch`.",
-                (after,),
+                [after],
                 group,
                 saves=None,
                 note="What a smaller base would save is not measured.",
             )
             continue
-        yield _made(
+        yield measured(
             "deleted-later",
             f"{after.where} deletes {human_bytes(size)} that {before.where} stored, and the image keeps them",
             _deletion_change(case, before, after),
-            (before, after),
+            [before, after],
             group,
             saves=size,
         )
 
 
 def _deletion_change(case: Case, before: Row, after: Row) -> str:
-    if before.keyword in ("COPY", "ADD"):
+    if before.keyword in COPIES:
         if case.copied_from_context(before) and _UNPACKS.search(after.text):
             return (
                 "Let the files never enter a layer: `RUN --mount=type=bind,source=FILE,target=/mnt/FILE` "
@@ -91,31 +92,31 @@ def _again(case: Case, pool: Pool) -> Iterator[Finding]:
         other = [claim for claim in group if claim.path not in held and not _brought(claim.path)]
         size = total(same)
         if size >= LEAST_BYTES:
-            yield _made(
+            yield measured(
                 "stored-again",
                 f"{after.where} stores {human_bytes(size)} again that {before.where} had stored",
                 _again_change(before, after),
-                (before, after),
+                [before, after],
                 same,
                 saves=size,
             )
         size = total(other)
-        told = after.keyword in ("COPY", "ADD") or any(words[0] in _COPIES for words in commands(after.text))
+        told = after.keyword in COPIES or any(words[0] in _DUPLICATORS for words in commands(after.text))
         if size >= LEAST_BYTES and told:
-            yield _made(
+            yield measured(
                 "moved-or-copied",
                 f"{after.where} stores under other names {human_bytes(size)} that {before.where} had stored",
                 f"Put the files where they belong in {before.where} already."
                 if not before.base
                 else "Use the base's files where they are, or link to them with `ln -s`.",
-                (before, after),
+                [before, after],
                 other,
                 saves=size,
             )
 
 
 def _again_change(before: Row, after: Row) -> str:
-    if after.keyword in ("COPY", "ADD"):
+    if after.keyword in COPIES:
         return f"Copy each file once: {after.where} brings files that are there already, unchanged."
     if not _MODES.search(after.text):
         return (
@@ -123,7 +124,7 @@ def _again_change(before: Row, after: Row) -> str:
         )
     if before.base:
         return "Give the command the files it needs, not whole folders of the base."
-    if before.keyword in ("COPY", "ADD"):
+    if before.keyword in COPIES:
         pairs = (("chmod", "--chmod"), ("ch(own|grp)", "--chown"))
         flags = " ".join(f"{flag}=..." for word, flag in pairs if re.search(word, after.text))
         return f"Set it while copying: `{before.keyword} {flags or '--chmod=...'}`."
@@ -143,12 +144,12 @@ def _replaced(pool: Pool) -> Iterator[Finding]:
         size = total(group)
         if size < LEAST_REPLACED:
             continue
-        yield _made(
+        yield measured(
             "replaced-later",
             f"{after.where} replaces {human_bytes(size)} of {before.where}, and the image keeps both",
             f"Write the files once, in their last state: join {before.where} and {after.where}, or leave "
             "them out of the first.",
-            (before, after),
+            [before, after],
             group,
             saves=size,
         )
@@ -167,27 +168,3 @@ def _paths(case: Case, row: Row) -> set[str]:
     layers = case.image.layers
     some = layers[: row.layer] if row.base else layers[(row.layer or 1) - 1 : row.layer]
     return {entry.path for layer in some for entry in layer.entries if entry.kind in ("file", "hardlink")}
-
-
-def _made(
-    code: str,
-    title: str,
-    change: str,
-    rows: tuple[Row, ...],
-    claims: list[Claim],
-    *,
-    saves: int | None,
-    note: str = "",
-) -> Finding:
-    return Finding(
-        code=code,
-        title=title,
-        change=change,
-        where=rows[-1].where,
-        lines=lines_of(rows),
-        bytes=total(claims),
-        saves_bytes=saves,
-        files=len(claims),
-        evidence=largest(claims),
-        note=note,
-    )

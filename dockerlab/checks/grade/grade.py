@@ -1,7 +1,7 @@
 """A folder of learners' progress files, read as a class; the files are only ever read.
 
 Nothing is left out in silence: each file that is not graded, and each that was joined with another, is a
-`Remark` with its name and what to do about it.
+`Remark` with its name and what to do about it. Of homes full of other files, the others are counted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from dockerlab.checks.grade.learner_names import name_of_path, tidy
 from dockerlab.checks.manifest import lessons
 from dockerlab.checks.progress import (
+    FILE_NAME,
     VERSION,
     ExerciseRecord,
     Progress,
@@ -27,6 +28,7 @@ from dockerlab.printable import printable
 from dockerlab.units import count
 
 LARGEST = 5_000_000  # bytes; the file of a whole course is about 50 kB
+NAMED = 10  # files that are something else, each with its name; of more the number
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Remark:
     file: str  # relative to the folder that is graded
     found: str
     to_do: str
+    other: bool = False  # it looks like a file that has nothing to do with the course
 
     def __str__(self) -> str:
         return f"{self.file}: {self.found}. {self.to_do}"
@@ -137,7 +140,7 @@ def grade(folder: Path, *, ignore: Iterable[Path] = ()) -> Grades:
         else:
             read[name] = found
     if not read:
-        told = "".join(f"\n{remark}" for remark in remarks)
+        told = "".join(f"\n{remark}" for remark in _counted(remarks))
         raise GradeError(
             f"There is no progress file in {folder} that can be read.{told}",
             hint="A learner hands in progress.json, which is beside the course's README.",
@@ -146,8 +149,21 @@ def grade(folder: Path, *, ignore: Iterable[Path] = ()) -> Grades:
     remarks += _twins(learners)
     known = list(lessons())
     others = {name for learner in learners for name in learner.exercises} - set(known)
-    ordered = sorted(remarks, key=lambda remark: remark.file)
+    ordered = sorted(_counted(remarks), key=lambda remark: remark.file)
     return Grades(tuple(learners), (*known, *sorted(others)), tuple(ordered))
+
+
+def _counted(remarks: Sequence[Remark]) -> list[Remark]:
+    """Return the remarks; where many files are something else, one that counts them instead of theirs."""
+    others = [remark.file for remark in remarks if remark.other]
+    if len(others) <= NAMED:
+        return list(remarks)
+    found = f"no progress files, not read: {listed(others)}"
+    to_do = "If a learner's is among them, call it progress.json."
+    return [
+        *(remark for remark in remarks if not remark.other),
+        Remark(f"{len(others):,} other files", found, to_do),
+    ]
 
 
 def _files(folder: Path, remarks: list[Remark]) -> Iterator[Path]:
@@ -178,10 +194,12 @@ def _shown(path: Path, folder: Path) -> str:
 
 def _read(path: Path, name: str) -> Progress | Remark:
     suffix = path.suffix.lower()
+    called_so = FILE_NAME.removesuffix(".json") in path.stem.lower()
     if suffix in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}:
         return Remark(name, "an archive, not read", "Unpack it here and grade again.")
     if suffix != ".json":
-        return Remark(name, "not a .json file, not read", "If it is one, give its name the ending .json.")
+        to_do = "If it is one, give its name the ending .json."
+        return Remark(name, "not a .json file, not read", to_do, other=True)
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
@@ -189,7 +207,8 @@ def _read(path: Path, name: str) -> Progress | Remark:
         if about.st_size == 0:
             return Remark(name, "empty", "Ask for it again; the download may have failed.")
         if about.st_size > LARGEST:
-            return Remark(name, "too large to be a progress file, not read", "Ask for progress.json.")
+            found = "too large to be a progress file, not read"
+            return Remark(name, found, "Ask for progress.json.", other=not called_so)
         return read_progress(path)
     except ProgressVersionError as error:
         newer = isinstance(error.version, int) and error.version > VERSION
@@ -197,8 +216,10 @@ def _read(path: Path, name: str) -> Progress | Remark:
         return Remark(name, f"of version {error.version}, and this dockerlab reads {VERSION}", to_do)
     except ProgressError as error:
         cause = error.__cause__
+        another = isinstance(cause, KeyError | TypeError | AttributeError)  # JSON, of something else
         why = f"there is no {cause} in it" if isinstance(cause, KeyError) else str(cause).rstrip(".")
-        return Remark(name, f"damaged, or no progress file ({why})", "Ask for it again, as it lies on disk.")
+        found = f"damaged, or no progress file ({why})"
+        return Remark(name, found, "Ask for it again, as it lies on disk.", other=another and not called_so)
     except OSError as error:
         return Remark(
             name, f"cannot be read: {error.strerror}", "Give yourself the right to, and grade again."
@@ -208,11 +229,12 @@ def _read(path: Path, name: str) -> Progress | Remark:
 def _learners(read: Mapping[str, Progress], remarks: list[Remark]) -> list[Learner]:
     """Return the learners by name; files that give one name are one learner's."""
     named = {file: tidy(progress.learner or "") for file, progress in read.items()}
-    in_folder = Counter(Path(file).parent for file in read)
+    below = Counter(folder for file in read for folder in Path(file).parents)
     by_name: dict[str, list[str]] = defaultdict(list)
     shown: dict[str, str] = {}
     for file in read:
-        name = named[file] or tidy(name_of_path(file, alone=in_folder[Path(file).parent] == 1)) or file
+        alone = [folder for folder in Path(file).parents if below[folder] == 1 and folder != Path()]
+        name = named[file] or tidy(name_of_path(file, own=alone[-1] if alone else None)) or file
         key = unicodedata.normalize("NFKC", name).casefold()
         shown.setdefault(key, name)
         by_name[key].append(file)

@@ -12,20 +12,20 @@ _COPY = re.compile(r"[\s_.-]*(\(\d+\)|\bcopy\b|- ?copy)$", re.IGNORECASE)
 _GENERIC = re.compile(r"[\s_.-]*progress[\s_.-]*", re.IGNORECASE)
 
 
-def name_of_path(file: str, *, alone: bool) -> str:
+def name_of_path(file: str, *, own: Path | None) -> str:
     """Return a learner's name out of where a file lies: its own name if that says more than "progress (3)".
 
-    Else the folder it is in, and with others in that folder both: it is not known that they are one person's.
+    Else the first of the folders it is in that holds no other learner's file, `own`; where there is none, its
+    whole path: it is not known that the files in a folder are one person's.
     """
     path = Path(file)
     stem = path.stem
     while match := _COPY.search(stem):
         stem = stem[: match.start()]
-    own = _GENERIC.sub(" ", stem).strip(" _.-")
-    folder = path.parent.as_posix() if path.parent != Path() else ""
-    if own:
-        return f"{folder}/{own}" if folder else own
-    return folder if folder and alone else path.with_suffix("").as_posix()
+    name = _GENERIC.sub(" ", stem).strip(" _.-")
+    if name:
+        return (path.parent / name).as_posix()
+    return (own or path.with_suffix("")).as_posix()
 
 
 def tidy(name: str) -> str:

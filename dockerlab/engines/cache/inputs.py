@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.mounts import MountSpec, read_mounts
 from dockerlab.dockerfile.parser import Instruction, expand_heredoc
 from dockerlab.dockerfile.patterns import Patterns
 from dockerlab.dockerfile.scope import CACHE_NAMESPACE, DEFAULT_PATH, HOSTNAME, Scope
 from dockerlab.engines.cache.keys import key
-from dockerlab.engines.cache.sources import Digest, Source, Text, checksums, is_git, is_url
+from dockerlab.engines.cache.sources import Digest, Source, Text, checksums
 from dockerlab.errors import DockerfileError
 from dockerlab.image.filesystem import Entry, Node, Tree
 
@@ -68,23 +69,24 @@ class Run:
     hostname: str
 
 
-def read_run(one: Instruction, scope: Scope, build_args: Mapping[str, str], *, network: str) -> Run:
+def read_run(instruction: Instruction, scope: Scope, build_args: Mapping[str, str], *, network: str) -> Run:
     """Return what a RUN asks for; `network` is for one that has the default. Raises DockerfileError."""
-    asked = one.flag("network") or "default"
+    asked = instruction.flag("network") or "default"
     if asked == "host":
         raise DockerfileError(
             "--network=host is not allowed: BuildKit wants --allow network.host for it",
-            line=one.line,
+            line=instruction.line,
             hint="Leave it out: a RUN reaches the network without it.",
         )
     if asked not in ("default", "none"):
-        raise DockerfileError(f'--network is "{asked}"', line=one.line, hint="Use default or none.")
+        raise DockerfileError(f'--network is "{asked}"', line=instruction.line, hint="Use default or none.")
     network = network if asked == "default" else asked
-    script, path = (one.shebang.content, f"{PIPES}/{one.shebang.name}") if one.shebang else (None, "")
-    argv = one.args if one.json else (*scope.shell, path or one.script or "")
+    doc = instruction.shebang
+    script, path = (doc.content, f"{PIPES}/{doc.name}") if doc else (None, "")
+    argv = instruction.args if instruction.json else (*scope.shell, path or instruction.script or "")
     env = {**scope.variables}
     env.setdefault("PATH", DEFAULT_PATH)
-    mounts = read_mounts(one, scope, namespace=build_args.get(CACHE_NAMESPACE, ""))
+    mounts = read_mounts(instruction, scope, namespace=build_args.get(CACHE_NAMESPACE, ""))
     hostname = build_args.get(HOSTNAME, "")
     return Run(argv, env, scope.workdir, scope.user, mounts, network, script, path, hostname)
 
@@ -150,30 +152,32 @@ class Copy:
         return "link" in self.flags and all(part.isdigit() for part in self.owner.split(":") if part)
 
 
-def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0) -> Copy:
+def read_copy(instruction: Instruction, scope: Scope, origins: Origins, *, now: int = 0) -> Copy:
     """Return what a COPY or ADD asks for; a heredoc is a file of the time `now`. Raises DockerfileError."""
-    exclude = tuple(scope.expand(value, one.line) for value in one.flag_values("exclude"))
+    exclude = tuple(scope.expand(value, instruction.line) for value in instruction.flag_values("exclude"))
     try:
         left_out = Patterns.of(exclude)
     except ValueError as error:
-        raise DockerfileError(f"--exclude is no pattern: {error}", line=one.line) from error
-    unpack = one.flag("unpack")
+        raise DockerfileError(f"--exclude is no pattern: {error}", line=instruction.line) from error
+    adds, told = instruction.keyword == "ADD", instruction.flag("unpack") is not None
     taken = []
-    for raw in one.args[:-1]:
-        doc = one.heredoc(raw)
-        word = scope.expand(raw, one.line)
+    for raw in instruction.args[:-1]:
+        doc = instruction.heredoc(raw)
+        word = scope.expand(raw, instruction.line)
         if doc is not None:
             text = expand_heredoc(doc.content, scope.variables) if doc.expand else doc.content
             tree = _one_file(doc.name, text.encode(), now)
             origin = Origin("the heredoc", "", tree)
             taken.append(Taken(f"<<{doc.name}", Source(tree, doc.name, origin.where), origin, None))
             continue
-        remote = one.keyword == "ADD" and (is_url(word) or is_git(word))
-        if one.flag("checksum") is not None and not remote:
+        remote = adds and (is_url(word) or is_git(word))
+        if instruction.flag("checksum") is not None and not remote:
             raise DockerfileError(
-                f"--checksum is for URLs, and {word} is none", line=one.line, hint="Leave the flag out."
+                f"--checksum is for URLs, and {word} is none",
+                line=instruction.line,
+                hint="Leave the flag out.",
             )
-        name = word if remote else one.flag("from")
+        name = word if remote else instruction.flag("from")
         origin = origins(name)
         source = None
         if origin.tree is not None:
@@ -181,23 +185,23 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
                 origin.tree,
                 word if not remote else "" if is_git(word) else next(iter(origin.tree)),
                 origin.where,
-                unpack=one.keyword == "ADD" and not remote if unpack is None else one.enabled("unpack"),
-                parents=one.enabled("parents"),
+                unpack=instruction.enabled("unpack") if told else adds and not remote,
+                parents=instruction.enabled("parents"),
                 exclude=left_out,
             )
         taken.append(Taken(word, source, origin, name, remote))
-    to = scope.expand(one.args[-1], one.line)
+    to = scope.expand(instruction.args[-1], instruction.line)
     dest = scope.absolute(to or ".")
     return Copy(
-        one.keyword,
+        instruction.keyword,
         tuple(taken),
         to,
         f"{dest.rstrip('/')}/" if to in ("", ".") or to.endswith(("/", "/.")) else dest,
-        scope.expand(one.flag("chown") or "", one.line),
-        scope.expand(one.flag("chmod") or "", one.line),
+        scope.expand(instruction.flag("chown") or "", instruction.line),
+        scope.expand(instruction.flag("chmod") or "", instruction.line),
         (
-            *(name for name in ("link", "parents") if one.enabled(name)),
-            *([f"unpack={one.enabled('unpack')}".lower()] if unpack is not None else []),
+            *(name for name in ("link", "parents") if instruction.enabled(name)),
+            *([f"unpack={instruction.enabled('unpack')}".lower()] if told else []),
         ),
         exclude,
     )
@@ -206,11 +210,11 @@ def read_copy(one: Instruction, scope: Scope, origins: Origins, *, now: int = 0)
 def copy_inputs(copy: Copy, digest: Digest, *, parent: str) -> StepInputs:
     """Return the inputs of a COPY or ADD."""
     read = _Read(digest)
-    for one in copy.sources:
-        read.take(one.origin, one.name, one.word, one.source)
+    for taken in copy.sources:
+        read.take(taken.origin, taken.name, taken.word, taken.source)
     shown = {
         "instruction": copy.keyword,
-        "sources": [one.word for one in copy.sources],
+        "sources": [taken.word for taken in copy.sources],
         "destination": copy.dest,
         "owner": copy.owner,
         "mode": copy.mode,
@@ -221,8 +225,13 @@ def copy_inputs(copy: Copy, digest: Digest, *, parent: str) -> StepInputs:
         "parent": "" if copy.detached else parent,
     }
     # BuildKit's key has the last part of a source's path, and what is there: not where it lies.
-    names = [one.word if one.remote else posixpath.basename(one.word.rstrip("/")) for one in copy.sources]
+    names = [it.word if it.remote else posixpath.basename(it.word.rstrip("/")) for it in copy.sources]
     return StepInputs(shown, {**shown, "sources": names, **read.identity("files")})
+
+
+def chained(inputs: StepInputs, copy: Copy, *, parent: str) -> str:
+    """Return what a COPY or ADD counts for in the keys of the steps above: with --link its key is not all."""
+    return key({**inputs.identity, "below": parent}) if copy.detached else inputs.key
 
 
 def workdir_inputs(path: str, user: str, *, parent: str, date: int | None) -> StepInputs:

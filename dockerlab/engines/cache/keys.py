@@ -82,7 +82,7 @@ def sentence(found: Sequence[Change], where: Mapping[str, str]) -> str:
         said = _went(where.get(first.name, f"the variable {first.name}"), first)
     else:
         said = _went(f"{_NAMES.get(first.input, first.input)} {first.name}".rstrip(), first)
-    same = sum(one.input == first.input for one in found[1:])
+    same = sum(change.input == first.input for change in found[1:])
     if not same:
         return said
     noun = "file" if first.input in _FILES else "variable" if first.input == "environment" else "change"

@@ -26,14 +26,14 @@ def read_record(name: str, kept: object) -> LastBuild | None:
     if not isinstance(kept, Mapping):
         return None
     try:
-        steps = tuple(_step(one) for one in kept["steps"])
+        steps = tuple(_step(step) for step in kept["steps"])
         return LastBuild(name, steps, str(kept["engine"]), kept["builder"], kept["stand_in"])
     except (KeyError, TypeError):
         return None
 
 
 def _step(kept: Mapping[str, Any]) -> Step:
-    changes = tuple(Change(**one) for one in kept["changes"])
+    changes = tuple(Change(**change) for change in kept["changes"])
     return Step(**{**kept, "log": (), "changes": changes})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
 from dockerlab.dockerfile.scope import EPOCH, SCOPING, Given, Scope, base_config, scratch_config
 from dockerlab.dockerfile.stages import base_stage, expanded, onbuild, source_stage, stage_name, triggers
@@ -16,6 +17,7 @@ from dockerlab.engines.cache.inputs import (
     Origins,
     StepInputs,
     base_key,
+    chained,
     copy_inputs,
     read_copy,
     read_run,
@@ -50,6 +52,7 @@ class PlannedBuild:
     images: Images
     legacy: bool = False  # its builder caches every line, and the line's text is what counts
     network: str = "default"
+    links: bool = True  # False: its builder copies as if --link were not there
     digest: Digest = field(default_factory=Digest)
 
     def steps(self, stages: Sequence[Stage]) -> tuple[Planned, ...]:
@@ -64,12 +67,11 @@ class PlannedBuild:
         for stage in stages:
             at, before, base = self._start(stage, done)
             found.append(Planned(next(number), stage, stage.from_, base))
-            for one in [*before, *stage.instructions]:
-                inputs = self._line(one, at, self._origins(stage, one, context, done))
-                own = 0 if self.legacy and any(one is other for other in before) else next(number)
+            for instruction in [*before, *stage.instructions]:
+                inputs, at.key = self._line(instruction, at, self._origins(stage, instruction, context, done))
+                own = 0 if self.legacy and any(instruction is other for other in before) else next(number)
                 shown = inputs.shown if inputs is not None else {}
-                found.append(Planned(own, stage, one, shown, dict(at.scope.set_by)))
-                at.key = inputs.key if inputs is not None else at.key
+                found.append(Planned(own, stage, instruction, shown, dict(at.scope.set_by)))
             done[stage.index] = at
         return tuple(found)
 
@@ -89,32 +91,37 @@ class PlannedBuild:
         inputs = {"image": name, "layers": base_key(layers)}
         return _Stage(Scope(self.dockerfile.escape, config), base_key(layers)), before, inputs
 
-    def _line(self, one: Instruction, at: _Stage, origins: Origins) -> StepInputs | None:
-        """Take a line into account and return its inputs; what the builder took is not refused here."""
+    def _line(self, instruction: Instruction, at: _Stage, origins: Origins) -> tuple[StepInputs | None, str]:
+        """Take a line into account; return its inputs, and what stands for the files from now on.
+
+        What the builder took is not refused here.
+        """
         scope = at.scope
         try:
-            if one.keyword in SCOPING:
-                scope.apply(one, self.given)
-            if one.keyword == "RUN":
-                return run_inputs(
-                    read_run(one, scope, self.given.build_args, network=self.network),
-                    origins,
-                    self.digest,
-                    parent=at.key,
-                )
-            if one.keyword in ("COPY", "ADD"):
-                return copy_inputs(read_copy(one, scope, origins), self.digest, parent=at.key)
-            if one.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
-                return workdir_inputs(scope.workdir, scope.user, parent=at.key, date=self._date)
-            line = (
-                " ".join(scope.expand(word, one.line) for word in one.text.split(" ")) if self.legacy else ""
-            )
+            if instruction.keyword in SCOPING:
+                scope.apply(instruction, self.given)
+            if instruction.keyword == "RUN":
+                run = read_run(instruction, scope, self.given.build_args, network=self.network)
+                inputs = run_inputs(run, origins, self.digest, parent=at.key)
+                return inputs, inputs.key
+            if instruction.keyword in COPIES:
+                copy = read_copy(instruction, scope, origins)
+                if not self.links:
+                    copy = replace(copy, flags=tuple(flag for flag in copy.flags if flag != "link"))
+                inputs = copy_inputs(copy, self.digest, parent=at.key)
+                return inputs, chained(inputs, copy, parent=at.key)
+            if instruction.keyword == "WORKDIR" and (scope.workdir != "/" or self.legacy):
+                inputs = workdir_inputs(scope.workdir, scope.user, parent=at.key, date=self._date)
+                return inputs, inputs.key
+            words = instruction.text.split(" ") if self.legacy else []
+            line = " ".join(scope.expand(word, instruction.line) for word in words)
         except (ContextError, DockerfileError):  # the context has changed since, or the builder takes more
-            line = one.text
+            line = instruction.text
         if not line:
-            return None
-        inputs = {"instruction": one.keyword, "line": line, "parent": at.key}
-        return StepInputs(inputs, inputs)
+            return None, at.key
+        shown = {"instruction": instruction.keyword, "line": line, "parent": at.key}
+        inputs = StepInputs(shown, shown)
+        return inputs, inputs.key
 
     @property
     def _date(self) -> int | None:
@@ -122,14 +129,14 @@ class PlannedBuild:
         return int(text) if text.isdecimal() else None
 
     def _origins(
-        self, stage: Stage, one: Instruction, context: Origin, done: Mapping[int, _Stage]
+        self, stage: Stage, instruction: Instruction, context: Origin, done: Mapping[int, _Stage]
     ) -> Origins:
         def origin(name: str | None) -> Origin:
             if name is None:
                 return context
-            if one.keyword == "ADD":
+            if instruction.keyword == "ADD":
                 return Origin(name, "", None)
-            below = source_stage(self.dockerfile, stage, one, name)
+            below = source_stage(self.dockerfile, stage, instruction, name)
             if below is not None:
                 return Origin(f"stage {stage_name(below)}", done[below.index].key, None)
             if name == "scratch":

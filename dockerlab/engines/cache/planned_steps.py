@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.engines.cache.keys import Inputs
-from dockerlab.image.image import History, Image
-
-NOP = "#(nop)"
+from dockerlab.image.image import History, Image, recorded
 
 
 @dataclass(frozen=True)
@@ -23,16 +21,6 @@ class Planned:
     set_by: Mapping[str, str] = field(default_factory=dict)  # which line set each variable
 
 
-def row_keyword(created_by: str) -> str:
-    """Return the instruction that a history row records, by BuildKit or by the legacy builder.
-
-    BuildKit writes the instruction itself; legacy writes `/bin/sh -c #(nop)  CMD ...` for all but RUN, and
-    for RUN the bare command line.
-    """
-    words = created_by.rpartition(NOP)[2].split(maxsplit=1)
-    return words[0] if words else ""
-
-
 def own_rows(
     history: Sequence[History], instructions: Sequence[Instruction], *, legacy: bool
 ) -> list[History | None] | None:
@@ -41,19 +29,22 @@ def own_rows(
     The rows of a build are the last ones of its image, one per instruction in order; an ONBUILD leaves none
     under BuildKit. Every keyword is compared, so a history of another shape is noticed.
     """
-    with_row = [one for one in instructions if legacy or one.keyword != "ONBUILD"]
+    with_row = [instruction for instruction in instructions if legacy or instruction.keyword != "ONBUILD"]
     rows = list(history[len(history) - len(with_row) :]) if with_row else []
     if len(rows) != len(with_row):
         return None
     found: list[History | None] = []
     left = iter(rows)
-    for one in instructions:
-        if one.keyword == "ONBUILD" and not legacy:
+    for instruction in instructions:
+        if instruction.keyword == "ONBUILD" and not legacy:
             found.append(None)
             continue
         row = next(left)
-        bare_run = legacy and one.keyword == "RUN" and NOP not in row.created_by
-        if not bare_run and row_keyword(row.created_by) != one.keyword:
+        said = recorded(row.created_by)
+        bare_run = (
+            legacy and instruction.keyword == "RUN" and said == row.created_by
+        )  # the command line alone
+        if not bare_run and said.partition(" ")[0] != instruction.keyword:
             return None
         found.append(row)
     return found

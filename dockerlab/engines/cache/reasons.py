@@ -98,13 +98,13 @@ class Reasons:
         ran = _ran(above)
         if ran:
             return ran
-        for one in above:
-            was = one.old.inputs if one.old is not None else {}
-            if one.step.keyword == "FROM" and was != one.step.inputs:
-                return f"line {one.step.line} starts from another image than last time"
-        for one in above:
-            if one.step.cached and (one.old is None or _own(changes(one.old.inputs, one.step.inputs))):
-                return f"line {one.step.line} above it is not that of last time, though the cache had it"
+        for done in above:
+            was = done.old.inputs if done.old is not None else {}
+            if done.step.keyword == "FROM" and was != done.step.inputs:
+                return f"line {done.step.line} starts from another image than last time"
+        for done in above:
+            if done.step.cached and (done.old is None or _own(changes(done.old.inputs, done.step.inputs))):
+                return f"line {done.step.line} above it is not that of last time, though the cache had it"
         if self._gone:
             return f'a line above it is gone: "{self._gone[0].text}"'
         return "the lines above it are in another order"
@@ -131,7 +131,7 @@ def explained(
         if step.stage != stage:
             stage = step.stage
             own = [other.instruction for other in planned if other.stage is plan.stage]
-            lines = [(one.keyword, one.text) for one in own]
+            lines = [(instruction.keyword, instruction.text) for instruction in own]
             reasons.begin(stage, lines, below=below.get(stage))
         step = replace(step, inputs=plan.inputs)
         if step.cached is False and step.reason is None:
@@ -157,13 +157,13 @@ def match(texts: Sequence[Line], before: Sequence[Step], lines: Sequence[Line]) 
             continue
         free = list(range(start, end))
         for index in range(first, last):
-            same = next((one for one in free if texts[one][0] == lines[index][0]), None)
+            same = next((old for old in free if texts[old][0] == lines[index][0]), None)
             if same is not None and kind == "replace":
                 found[index] = before[same]
                 free.remove(same)
         left += free
     for index, line in enumerate(lines):  # a line that was moved
-        moved = next((one for one in left if texts[one] == line), None)
+        moved = next((old for old in left if texts[old] == line), None)
         if found[index] is None and moved is not None:
             found[index] = before[moved]
             left.remove(moved)
@@ -172,12 +172,16 @@ def match(texts: Sequence[Line], before: Sequence[Step], lines: Sequence[Line]) 
 
 def _own(found: Sequence[Change]) -> tuple[Change, ...]:
     """Leave out what another stage or image holds."""
-    certain = [one for one in found if one.input != "files there"]
-    return tuple(one for one in certain if one.input != "from" or one.before is None or one.after is None)
+    certain = [change for change in found if change.input != "files there"]
+    return tuple(
+        change
+        for change in certain
+        if change.input != "from" or change.before is None or change.after is None
+    )
 
 
 def _ran(above: Sequence[_Done], where: str = "") -> str:
-    first = next((one.step for one in above if one.step.cached is False), None)
+    first = next((done.step for done in above if done.step.cached is False), None)
     if first is None:
         return ""
     return (

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.patterns import NO_PATTERNS, Patterns, glob, has_wildcard, split_wildcards
 from dockerlab.errors import ContextError
-from dockerlab.image.filesystem import Contents, Entry, Node, Tree, join
+from dockerlab.image.filesystem import CHUNK, Contents, Entry, Node, Tree, join
 
 Hits = tuple[bool, ...]  # which patterns matched a folder: what is below it needs to know
 
@@ -173,7 +173,7 @@ class Digest:
     def __call__(self, origin: Contents, entry: Entry) -> str:
         """Return "sha256:..." of the entry's content."""
         if isinstance(origin, Context):
-            return origin.digest(entry.path)
+            return origin.digest(entry)
         key = (id(origin), entry.path, entry.offset)
         if key not in self._known:
             self._known[key] = _sha256(origin, entry)
@@ -183,7 +183,7 @@ class Digest:
 def _sha256(origin: Contents, entry: Entry) -> str:
     total = hashlib.sha256()
     with origin.open(entry) as stream:
-        while block := stream.read(1 << 20):
+        while block := stream.read(CHUNK):
             total.update(block)
     return f"sha256:{total.hexdigest()}"
 
@@ -195,16 +195,6 @@ def _matching(tree: Tree, base: str, below: str, pattern: re.Pattern[str]) -> It
             yield join(base, path)
         elif tree.is_dir(join(base, path)):
             yield from _matching(tree, base, path, pattern)
-
-
-def is_url(word: str) -> bool:
-    """Tell whether ADD downloads `word`."""
-    return word.startswith(("http://", "https://"))
-
-
-def is_git(word: str) -> bool:
-    """Tell whether ADD would clone `word`."""
-    return bool(re.match(r"(git@|git://|ssh://)|https?://[^#?]+\.git(#.*)?$", word))
 
 
 def _missing(source: Source, path: str) -> ContextError:

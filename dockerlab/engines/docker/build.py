@@ -125,6 +125,7 @@ class Builds:
             context_bytes=made.context_bytes,
             base=job.base,
             stand_in=image.stand_in,
+            given=Given(asked.build_args, job.args),
         )
         build = replace(build, steps=self._explained(job, build))
         for name in (asked.tag, *asked.options.tags):
@@ -190,8 +191,15 @@ class Builds:
             return (known.get("RootFS") or {}).get("Layers") or (), known.get("Config") or {}
 
         given = Given(asked.build_args, args)
+        linked = any(one.enabled("link") for stage in stages for one in stage.instructions)
         lines = PlannedBuild(
-            asked.dockerfile, asked.context, given, image, asked.legacy, asked.options.network
+            asked.dockerfile,
+            asked.context,
+            given,
+            image,
+            asked.legacy,
+            asked.options.network,
+            links=self._links if linked else True,
         ).steps(stages)
         bound = {} if asked.legacy else self._bound(named, served)
         return BuildJob(asked, args, final, stages, served, bound, lines)
@@ -214,6 +222,12 @@ class Builds:
     def _is_own_builder(self) -> bool:
         found = selected(self._docker)
         return found is None or found.driver == "docker"
+
+    @cached_property
+    def _links(self) -> bool:
+        """Tell whether COPY --link is done: a daemon without the containerd image store takes it for COPY."""
+        status = dict(self._api().info().get("DriverStatus") or ())
+        return not self._is_own_builder or "containerd" in str(status.get("driver-type"))
 
     @cached_property
     def _machine(self) -> str:

@@ -27,7 +27,7 @@ NOT_NEEDED = "not looked at: a later step came from the cache"
 
 _NAME = re.compile(
     r"\[(?:[^\s\]]+/[^\s\]]+ )?(?:(?P<stage>[^\s\]]+) )? *(?P<index>\d+)/(?P<total>\d+)\] "
-    r"(?:ONBUILD )?(?P<text>.*)",
+    r"(?P<link>LINK )?(?:ONBUILD )?(?P<text>.*)",
     re.S,
 )
 
@@ -107,6 +107,8 @@ class Matcher:
             match = _NAME.fullmatch(vertex.name)
             stage = self._stage_of(match["stage"]) if match else None
             if match is None or stage is None or stage.index not in self._first:
+                continue
+            if match["link"]:  # puts what a COPY --link made on the layers below: the COPY has its own vertex
                 continue
             index = int(match["index"])
             number = self._numbers.get((stage.index, index))

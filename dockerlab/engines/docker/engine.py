@@ -8,10 +8,10 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import Dockerfile, parse
@@ -34,6 +34,7 @@ ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
 PATIENCE = 600.0  # seconds without a byte before a call to a daemon that did answer is given up
 
 Api = Any  # docker.APIClient, which is not typed
+T = TypeVar("T")
 
 
 def probe(docker: str = "docker") -> tuple[str | None, str]:
@@ -301,14 +302,16 @@ class DockerEngine:
         """
         kept = self._builds.kept
         with _talking():
-            before = int(self._api.df().get("LayersSize") or 0)
+            before = self._layer_bytes()
             with kept.changing():
                 held = kept.held()
                 for one in self._own_images():
                     for name in _no_longer_needed(one, held, place=kept.place):
                         self._remove_if_unused(name)
-            freed = max(0, before - int(self._api.df().get("LayersSize") or 0))
-            return freed + self.cache.prune({str(one["Id"]) for one in self._api.images(all=True)})
+            freed = max(0, before - self._layer_bytes())
+            return freed + self.cache.prune(
+                {str(one["Id"]) for one in _steadily(partial(self._api.images, all=True))}
+            )
 
     def _remove_if_unused(self, reference: str) -> None:
         from docker.errors import APIError
@@ -325,17 +328,11 @@ class DockerEngine:
         return [one for one in self._listed() if self._ours(one, built=built)]
 
     def _listed(self) -> list[Mapping[str, Any]]:
-        """List all images; ask again, twice, when one was removed meanwhile: the daemon then answers 500."""
-        from docker.errors import APIError
+        found: list[Mapping[str, Any]] = _steadily(self._api.images)
+        return found
 
-        for left in (2, 1, 0):
-            try:
-                found: list[Mapping[str, Any]] = self._api.images()
-                return found
-            except APIError as error:
-                if not left or error.status_code != 500:
-                    raise
-        raise AssertionError("not reached")
+    def _layer_bytes(self) -> int:
+        return int(_steadily(self._api.df).get("LayersSize") or 0)
 
     def _ours(self, known: Mapping[str, Any], *, built: set[str] | None = None) -> bool:
         """Tell whether an image is ours: built here, or with our label and under our name.
@@ -361,7 +358,7 @@ class DockerEngine:
         if not (known.get("RootFS") or {}).get("Layers"):
             # Docker with overlay2 refuses to save these: "empty export - not implemented".
             out = io.BytesIO()
-            write_archive([packed_without_layers(known, self._api.history(identity))], out)
+            write_archive([packed_without_layers(known, self._api.history(identity) or ())], out)
             return iter([out.getvalue()])
         return cast("Iterator[bytes]", self._api.get_image(identity, chunk_size=1 << 20))
 
@@ -371,6 +368,16 @@ class DockerEngine:
         )
         if done.returncode:
             raise EngineError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+
+
+def _steadily(question: Callable[[], T]) -> T:
+    """Ask of all there is; again, twice, when some of it went meanwhile: the daemon says 404 or 500 then."""
+    from docker.errors import APIError
+
+    for _ in range(2):
+        with contextlib.suppress(APIError):
+            return question()
+    return question()
 
 
 @contextlib.contextmanager

@@ -115,7 +115,7 @@ def instruction_at(dockerfile: Dockerfile, line: int | None) -> Instruction | No
     """Return the instruction that covers a line."""
     everything = [*dockerfile.args]
     for stage in dockerfile.stages:
-        everything += [stage.from_, *stage.instructions]
+        everything += stage.lines
     return next((one for one in everything if line is not None and one.line <= line <= one.end_line), None)
 
 

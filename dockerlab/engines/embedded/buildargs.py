@@ -9,15 +9,12 @@ import re
 from collections.abc import Mapping
 
 from dockerlab.dockerfile.parser import Dockerfile
-from dockerlab.dockerfile.scope import CACHE_NAMESPACE, EPOCH, HOSTNAME, SBOM
+from dockerlab.dockerfile.scope import CACHE_NAMESPACE, EPOCH, HOSTNAME, PLATFORM_ARGS, SBOM
 from dockerlab.errors import UnsupportedError
 
 # Proxy settings reach a RUN without being declared, and count for no cache key.
 PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-PLATFORM = tuple(
-    f"{kind}{what}" for kind in ("TARGET", "BUILD") for what in ("PLATFORM", "OS", "ARCH", "VARIANT")
-)
-DONE = (*PROXY, *(name.lower() for name in PROXY), *PLATFORM, HOSTNAME, CACHE_NAMESPACE, EPOCH)
+DONE = (*PROXY, *(name.lower() for name in PROXY), *PLATFORM_ARGS, HOSTNAME, CACHE_NAMESPACE, EPOCH)
 
 # Why there is nothing to do, here as in a build of BuildKit's that asks for nothing more.
 WITHOUT_EFFECT: Mapping[str, str] = {
@@ -50,12 +47,18 @@ def check(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> None:
             what = f"--build-arg {name}={build_args[name]}: the embedded builder {why}"
             raise UnsupportedError(what, hint=hint)
     syntax = dockerfile.syntax
-    if syntax is not None and not re.fullmatch(
-        r"(docker\.io/)?docker/dockerfile(-upstream)?([:@].*)?", syntax
-    ):
+    if syntax is not None and not re.fullmatch(_OWN_SYNTAX, syntax):
         lines = enumerate(dockerfile.text.splitlines(), 1)
         raise UnsupportedError(
             f"# syntax={syntax}: the embedded builder {REFUSED['BUILDKIT_SYNTAX']}",
             line=next(number for number, line in lines if syntax in line),
             hint=hint,
         )
+
+
+def unused(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> list[str]:
+    """Return the build arguments that no ARG takes and that mean nothing by themselves."""
+    given = {name for name in build_args if name.upper() not in PROXY}
+    return sorted(
+        given - {name for arg in dockerfile.all_args for name in arg.names} - {*DONE, *WITHOUT_EFFECT}
+    )

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.scope import Given, scratch_config
 from dockerlab.dockerfile.stages import (
@@ -30,7 +31,7 @@ from dockerlab.engines.embedded import buildargs, epoch
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.config_state import image_config, rfc3339, state_of
-from dockerlab.engines.embedded.layer_instructions import LayerSteps, written
+from dockerlab.engines.embedded.layer_instructions import LayerSteps
 from dockerlab.engines.embedded.metadata import METADATA
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.state import StageState, unsupported
@@ -109,7 +110,8 @@ class _Builder:
             image = self._put_image(self._squashed(state, image.id), self.request.tag)
         for other in options.tags:
             self.store.tag(image.id, other)
-        self._note_unused_args()
+        if unused := buildargs.unused(dockerfile, self.request.build_args):
+            self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
         if dockerfile.check is not None:
             self.on_event(Note(f"# check={dockerfile.check} is for BuildKit's checks: none are run here."))
         build = Build(
@@ -123,6 +125,7 @@ class _Builder:
             context_bytes=sum(self.layers.context_files.values()),
             base=root_base(dockerfile, final, self.global_args),
             stand_in=state.stand_in,
+            given=self.given,
         )
         for name in (self.name, *options.tags):
             self.store.put_last_build(name, record(build))
@@ -141,29 +144,17 @@ class _Builder:
         """Give the image the date that SOURCE_DATE_EPOCH asks for, and the steps the layers it then has."""
         if self.epoch is None:
             return state
-        created = rfc3339(self.epoch)
-        own = state.layers[state.base_layers :]
-        dated = [epoch.no_newer(layer, self.epoch, self.store) for layer in own]
-        moved = {one.diff_id: other.diff_id for one, other in zip(own, dated, strict=True)}
+        dated = epoch.dated(state, self.epoch, self.store)
+        moved = {old.diff_id: new.diff_id for old, new in zip(state.layers, dated.layers, strict=True)}
         self.steps = [
             replace(step, diff_id=moved.get(step.diff_id or "", step.diff_id)) for step in self.steps
         ]
-        return replace(
-            state,
-            layers=[*state.layers[: state.base_layers], *dated],
-            history=epoch.dated_rows(state.history, kept=state.base_rows, created=created),
-            created=created,
-        )
+        return dated
 
     def _squashed(self, state: StageState, image: str) -> StageState:
-        from dockerlab.engines.embedded.squash import net_change, squashed_history
+        from dockerlab.engines.embedded.squash import squashed
 
-        below = state.layers[: state.base_layers]
-        draft = net_change(below, state.layers[state.base_layers :])
-        rows = squashed_history(
-            state.history, kept=state.base_rows, image=image, base=state.base_id, created=state.created
-        )
-        return replace(state, layers=[*below, written(draft, self.store)], history=rows)
+        return squashed(state, image, self.store)
 
     def _stage(self, stage: Stage) -> StageState:
         with _at_line(stage.from_.line):
@@ -175,15 +166,18 @@ class _Builder:
         below = earlier(self.request.dockerfile, stage, reference)
         self.reasons.begin(
             stage_name(stage),
-            [(one.keyword, one.text) for one in (stage.from_, *before, *stage.instructions)],
+            [
+                (instruction.keyword, instruction.text)
+                for instruction in (stage.from_, *before, *stage.instructions)
+            ],
             below=stage_name(below) if below is not None else None,
         )
         base = {} if below is not None else {"image": reference, "layers": state.key}
         self._finish(stage, stage.from_, began, inputs=base)
-        for one in [*before, *stage.instructions]:
-            with _at_line(one.line):
-                began = self._start(stage, one)
-                self._do(state, stage, one, began)
+        for instruction in [*before, *stage.instructions]:
+            with _at_line(instruction.line):
+                began = self._start(stage, instruction)
+                self._do(state, stage, instruction, began)
         return state
 
     def _from(self, stage: Stage) -> StageState:
@@ -218,34 +212,34 @@ class _Builder:
         if wanted.split("/")[:2] != ["linux", here().architecture]:
             raise unsupported(stage.from_, f"FROM --platform={wanted} on a {here().architecture} machine")
 
-    def _do(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
-        if one.keyword in METADATA:
-            METADATA[one.keyword](state, one, self.given)
-            self._finish(stage, one, began)
-        elif one.keyword == "WORKDIR":
-            self._workdir(state, stage, one, began)
-        elif one.keyword == "RUN":
-            self._layer_step(state, stage, one, began, self.layers.run(state, stage, one))
-        elif one.keyword in ("COPY", "ADD"):
-            self._layer_step(state, stage, one, began, self.layers.copy(state, stage, one))
+    def _do(self, state: StageState, stage: Stage, instruction: Instruction, began: float) -> None:
+        if instruction.keyword in METADATA:
+            METADATA[instruction.keyword](state, instruction, self.given)
+            self._finish(stage, instruction, began)
+        elif instruction.keyword == "WORKDIR":
+            self._workdir(state, stage, instruction, began)
+        elif instruction.keyword == "RUN":
+            self._layer_step(state, stage, instruction, began, self.layers.run(state, stage, instruction))
+        elif instruction.keyword in COPIES:
+            self._layer_step(state, stage, instruction, began, self.layers.copy(state, stage, instruction))
         else:
-            raise unsupported(one, one.keyword)
+            raise unsupported(instruction, instruction.keyword)
 
-    def _workdir(self, state: StageState, stage: Stage, one: Instruction, began: float) -> None:
-        said = state.apply(one, self.given)
+    def _workdir(self, state: StageState, stage: Stage, instruction: Instruction, began: float) -> None:
+        said = state.apply(instruction, self.given)
         if state.workdir == "/":  # the one that makes no layer
             state.record(said)
-            self._finish(stage, one, began)
+            self._finish(stage, instruction, began)
         else:
-            self._layer_step(state, stage, one, began, self.layers.workdir(state, state.workdir))
+            self._layer_step(state, stage, instruction, began, self.layers.workdir(state, state.workdir))
 
     def _layer_step(
-        self, state: StageState, stage: Stage, one: Instruction, began: float, step: LayerStep
+        self, state: StageState, stage: Stage, instruction: Instruction, began: float, step: LayerStep
     ) -> None:
         """Take the step's layer from the cache, or make it and remember it."""
         key, inputs = step.inputs.key, step.inputs.shown
         anew = self._uncached(stage_name(stage))
-        known = self.store.step(key) if self._may_reuse(key, state, one, anew=anew) else None
+        known = self.store.step(key) if self._may_reuse(key, state, instruction, anew=anew) else None
         reason: str | None = None
         changes: tuple[Change, ...] = ()
         if known is not None and self.store.has_layer(known["diff_id"]):
@@ -259,13 +253,13 @@ class _Builder:
                 reason, changes = "its layer is no longer in the store", ()
             layer, created, cached = step.execute(), rfc3339(self.layers.now), False
             self.store.put_step(key, {"diff_id": layer.diff_id, "created": created, "inputs": inputs})
-            self.done[key] = one
+            self.done[key] = instruction
             state.renewed |= anew
         state.add_layer(layer, key=step.chain or key, created=created)
         state.record(step.created_by, layer=True)
         self._finish(
             stage,
-            one,
+            instruction,
             began,
             cached=cached,
             diff_id=layer.diff_id,
@@ -278,24 +272,24 @@ class _Builder:
     def _uncached(self, stage: str) -> bool:
         return self.request.no_cache or self.request.options.filtered(stage)
 
-    def _may_reuse(self, key: str, state: StageState, one: Instruction, *, anew: bool) -> bool:
+    def _may_reuse(self, key: str, state: StageState, instruction: Instruction, *, anew: bool) -> bool:
         """Tell whether the cache may be asked: without it a build has its own steps, as BuildKit does.
 
         A WORKDIR is one that BuildKit takes from the cache all the same, until something above it was done.
         """
         if not anew or key in self.done:
             return True
-        return one.keyword == "WORKDIR" and not state.renewed
+        return instruction.keyword == "WORKDIR" and not state.renewed
 
-    def _start(self, stage: Stage, one: Instruction) -> float:
+    def _start(self, stage: Stage, instruction: Instruction) -> float:
         number = len(self.steps) + 1
-        self.on_event(Started(number, self.total, stage_name(stage), one.text, one.line))
+        self.on_event(Started(number, self.total, stage_name(stage), instruction.text, instruction.line))
         return time.perf_counter()
 
     def _finish(
         self,
         stage: Stage,
-        one: Instruction,
+        instruction: Instruction,
         began: float,
         *,
         cached: bool | None = None,
@@ -308,9 +302,9 @@ class _Builder:
         step = Step(
             number=len(self.steps) + 1,
             stage=stage_name(stage),
-            keyword=one.keyword,
-            text=one.text,
-            line=one.line,
+            keyword=instruction.keyword,
+            text=instruction.text,
+            line=instruction.line,
             cached=cached,
             seconds=time.perf_counter() - began,
             diff_id=diff_id,
@@ -325,20 +319,6 @@ class _Builder:
 
     def _log(self, text: str) -> None:
         self.on_event(Log(len(self.steps) + 1, text))
-
-    def _note_unused_args(self) -> None:
-        declared = {
-            word.partition("=")[0]
-            for stage in self.request.dockerfile.stages
-            for one in stage.instructions
-            if one.keyword == "ARG"
-            for word in one.args
-        }
-        declared |= {word.partition("=")[0] for one in self.request.dockerfile.args for word in one.args}
-        given = [name for name in self.request.build_args if name.upper() not in buildargs.PROXY]
-        unused = sorted(set(given) - declared - {*buildargs.DONE, *buildargs.WITHOUT_EFFECT})
-        if unused:
-            self.on_event(Note(f"No ARG uses these build arguments: {', '.join(unused)}."))
 
 
 @contextmanager

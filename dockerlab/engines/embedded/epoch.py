@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from dockerlab.dockerfile.scope import EPOCH
+from dockerlab.engines.embedded.config_state import rfc3339
+from dockerlab.engines.embedded.state import StageState
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
 from dockerlab.image.image import Layer
@@ -52,6 +53,14 @@ def no_newer(layer: Layer, epoch: int, store: Store) -> Layer:
         return out.commit()
 
 
-def dated_rows(rows: list[dict[str, Any]], *, kept: int, created: str) -> list[dict[str, Any]]:
-    """Return history rows, all but the first `kept` (the base's) of the date `created` (RFC 3339)."""
-    return [*rows[:kept], *({**row, "created": created} for row in rows[kept:])]
+def dated(state: StageState, epoch: int, store: Store) -> StageState:
+    """Return what a build came to with that date: its history rows, and no file of its layers newer."""
+    created = rfc3339(epoch)
+    base, own = state.layers[: state.base_layers], state.layers[state.base_layers :]
+    rows = [{**row, "created": created} for row in state.history[state.base_rows :]]
+    return replace(
+        state,
+        layers=[*base, *(no_newer(layer, epoch, store) for layer in own)],
+        history=[*state.history[: state.base_rows], *rows],
+        created=created,
+    )

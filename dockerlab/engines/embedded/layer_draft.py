@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from dockerlab.engines.cache.sources import Text
+from dockerlab.engines.embedded.store.store import Store
 from dockerlab.image.filesystem import Contents, Entry, Node, Tree
+from dockerlab.image.image import Layer
 from dockerlab.image.tar_writer import LayerWriter, in_order
 
 NOTHING = Text(b"")
@@ -184,3 +186,10 @@ def _parents(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
+
+
+def written(draft: LayerDraft, store: Store) -> Layer:
+    """Write a draft as a layer of the store."""
+    with store.new_layer() as out:
+        draft.write(out)
+        return out.commit()

@@ -10,17 +10,25 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.stages import source_stage, stage_name
-from dockerlab.engines.cache import keys
-from dockerlab.engines.cache.inputs import Origin, Origins, base_key, copy_inputs, read_copy, workdir_inputs
-from dockerlab.engines.cache.sources import Digest, is_git, is_url
+from dockerlab.engines.cache.inputs import (
+    Origin,
+    Origins,
+    base_key,
+    chained,
+    copy_inputs,
+    read_copy,
+    workdir_inputs,
+)
+from dockerlab.engines.cache.sources import Digest
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.chmod import read_chmod
 from dockerlab.engines.embedded.download import download
-from dockerlab.engines.embedded.layer_draft import LayerDraft
+from dockerlab.engines.embedded.layer_draft import LayerDraft, written
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.state import StageState
 from dockerlab.engines.embedded.step import LayerStep
@@ -61,15 +69,20 @@ class LayerSteps:
         self.named: dict[str, Context | Image] = {}  # the --build-context that were used
         self.context_files: dict[str, int] = {}  # path -> bytes
 
-    def run(self, state: StageState, stage: Stage, one: Instruction) -> LayerStep:
+    def run(self, state: StageState, stage: Stage, instruction: Instruction) -> LayerStep:
         """RUN command; see run.py."""
         from dockerlab.engines.embedded.mounts import Tools
         from dockerlab.engines.embedded.run import run_step
 
         tools = Tools(
-            self.store, self.sandbox, self._origins(stage, one), self.digest, self._starts_empty, self.on_line
+            self.store,
+            self.sandbox,
+            self._origins(stage, instruction),
+            self.digest,
+            self._starts_empty,
+            self.on_line,
         )
-        return run_step(one, state, self.request, tools)
+        return run_step(instruction, state, self.request, tools)
 
     def workdir(self, state: StageState, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
@@ -90,9 +103,9 @@ class LayerSteps:
 
         return LayerStep(workdir_inputs(path, user, parent=state.key, date=date), execute, f"WORKDIR {path}")
 
-    def copy(self, state: StageState, stage: Stage, one: Instruction) -> LayerStep:
+    def copy(self, state: StageState, stage: Stage, instruction: Instruction) -> LayerStep:
         """COPY [--from=] [--chown=] [--chmod=] source ... destination; ADD also unpacks and downloads."""
-        asked = read_copy(one, state, self._origins(stage, one), now=self.now)
+        asked = read_copy(instruction, state, self._origins(stage, instruction), now=self.now)
         inputs = copy_inputs(asked, self.digest, parent=state.key)
         sources = [taken.source for taken in asked.sources if taken.source is not None]
         if self.context_tree is not None:
@@ -105,7 +118,7 @@ class LayerSteps:
             draft = LayerDraft(Tree() if "link" in asked.flags else state.tree, now=self.now)
             options = Options(
                 file_owner(state.tree, asked.owner) if asked.owner else None,
-                read_chmod(asked.mode, one.line) if asked.mode else None,
+                read_chmod(asked.mode, instruction.line) if asked.mode else None,
             )
             for source in sources:
                 copy_source(draft, source, asked.dest, options)
@@ -115,34 +128,33 @@ class LayerSteps:
             f" --chmod={asked.mode}" if asked.mode else ""
         )
         words = [taken.word for taken in asked.sources]
-        created_by = f"{one.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
-        chain = keys.key({**inputs.identity, "below": state.key}) if asked.detached else None
-        return LayerStep(inputs, execute, created_by, chain=chain)
+        created_by = f"{instruction.keyword}{flags} {' '.join([*words, asked.to])} # buildkit"
+        return LayerStep(inputs, execute, created_by, chain=chained(inputs, asked, parent=state.key))
 
-    def _origins(self, stage: Stage, one: Instruction) -> Origins:
+    def _origins(self, stage: Stage, instruction: Instruction) -> Origins:
         def origin(name: str | None) -> Origin:
             if name is None:
                 if self.context_tree is None:
                     self.context_tree = self.request.context.tree()
                 return Origin("the build context", "", self.context_tree)
-            if one.keyword == "ADD" and is_git(name):
+            if instruction.keyword == "ADD" and is_git(name):
                 from dockerlab.engines.embedded.repository import repository_tree
 
                 tree = repository_tree(
                     name,
-                    keep_git_dir=one.enabled("keep-git-dir"),
-                    checksum=one.flag("checksum"),
+                    keep_git_dir=instruction.enabled("keep-git-dir"),
+                    checksum=instruction.flag("checksum"),
                     kept=self.store.root / "downloads",
                     on_event=self.on_event,
                 )
                 return Origin(name, "", tree)
-            if one.keyword == "ADD" and is_url(name):
-                fetched = download(name, checksum=one.flag("checksum"), on_event=self.on_event)
+            if instruction.keyword == "ADD" and is_url(name):
+                fetched = download(name, checksum=instruction.flag("checksum"), on_event=self.on_event)
                 return Origin(name, "", Tree({fetched.entry.path: Node(fetched.entry, fetched.content)}))
             bound = self.named_context(name)
             if bound is not None:
                 return Origin(f"the build context {name}", "", bound.tree())
-            below = source_stage(self.request.dockerfile, stage, one, name)
+            below = source_stage(self.request.dockerfile, stage, instruction, name)
             if below is not None:
                 state = self.states[below.index]
                 return Origin(f"stage {stage_name(below)}", state.key, state.tree)
@@ -179,10 +191,3 @@ class LayerSteps:
             node = self.context_tree.get(path)
             if node is not None:
                 self.context_files[path] = node.entry.size
-
-
-def written(draft: LayerDraft, store: Store) -> Layer:
-    """Write a draft as a layer of the store."""
-    with store.new_layer() as out:
-        draft.write(out)
-        return out.commit()

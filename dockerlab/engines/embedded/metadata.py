@@ -18,38 +18,38 @@ from dockerlab.engines.embedded.state import StageState
 from dockerlab.errors import DockerfileError
 
 
-def _scope(state: StageState, one: Instruction, given: Given) -> None:
+def _scope(state: StageState, instruction: Instruction, given: Given) -> None:
     # ARG, ENV, SHELL, USER: see Scope
-    state.record(state.apply(one, given))
+    state.record(state.apply(instruction, given))
 
 
-def _label(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _label(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # LABEL name=value ...
-    pairs = [state.pair(word, one.line) for word in one.args]
+    pairs = [state.pair(word, instruction.line) for word in instruction.args]
     state.config["Labels"] = {**(state.config.get("Labels") or {}), **dict(pairs)}
     state.record("LABEL " + " ".join(f"{name}={value}" for name, value in pairs))
 
 
-def _cmd(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _cmd(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # CMD ["a", "b"] | CMD command
-    state.config["Cmd"] = _command(state, one)
+    state.config["Cmd"] = _command(state, instruction)
     state.config["ArgsEscaped"] = True
     state.command_set = True
     state.record(f"CMD {_quoted(state.config['Cmd'])}")
 
 
-def _entrypoint(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _entrypoint(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # ENTRYPOINT ["a", "b"] | ENTRYPOINT command; a CMD inherited from the base no longer fits it
-    state.config["Entrypoint"] = _command(state, one)
+    state.config["Entrypoint"] = _command(state, instruction)
     if not state.command_set:
         state.config.pop("Cmd", None)
     state.record(f"ENTRYPOINT {_quoted(state.config['Entrypoint'])}")
 
 
-def _expose(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _expose(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # EXPOSE port[-port][/protocol] ...
-    words = [word for raw in one.args for word in state.expand_words(raw, one.line)]
-    ports = sorted(port for word in words for port in _ports(word, one.line))
+    words = [word for raw in instruction.args for word in state.expand_words(raw, instruction.line)]
+    ports = sorted(port for word in words for port in _ports(word, instruction.line))
     state.config["ExposedPorts"] = {
         **(state.config.get("ExposedPorts") or {}),
         **{port: {} for port in ports},
@@ -57,12 +57,12 @@ def _expose(state: StageState, one: Instruction, given: Given) -> None:  # noqa:
     state.record(f"EXPOSE [{' '.join(ports)}]")
 
 
-def _healthcheck(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _healthcheck(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # HEALTHCHECK [flags] CMD command | HEALTHCHECK NONE
-    if one.args[0].upper() == "NONE":
+    if instruction.args[0].upper() == "NONE":
         test = ["NONE"]
     else:
-        test = ["CMD", *one.args[1:]] if one.json else ["CMD-SHELL", *one.args[1:]]
+        test = ["CMD", *instruction.args[1:]] if instruction.json else ["CMD-SHELL", *instruction.args[1:]]
     check: dict[str, Any] = {"Test": test}
     times = []
     for flag, name in (
@@ -71,14 +71,14 @@ def _healthcheck(state: StageState, one: Instruction, given: Given) -> None:  # 
         ("start-period", "StartPeriod"),
         ("start-interval", "StartInterval"),
     ):
-        value = _duration(one.flag(flag), flag, one.line)
+        value = _duration(instruction.flag(flag), flag, instruction.line)
         times.append(value)
         if value:
             check[name] = value
-    retries = one.flag("retries") or "0"
+    retries = instruction.flag("retries") or "0"
     if not retries.isdigit():
         raise DockerfileError(
-            f'--retries is "{retries}"', line=one.line, hint="Give a whole number, such as 3."
+            f'--retries is "{retries}"', line=instruction.line, hint="Give a whole number, such as 3."
         )
     if int(retries):
         check["Retries"] = int(retries)
@@ -87,36 +87,36 @@ def _healthcheck(state: StageState, one: Instruction, given: Given) -> None:  # 
     state.record(f"HEALTHCHECK &{{{_quoted(test)} {shown} {go_rune(int(retries))}}}")
 
 
-def _onbuild(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _onbuild(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # ONBUILD instruction: kept for the build that starts FROM this image
-    state.config["OnBuild"] = [*(state.config.get("OnBuild") or []), one.args[0]]
+    state.config["OnBuild"] = [*(state.config.get("OnBuild") or []), instruction.args[0]]
 
 
-def _stopsignal(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _stopsignal(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # STOPSIGNAL signal
-    word = state.expand(one.args[0], one.line)
+    word = state.expand(instruction.args[0], instruction.line)
     if not is_signal(word):
         raise DockerfileError(
             f'STOPSIGNAL "{word}" is no signal',
-            line=one.line,
+            line=instruction.line,
             hint="Write a name such as SIGTERM, or a number.",
         )
     state.config["StopSignal"] = word
     state.record(f"STOPSIGNAL {state.config['StopSignal']}")
 
 
-def _volume(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _volume(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # VOLUME /path ... | VOLUME ["/path"]
-    paths = [state.expand(word, one.line) for word in one.args]
+    paths = [state.expand(word, instruction.line) for word in instruction.args]
     if not all(paths):
-        raise DockerfileError("VOLUME with an empty path", line=one.line, hint="Name the folder.")
+        raise DockerfileError("VOLUME with an empty path", line=instruction.line, hint="Name the folder.")
     state.config["Volumes"] = {**(state.config.get("Volumes") or {}), **{path: {} for path in paths}}
     state.record(f"VOLUME [{' '.join(paths)}]")
 
 
-def _maintainer(state: StageState, one: Instruction, given: Given) -> None:  # noqa: ARG001
+def _maintainer(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
     # MAINTAINER name (deprecated)
-    state.author = " ".join(one.args)
+    state.author = " ".join(instruction.args)
     state.record(f"MAINTAINER {state.author}")
 
 
@@ -139,8 +139,8 @@ METADATA: Mapping[str, Handler] = {
 }
 
 
-def _command(state: StageState, one: Instruction) -> list[str]:
-    return list(one.args) if one.json else [*state.shell, *one.args]
+def _command(state: StageState, instruction: Instruction) -> list[str]:
+    return list(instruction.args) if instruction.json else [*state.shell, *instruction.args]
 
 
 def _quoted(words: Sequence[str]) -> str:
@@ -159,7 +159,7 @@ def is_signal(word: str) -> bool:
     if word.isdecimal():
         return int(word) > 0
     name = word.upper().removeprefix("SIG")
-    known = {one.name.removeprefix("SIG") for one in signal.Signals} | {"STKFLT", "UNUSED"}
+    known = {instruction.name.removeprefix("SIG") for instruction in signal.Signals} | {"STKFLT", "UNUSED"}
     return name in known or re.fullmatch(r"RTM(IN\+|AX-)\d{1,2}", name) is not None
 
 

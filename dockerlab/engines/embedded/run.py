@@ -49,14 +49,14 @@ class Lines:
         self._line(text.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
 
 
-def run_step(one: Instruction, state: StageState, request: Request, tools: Tools) -> LayerStep:
+def run_step(instruction: Instruction, state: StageState, request: Request, tools: Tools) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
     for name in ("security", "device"):
-        if one.flag(name) is not None:
-            raise unsupported(one, f"RUN --{name}={one.flag(name)}")
-    run = read_run(one, state, request.build_args, network=request.options.network)
+        if instruction.flag(name) is not None:
+            raise unsupported(instruction, f"RUN --{name}={instruction.flag(name)}")
+    run = read_run(instruction, state, request.build_args, network=request.options.network)
     if any(mount.type == "ssh" and mount.required for mount in run.mounts):
-        raise unsupported(one, "RUN --mount=type=ssh,required: it forwards no agent")
+        raise unsupported(instruction, "RUN --mount=type=ssh,required: it forwards no agent")
     inputs = run_inputs(run, tools.origins, tools.digest, parent=state.key)
     log: list[str] = []
 
@@ -66,11 +66,14 @@ def run_step(one: Instruction, state: StageState, request: Request, tools: Tools
 
     def execute() -> Layer:
         lines = Lines(say)
-        with command(run, state, request, tools, line=one.line) as ready, tools.store.new_layer() as out:
+        with (
+            command(run, state, request, tools, line=instruction.line) as ready,
+            tools.store.new_layer() as out,
+        ):
             code = tools.sandbox().run(state.layers, ready, output=lines.feed, layer=out)
             lines.end()
             if code:
-                raise _run_failed(one, code, log)
+                raise _run_failed(instruction, code, log)
             return out.commit()
 
     declared = [f"{name}={run.env.get(name, value)}" for name, value in state.declared.items()]
@@ -128,12 +131,12 @@ def command(run: Run, state: StageState, request: Request, tools: Tools, *, line
         )
 
 
-def _run_failed(one: Instruction, code: int, log: Sequence[str]) -> RunError:
+def _run_failed(instruction: Instruction, code: int, log: Sequence[str]) -> RunError:
     full = any(os.strerror(errno.ENOSPC) in line for line in log)
     return RunError(
-        f"{one.text} ended with exit code {code}",
+        f"{instruction.text} ended with exit code {code}",
         exit_code=code,
         log=tuple(log),
-        line=one.line,
+        line=instruction.line,
         hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
     )

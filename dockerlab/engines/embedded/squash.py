@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from dockerlab.engines.embedded.layer_draft import LayerDraft
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.engines.embedded.layer_draft import LayerDraft, written
+from dockerlab.engines.embedded.state import StageState
+from dockerlab.engines.embedded.store.store import Store
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
-
-_CHUNK = 1 << 20
 
 
 def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> LayerDraft:
@@ -49,13 +48,14 @@ def net_change(below: Sequence[Layer], above: Sequence[Layer]) -> LayerDraft:
     return draft
 
 
-def squashed_history(
-    rows: list[dict[str, Any]], *, kept: int, image: str, base: str | None, created: str
-) -> list[dict[str, Any]]:
-    """Return the history of a squashed image: the first `kept` rows are the base's."""
-    own = [{**row, "empty_layer": True} for row in rows[kept:]]
-    said = f"merge {image} to {base}" if base else f"create new from {image}"
-    return [*rows[:kept], *own, {"created": created, "comment": said}]
+def squashed(state: StageState, image: str, store: Store) -> StageState:
+    """Return what a build came to with one layer over its base; `image` is the ID of what it was without."""
+    base, base_rows = state.layers[: state.base_layers], state.history[: state.base_rows]
+    draft = net_change(base, state.layers[state.base_layers :])
+    own = [{**row, "empty_layer": True} for row in state.history[state.base_rows :]]
+    said = f"merge {image} to {state.base_id}" if state.base_id else f"create new from {image}"
+    row = {"created": state.created, "comment": said}
+    return replace(state, layers=[*base, written(draft, store)], history=[*base_rows, *own, row])
 
 
 def _names(tree: Tree) -> dict[int, list[str]]:
@@ -84,8 +84,8 @@ def _same_content(one: Node, other: Node) -> bool:
     with one.origin.open(one.entry) as first, other.origin.open(other.entry) as second:
         left = one.entry.size
         while left > 0:
-            part = first.read(_CHUNK)
-            if part != second.read(_CHUNK):
+            part = first.read(CHUNK)
+            if part != second.read(CHUNK):
                 return False
             left -= len(part) or left
     return True

@@ -65,10 +65,10 @@ class StageState(Scope):
         self.history.append(row)
 
 
-def unsupported(one: Instruction, what: str) -> UnsupportedError:
+def unsupported(instruction: Instruction, what: str) -> UnsupportedError:
     """Return the error for something valid that the embedded builder does not do."""
     return UnsupportedError(
         f"the embedded builder does not do {what}",
-        line=one.line,
+        line=instruction.line,
         hint="Build it with Docker (--engine docker), or leave it out.",
     )

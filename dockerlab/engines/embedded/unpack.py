@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 from dockerlab.errors import BuildError, ImageError
 from dockerlab.image.compression import MAGIC, chunks, detect_compression, sparse_window, window
-from dockerlab.image.filesystem import Contents, Entry
-from dockerlab.image.tar_reader import BLOCK, read_index, starts_tar
+from dockerlab.image.filesystem import CHUNK, Contents, Entry
+from dockerlab.image.tar_fields import BLOCK
+from dockerlab.image.tar_reader import read_index, starts_tar
 
-_CHUNK = 1 << 20
 _KEPT_XATTR = "security.capability"  # the only extended attribute that BuildKit takes from an archive
 
 
@@ -101,7 +101,7 @@ def _plain(packed: BinaryIO) -> Iterator[bytes]:
         yield from chunks(packed)
         return
     try:
-        while chunk := reader.read1(_CHUNK):  # what comes before the damage, too, is read
+        while chunk := reader.read1(CHUNK):  # what comes before the damage, too, is read
             yield chunk
     except (EOFError, zlib.error, lzma.LZMAError):
         return

@@ -454,10 +454,7 @@ def test_a_base_that_can_be_pulled_needs_no_stand_in(registry: str, base: str, t
     name = f"{registry}/test-engine:1"
     docker("tag", base, name)
     try:
-        pushed = subprocess.run(["docker", "push", "-q", name], capture_output=True, text=True, check=False)
-        if "connection refused" in pushed.stderr:
-            pytest.skip("needs a Docker daemon in this machine's network")
-        assert pushed.returncode == 0, pushed.stderr
+        docker("push", "-q", name)
     finally:
         docker("rmi", name)
 

@@ -10,8 +10,7 @@ from dockerlab import errors
 from dockerlab.context.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.results import Build, Event, Finished, Note, Started
-
-EMPTY_LAYER = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
+from dockerlab.image.image import EMPTY_LAYER
 
 
 @pytest.fixture

@@ -21,15 +21,15 @@ import pytest
 
 from dockerlab.errors import BuildError, EngineError, ImageError
 from dockerlab.image.filesystem import Entry
-from dockerlab.image.layer import BlobLayer
-from dockerlab.image.tar_writer import EMPTY_DIFF_ID, LayerWriter, in_order
+from dockerlab.image.layer import EMPTY_LAYER, BlobLayer
+from dockerlab.image.tar_writer import LayerWriter, in_order
 
 if sys.platform != "linux":
     pytest.skip("namespaces are a Linux feature", allow_module_level=True)
 
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.sandbox import syscalls
-from dockerlab.engines.embedded.sandbox.contract import Command, Mount
+from dockerlab.engines.embedded.sandbox.contract import Command, Mount, Sandbox
 from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
 from dockerlab.engines.embedded.sandbox.namespaces.overlay_snapshot import snapshot
 from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import unpack
@@ -123,9 +123,7 @@ def sandbox(tmp_path: Path) -> Iterator[NamespaceSandbox]:
     assert not list((work / "runs").iterdir()) if (work / "runs").exists() else True
 
 
-def shell(
-    sandbox: NamespaceSandbox, layers: list[BlobLayer], script: str, **more: object
-) -> tuple[int, str, bytes]:
+def shell(sandbox: Sandbox, layers: list[BlobLayer], script: str, **more: object) -> tuple[int, str, bytes]:
     """Run a shell script; return its exit code, what it printed, and the layer."""
     out, said = io.BytesIO(), bytearray()
     timeout = more.pop("timeout", 60.0)
@@ -251,7 +249,7 @@ def test_a_run_that_changes_nothing_gives_the_empty_layer(base: BlobLayer, sandb
     top.entries += tuple(Entry(f"etc/{name}", "file") for name in ("hosts", "resolv.conf"))
     _, _, tar = shell(sandbox, [base, top], "true")  # type: ignore[list-item]
     assert tar == bytes(1024)
-    assert (sandbox._unpacked / EMPTY_DIFF_ID.partition(":")[2]).is_dir()
+    assert (sandbox._unpacked / EMPTY_LAYER.partition(":")[2]).is_dir()
 
 
 @needs_namespaces

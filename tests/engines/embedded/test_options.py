@@ -11,6 +11,7 @@ import pytest
 from dockerlab.context.context import Context, File
 from dockerlab.dockerfile.flags import KEYWORDS
 from dockerlab.dockerfile.mounts import MOUNT_KEYS
+from dockerlab.dockerfile.scope import PLATFORM_ARGS
 from dockerlab.engines.embedded import EmbeddedEngine, buildargs
 from dockerlab.errors import DockerlabError, UnsupportedError
 from dockerlab.image.image import Image
@@ -114,7 +115,7 @@ ARGUMENTS: Mapping[str, Pair] = {
         for one in buildargs.PROXY
         for name in (one, one.lower())
     },
-    **{name: _given(name) for name in buildargs.PLATFORM},
+    **{name: _given(name) for name in PLATFORM_ARGS},
     "BUILDKIT_SANDBOX_HOSTNAME": Pair(
         "RUN hostname > /f", "RUN hostname > /f", build_args={"BUILDKIT_SANDBOX_HOSTNAME": "lab"}
     ),

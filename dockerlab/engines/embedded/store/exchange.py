@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dockerlab.engines.embedded.store import durable
 from dockerlab.errors import ImageError
 from dockerlab.image.archive import write_archive
+from dockerlab.image.filesystem import CHUNK
 from dockerlab.image.image import Layer
 from dockerlab.image.stored import Stored
 from dockerlab.image.stored_files import DAMAGED
@@ -68,7 +69,7 @@ def _copied(store: Store, layer: Layer) -> Layer:
     if store.has_layer(layer.diff_id):
         return store.layer(layer.diff_id)
     with store.new_layer() as new, layer.open_tar() as tar:
-        while chunk := tar.read(1 << 20):
+        while chunk := tar.read(CHUNK):
             new.write(chunk)
         if new.digest() != layer.diff_id:
             raise ImageError(

@@ -16,6 +16,7 @@ from dockerlab.engines.embedded.store.descriptors import IMAGE_ID, damaged
 from dockerlab.engines.held_images import key
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
+from dockerlab.image.filesystem import CHUNK
 from dockerlab.image.image import validate as validate_image
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def prune(store: Store, *, all: bool = False) -> int:
     Returns the bytes freed on disk. With `all` the images go too. Raises StoreError while a build is
     running, and ImageError for an image that is too damaged to tell what it needs.
     """
+    store.need_writable()
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0
     with (
@@ -57,7 +59,7 @@ def prune(store: Store, *, all: bool = False) -> int:
                 freed += durable.remove_tree(Path(item.path))
         for path in list(_unpacked(store.work, needed)):
             freed += durable.remove_tree(path)
-        for folder in ("tmp", "work/runs", "work/probes"):
+        for folder in ("tmp", "work/runs", "work/rootless/runs", "work/probes"):
             freed += durable.clear_temporaries(store.root / folder)
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
@@ -110,7 +112,7 @@ def validate(store: Store) -> list[str]:
         for item in sorted(os.scandir(store.root / "blobs" / "sha256"), key=lambda item: item.name):
             with open(item.path, "rb") as file:  # noqa: PTH123 - a DirEntry has no open()
                 digest = hashlib.sha256()
-                while chunk := file.read(1 << 20):
+                while chunk := file.read(CHUNK):
                     digest.update(chunk)
             if digest.hexdigest() != item.name:
                 wrong.append(f"The blob sha256:{item.name} has the digest sha256:{digest.hexdigest()}.")
@@ -127,6 +129,14 @@ def validate(store: Store) -> list[str]:
     return wrong
 
 
+def leave_shared(store: Store) -> None:
+    """Leave of a store what others read of it in place: images, layers, and records of steps."""
+    with durable.plain_errors(store.root):
+        for folder in ("builds", "mounts", "work", "exports", "downloads", "kept"):
+            for path in (store.root / folder).glob("*"):
+                durable.remove_tree(path)
+
+
 def forget_layer(store: Store, diff_id: str) -> None:
     """Remove a layer that no image has, and what was unpacked of it."""
     name = diff_id.removeprefix("sha256:")
@@ -135,5 +145,6 @@ def forget_layer(store: Store, diff_id: str) -> None:
             return
         durable.remove_tree(store.blob_path(diff_id))
         durable.remove_tree(store.root / "index" / f"{name}.json")
-        for path in store.work.glob(f"*/{name}"):
-            durable.remove_tree(path)
+        for folder in ("*", "rootless/*"):
+            for path in store.work.glob(f"{folder}/{name}"):
+                durable.remove_tree(path)

@@ -14,10 +14,9 @@ from dockerlab.engines.embedded.sandbox.proot import supervisor as supervise
 from dockerlab.engines.embedded.sandbox.proot.owners import Chowned, Recorded, owner
 from dockerlab.engines.embedded.sandbox.proot.treescan import Scan, Seen, key_of
 from dockerlab.engines.embedded.sandbox.proot.worktree import Held, WorkTree
-from dockerlab.image.filesystem import Entry, Kind, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Kind, Node, Tree
 from dockerlab.image.tar_writer import LayerWriter, in_order
 
-_CHUNK = 1 << 20  # bytes
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "dir",
@@ -105,7 +104,7 @@ class Differ:
         if node.entry.kind != "file":
             return False
         with open(self._place(path), "rb") as now, node.origin.open(node.entry) as before:
-            while chunk := now.read(_CHUNK):
+            while chunk := now.read(CHUNK):
                 if chunk != before.read(len(chunk)):
                     return False
         return True

@@ -22,14 +22,13 @@ from typing import Any
 
 from dockerlab.engines.embedded.sandbox.proot.treescan import Key, Scan, Seen, key_of
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import Entry, Node, Tree
+from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
 
 # Names of one file are kept as copies, as touching one of them under overlay leaves the others alone; where
 # that takes more extra bytes than this they are real links.
 LINK_COPY_BYTES = 16 << 20
 _STATE_VERSION = 1
-_CHUNK = 1 << 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -285,7 +284,7 @@ def make_file(place: str, node: Node) -> None:
         try:
             if entry.kind == "file" and entry.size:
                 with node.origin.open(entry) as content:
-                    while chunk := content.read(_CHUNK):
+                    while chunk := content.read(CHUNK):
                         os.write(handle, chunk)
             os.fchmod(handle, mode)
         finally:
