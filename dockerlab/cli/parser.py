@@ -55,7 +55,7 @@ def make_parser() -> ArgumentParser:
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
         )
         one.set_defaults(command=where)
-        one.add_options = partial(_add_all, add_options, engine=name not in ("bases", "grade"))
+        one.add_options = partial(_add_all, add_options, engine=name not in WITHOUT_ENGINE)
     return parser
 
 
@@ -141,10 +141,22 @@ def _grade(parser: ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace what an earlier grade wrote there")
 
 
+def _start(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        nargs="?",
+        default=Path("my-lab"),
+        help="a new folder, or the copy that is there (default: my-lab)",
+    )
+
+
 def _none(parser: ArgumentParser) -> None:
     """Add nothing."""
 
 
+WITHOUT_ENGINE = {"bases", "start", "grade"}
 COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it does, its options
     "doctor": ("commands.doctor", "say what is used here and why, and what is missing", _doctor),
     "build": ("build.build", "build a Dockerfile", _build),
@@ -177,5 +189,6 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
         "say of each step of a build whether it came from the cache, and why not",
         looking.why,
     ),
+    "start": ("start.run", "make your own copy of the course, or bring new lessons into it", _start),
     "grade": ("grade.run", "make a table and a heat map of a class from a folder of progress files", _grade),
 }

@@ -38,6 +38,7 @@ FINE = {
     "advise": "advise {folder}/image.tar --no-hadolint --max-layers 3",
     "explore": "explore {folder}/image.tar",
     "why": "why {project}",
+    "start": "start {folder}/my-lab",
     "grade": "grade {folder}/progress -o {folder}/grades",
 }
 # How each fails, and the exit code then.
@@ -57,6 +58,7 @@ FAILING = {
     "advise": ("advise {folder}/image.tar --max-size many", 1),
     "explore": ("explore {folder}/image.tar --layer 99", 1),
     "why": ("why nowhere:1", 1),
+    "start": ("start {folder}/project", 1),
     "grade": ("grade {folder}/nowhere", 1),
 }
 
