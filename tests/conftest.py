@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="part",
         help="tests/stores: the first lesson and the containerd store, or all lessons and both stores",
     )
+    parser.addoption("--draw", metavar="N", type=int, default=1, help="the seed of what checks draw")
     parser.addoption("--seed", metavar="N", type=int, help="the seed of its moments, to have them again")
     parser.addoption(
         "--generated", metavar="N", type=int, default=30, help="Dockerfiles to draw for the conformance suite"

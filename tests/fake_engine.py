@@ -133,7 +133,14 @@ class FakeEngine:
         ]
         return [*self.bases, *built]
 
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+    def run(
+        self,
+        reference: str,
+        argv: Sequence[str] | None = None,
+        *,
+        entrypoint: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
         """Pretend to run."""
         self.image(reference)
         if argv and "hang" in argv[-1]:

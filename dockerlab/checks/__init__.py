@@ -4,7 +4,8 @@
     task.check(mine)    # `mine` is what %%dockerfile bound
     task.hint()
 
-A check never reads the Dockerfile's text: it measures the image, with the engine that built it.
+A check never judges by the Dockerfile's text: it builds attempt and starter again with the same random edits,
+asks containers of both, and measures their layers, with the engine that built the attempt.
 """
 
 from __future__ import annotations

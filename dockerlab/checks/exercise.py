@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from random import Random
 from typing import Protocol
 
 from dockerlab import engines
@@ -16,9 +17,7 @@ from dockerlab.checks.exercises import (
     metadata,
     multi_stage,
     package_managers,
-    real_image_all,
-    real_image_deploy,
-    real_image_size,
+    real_image,
     run_chaining,
     squash,
     start_here,
@@ -33,9 +32,10 @@ from dockerlab.checks.progress import (
     read_progress,
     write_progress,
 )
+from dockerlab.checks.trial import Trial, on_trial
 from dockerlab.checks.verdict import Hints, Report, Verdict
 from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine, Event, Finished
+from dockerlab.engines.results import Build, Event, Finished
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError, ProgressError
 from dockerlab.notebook.not_built import NotBuilt
 from dockerlab.units import count
@@ -54,8 +54,8 @@ class Definition(Protocol):
         """The build context of starter and attempt, or None."""
         ...
 
-    def rules(self, attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
-        """Measure the attempt; the starter's build gives the budget and the right results."""
+    def rules(self, trial: Trial) -> list[Verdict]:
+        """Measure the attempt; the starter gives the budget and the right results."""
         ...
 
 
@@ -73,9 +73,9 @@ EXERCISES: dict[str, Definition] = {
     "10-layer-limits": layer_limits,
     "11-inspecting": inspecting,
     "12-web-app": web_app,
-    "13-real-image-1": real_image_size,
-    "13-real-image-2": real_image_deploy,
-    "13-real-image-3": real_image_all,
+    "13-real-image-1": real_image.SMALLER,
+    "13-real-image-2": real_image.FASTER,
+    "13-real-image-3": real_image.ALL,
 }
 
 
@@ -88,11 +88,19 @@ def exercise(name: str) -> Exercise:
     return Exercise(name, EXERCISES[name], hints_of_all().get(name, ()))
 
 
-def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callable[[str], object]) -> Report:
+def judge(
+    definition: Definition,
+    attempt: Build,
+    *,
+    name: str,
+    on_wait: Callable[[str], object],
+    draw: Random | None = None,
+) -> Report:
     """Measure `attempt` against the rules of an exercise, with the engine that built it.
 
     The starter is built too, which is cached after the first time; `on_wait` gets a sentence when it is not.
-    Raises BuildError when the starter cannot be built here.
+    `draw` gives what edits and questions hold, at random if left out. Raises BuildError when the starter
+    cannot be built here.
     """
     engine, _ = engines.choose("embedded" if attempt.builder == "embedded" else "docker")
     told: list[str] = []
@@ -124,9 +132,11 @@ def judge(definition: Definition, attempt: Build, *, name: str, on_wait: Callabl
             hint="Where the network is the cause: check again when you are online. Your Dockerfile is not.",
         ) from error
     starter = replace(starter, name="the starter")
+    with on_trial(attempt, starter, engine, name=name, draw=draw or Random()) as trial:
+        verdicts = tuple(definition.rules(trial))
     return Report(
         exercise=name,
-        verdicts=tuple(definition.rules(attempt, starter, engine)),
+        verdicts=verdicts,
         engine=attempt.engine,
         stand_in=attempt.stand_in,
         lesson=f"../notebooks/{lessons().get(name, name)}.ipynb",

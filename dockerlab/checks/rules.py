@@ -1,268 +1,292 @@
-"""Rules that exercises share. Each measures an image, or what it does when it runs, and returns one Verdict.
+"""Rules that exercises share. Each measures images of a trial, or what their containers do, for one Verdict.
 
-`rule` is the sentence the learner reads, `look` the heading of the lesson to look at again. Paths are as in a
+A rule is the sentence the learner reads and the heading of the lesson to look at again. Paths are as in a
 layer: no slash in front. None of them reads the Dockerfile's text, so that every way that works is right.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets as randomness
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import BinaryIO
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec
 
-from dockerlab.analysis.history import Row, layer_rows
+from dockerlab.checks.contents import Picks, content_of, digest_in, digest_of, followed, holding, stored
+from dockerlab.checks.forms import pieces
+from dockerlab.checks.said import contrast, ended, shown, trouble
+from dockerlab.checks.trial import AS_IT_WAS, Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine, Ran, Step
-from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
-from dockerlab.image.filesystem import CHUNK, Entry
-from dockerlab.image.image import Layer
+from dockerlab.engines.results import Build, Engine, Ran
+from dockerlab.errors import (
+    BuildError,
+    ContextError,
+    DockerfileError,
+    DockerlabError,
+    EngineError,
+    RunTimeoutError,
+)
+from dockerlab.image.filesystem import Entry, Node, Tree
 from dockerlab.units import count, human_bytes
 
-_SHOWN = 60  # characters of an output that a verdict shows
+NOISE = 1_000_000  # bytes that two builds of one Dockerfile may differ by: logs, a package's new version
+
+Questions = Sequence[Sequence[str] | None]  # commands; None is the image's own
+P = ParamSpec("P")
 
 
-def same_output(
-    attempt: Build, starter: Build, *, engine: Engine, argv: Sequence[str], rule: str, look: str
-) -> Verdict:
-    """Run a command in both images: it must end and print as it does in the starter's.
+class Found(NamedTuple):
+    """What a rule measured, and what it asks for."""
 
-    Put something random in `argv`, so that a script that prints one answer does not pass for the program.
+    passed: bool
+    measured: str
+    target: str
+
+
+def rule(measure: Callable[P, Found]) -> Callable[Concatenate[str, str, P], Verdict]:
+    """Make a measurement a rule: a build that fails with edited files breaks it, and it says where."""
+
+    @wraps(measure)
+    def verdict(text: str, look: str, *args: P.args, **kwargs: P.kwargs) -> Verdict:
+        try:
+            found = measure(*args, **kwargs)
+        except (BuildError, ContextError, DockerfileError, EngineError) as error:
+            found = Found(False, trouble(error), "it builds again with other files")
+        return Verdict(text, *found, look)
+
+    return verdict  # type: ignore[return-value]  # its first two are positional for whoever calls it
+
+
+@rule
+def answers(
+    trial: Trial, questions: Questions, *, edits: Files | None = None, given: Given = AS_IT_WAS
+) -> Found:
+    """Ask both images, built again with the edits: each command must end and print as in the starter's.
+
+    The learner's own entry point stands before the image's own command only.
     """
-    wanted = ran(starter, argv, engine=engine)
-    if wanted.exit_code:
-        raise DockerlabError(
-            f"{argv[0]} does not run in the starter's image, so there is nothing to compare with: "
-            f"{ended(wanted)}."
-        )
-    found = ran(attempt, argv, engine=engine)
-    return Verdict(rule, found == wanted, ended(found), ended(wanted), look)
+    mine, theirs = trial.again(edits, given), trial.model(edits, given)
+    said, wanted = "", ""
+    for argv in questions:
+        before = f"{argv[0].rpartition('/')[2]} " if argv else "its own command "
+        found, expected = (ran(build, argv, engine=trial.engine) for build in (mine, theirs))
+        said, wanted = (f"{before}{one}" for one in contrast(ended(found), ended(expected)))
+        if (found.exit_code, found.output.rstrip()) != (expected.exit_code, expected.output.rstrip()):
+            return Found(False, said, wanted)
+    return Found(True, said, wanted)
 
 
-def same_file(attempt: Build, starter: Build, *, path: str, rule: str, look: str) -> Verdict:
-    """Compare a file of the finished image with the starter's, by content."""
-    wanted, found = final_file(starter, path), final_file(attempt, path)
-    if wanted is None:
-        raise DockerlabError(f"The starter's image has no /{path} to compare with.")
-    if found is None:
-        measured = f"there is no file /{path}"
-    else:
-        measured = "the same" if found == wanted else f"/{path} holds {shown(found)}"
-    return Verdict(rule, found == wanted, measured, f"/{path} holds {shown(wanted)}", look)
+@rule
+def same_files(
+    trial: Trial,
+    paths: Sequence[str],
+    *,
+    edits: Files | None = None,
+    given: Given = AS_IT_WAS,
+    modes: bool = False,
+    owners: bool = False,
+) -> Found:
+    """Compare files and folders with those of the starter, both built with the edits; nothing may be lost.
 
-
-def content_in_no_layer(attempt: Build, starter: Build, *, path: str, rule: str, look: str) -> Verdict:
-    """Look in every layer for the content that the starter stores at `path`, whatever it is called there."""
-    layer, entry = next(
-        (layer, entry)
-        for layer in reversed(starter.image.layers)
-        for entry in reversed(layer.entries)
-        if entry.path == path and entry.kind == "file"
-    )
-    wanted = _digest(layer, entry)
-    found = [
-        (row, other)
-        for row, holder in rows_of_layers(attempt)
-        for other in holder.entries
-        if other.kind == "file" and other.size == entry.size and _digest(holder, other) == wanted
+    Content and kind are compared; with `modes` that who could read or run them can, with `owners` the user.
+    """
+    found, wanted = trial.again(edits, given).image.tree(), trial.model(edits, given).image.tree()
+    everything = dict.fromkeys(one for path in paths for one in [path, *wanted.walk(path)])
+    faults = [
+        fault
+        for path in everything
+        if (fault := _fault(path, found, wanted.get(path), modes=modes, owners=owners))
     ]
-    return Verdict(rule, not found, _stored(found), "in no layer", look)
+    more = f", and {count(len(faults) - 2, 'more fault')}" if len(faults) > 2 else ""
+    return Found(not faults, (", ".join(faults[:2]) or "the same") + more, "as the starter makes them")
 
 
-def path_in_no_layer(attempt: Build, *, path: str, rule: str, look: str) -> Verdict:
-    """Look in every layer for content at `path` or below it; empty files and folders are no content."""
-    return nothing_in_layers(
-        attempt,
-        unwanted=lambda entry: entry.path == path or entry.path.startswith(f"{path}/"),
-        rule=rule,
-        look=look,
-    )
+def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: bool) -> str | None:
+    node = followed(found, path)
+    if wanted is None or node is None:
+        return f"there is no /{path}"
+    mine, theirs = node.entry, wanted.entry
+    if mine.kind != theirs.kind:
+        return f"/{path} is a {mine.kind}"
+    if theirs.kind == "dir":
+        return None
+    if modes and theirs.mode & ~mine.mode & 0o555:
+        return f"/{path} has mode {mine.mode:o}, not {theirs.mode:o}"
+    if owners and mine.uid != theirs.uid:
+        return f"/{path} belongs to user {mine.uid}, not {theirs.uid}"
+    if theirs.kind == "file" and (content := content_of(node)) != (expected := content_of(wanted)):
+        has, should = contrast(shown(content), shown(expected))
+        return f"/{path} holds {has}, not {should}"
+    return None
 
 
-def nothing_in_layers(attempt: Build, *, unwanted: Callable[[Entry], bool], rule: str, look: str) -> Verdict:
-    """Look in every layer for content that `unwanted` picks; empty files and folders are no content."""
+@rule
+def untouched_by(trial: Trial, unwanted: Files, *, edits: Files) -> Found:
+    """Build with other files that the image has no need of: no layer may differ, whatever their form there.
+
+    What differs from build to build anyway, as what notes a time does, is told by a third build without the
+    cache; where a copy of such a file is found there is no need to ask.
+    """
+    first, second = trial.again(edits), trial.again({**edits, **unwanted})
+    found = list(differences(trial, first, second))
+    copies = {digest_of(content) for content in unwanted.values()}
+    if found and not any(one.digest in copies for one in found):
+        control = trial.again({**edits, **unwanted}, Given(fresh=True))
+        anyway = {one.path: abs(one.grown) + 100 for one in differences(trial, second, control)}
+        found = [one for one in found if abs(one.grown) > anyway.get(one.path, -1)]
+    told = [f"/{one.path} ({one.where})" for one in found[:2]]
+    more = f" and {count(len(found) - 2, 'more file')}" if len(found) > 2 else ""
+    return Found(not found, ", ".join(told) + more or "in no layer", "in no layer, in any form")
+
+
+@rule
+def keeps_secret(trial: Trial, unwanted: Files, secret: str, edits: Files) -> Found:
+    """Look for a secret as it is typed, and for what another one in the files changes."""
+    places = told_by(trial, trial.attempt, secret)
+    found = untouched_by("", "", trial, unwanted, edits=edits)
+    return Found(found.passed and not places, ", ".join(places) or found.measured, "nowhere, in no form")
+
+
+class Difference(NamedTuple):
+    """A path that two builds' layers have otherwise."""
+
+    path: str
+    where: str  # the line that makes the layer
+    grown: int  # bytes
+    digest: str  # of the second's content
+
+
+def differences(trial: Trial, first: Build, second: Build) -> Iterator[Difference]:
+    """Yield what differs between the own layers of two builds of a Dockerfile; times are no difference."""
+    ours, others = trial.own(first), trial.own(second)
+    for (_, below), (row, above) in zip(ours, others, strict=False):
+        if below.diff_id == above.diff_id:
+            continue
+        before = {entry.path: entry for entry in below.entries}
+        after = {entry.path: entry for entry in above.entries}
+        for path in sorted({*before, *after}):
+            one, other = before.get(path), after.get(path)
+            digests = [digest_in(layer, entry) for layer, entry in ((below, one), (above, other))]
+            if _plain(one) != _plain(other) or digests[0] != digests[1]:
+                grown = (other.size if other else 0) - (one.size if one else 0)
+                yield Difference(path, row.where, grown, digests[1])
+    if len(ours) != len(others):
+        yield Difference("", "another number of layers", NOISE, "")
+
+
+def _plain(entry: Entry | None) -> object:
+    return entry and (entry.kind, entry.mode, entry.uid, entry.gid, entry.link)
+
+
+@rule
+def no_larger(trial: Trial, given: Given, unwanted: Sequence[Picks]) -> Found:
+    """Look for what the image does not need; with other such bytes, more and random, it may not grow."""
+    plain = nothing_in_layers("", "", trial, unwanted)
+    if not plain.passed:
+        return Found(False, plain.measured, "in no layer, under no name")
+    before, after = trial.own(trial.attempt), trial.own(trial.again(None, given))
+    grown = [
+        (large.size_unpacked - small.size_unpacked, row.where)
+        for (row, small), (_, large) in zip(reversed(before), reversed(after), strict=False)
+    ]
+    total = sum(layer.size_unpacked for _, layer in after) - sum(layer.size_unpacked for _, layer in before)
+    found = f"stored by {max(grown)[1]}: with more of it {human_bytes(total)} more" if total >= NOISE else ""
+    return Found(not found, found or "in no layer", "in no layer, under no name")
+
+
+@rule
+def nothing_in_layers(trial: Trial, unwanted: Sequence[Picks], *, base: bool = False) -> Found:
+    """Look in the attempt's own layers for content that one of `unwanted` picks; `base`: in all layers.
+
+    Empty files are no content, and what the starter's base has at the same path is not the attempt's.
+    """
+    below = () if base else trial.starter.image.layers[: trial.starter.image.base_layers]
+    theirs = Tree.stacked((layer.entries, layer) for layer in below)
     found = [
         (row, entry)
-        for row, layer in rows_of_layers(attempt)
+        for row, layer in (trial.rows if base else trial.own)(trial.attempt)
         for entry in layer.entries
-        if entry.size and unwanted(entry)
+        if entry.size
+        and not ((node := theirs.get(entry.path)) and node.entry.size == entry.size)
+        and any(pick(entry, layer) for pick in unwanted)
     ]
-    return Verdict(rule, not found, _stored(found), "in no layer", look)
+    return Found(not found, stored(found), "in no layer")
 
 
-def bytes_at_most(attempt: Build, *, budget: int, rule: str, look: str) -> Verdict:
+def told_by(trial: Trial, build: Build, secret: str) -> list[str]:
+    """Return the places that tell a secret, or a piece of it, in any form: files, history, settings."""
+    parts = pieces(secret)
+    tells = holding(b"|".join(map(re.escape, parts)))
+    found = [
+        f"{row.where} (/{entry.path})"
+        for row, layer in trial.own(build)
+        for entry in layer.entries
+        if tells(entry, layer)
+    ]
+    said = {
+        "the history": "\n".join(row.created_by for row in build.image.history),
+        "the settings": json.dumps(build.image.config.get("config") or {}, ensure_ascii=False),
+    }
+    return found + [place for place, text in said.items() if any(one in text.encode() for one in parts)]
+
+
+@rule
+def bytes_at_most(build: Build, budget: int) -> Found:
     """Compare the content of all layers, the base's too, with a budget in bytes (unpacked).
 
     The base counts because an image that was fattened before it became the base would be free otherwise.
     """
-    size = attempt.image.size_unpacked
-    return Verdict(rule, size <= budget, human_bytes(size), f"at most {human_bytes(budget)}", look)
+    size = build.image.size_unpacked
+    return Found(size <= budget, human_bytes(size), f"at most {human_bytes(budget)}")
 
 
-def layers_at_most(attempt: Build, *, limit: int, rule: str, look: str) -> Verdict:
-    """Count all layers of the image, the base's too."""
-    layers, base = len(attempt.image.layers), attempt.image.base_layers
-    measured = f"{count(layers, 'layer')} in all" + (f", {base} from the base" if base else "")
-    return Verdict(rule, layers <= limit, measured, f"at most {count(limit, 'layer')} in all", look)
+@rule
+def layers_at_most(trial: Trial, limit: int) -> Found:
+    """Count the layers on top of the base."""
+    own = trial.own(trial.attempt)
+    made_by = f": {', '.join(row.where for row, _ in own)}" if own else ""
+    return Found(
+        len(own) <= limit,
+        f"{count(len(own), 'layer')}{made_by}",
+        f"at most {count(limit, 'layer')} on top of the base",
+    )
 
 
-def runs_again_at_most(
-    attempt: Build,
-    *,
-    engine: Engine,
-    context: Mapping[str, str | bytes | File],
-    path: str,
-    limit: int,
-    rule: str,
-    look: str,
-) -> Verdict:
+@rule
+def runs_again_at_most(trial: Trial, path: str, limit: int, *, more: str = "\n# {}\n") -> Found:
     """Edit a file of the context, build again, and count the RUN steps that the cache did not spare."""
-    again = [
-        step for step in _rebuilt(attempt, engine=engine, context=context, path=path) if step.keyword == "RUN"
-    ]
+    _, again = trial.ran_again(path, more)
     lines = f": line {', '.join(str(step.line) for step in again)}" if again else ""
-    measured = f"{count(len(again), 'RUN step')}{lines}"
-    return Verdict(rule, len(again) <= limit, measured, f"at most {count(limit, 'RUN step')}", look)
+    return Found(
+        len(again) <= limit, f"{count(len(again), 'RUN step')}{lines}", f"at most {count(limit, 'RUN step')}"
+    )
 
 
-def secret_nowhere(attempt: Build, *, secret: bytes, rule: str, look: str) -> Verdict:
-    """Search every layer, the history and the configuration for the bytes of a secret, packed files not."""
-    places = [
-        f"{row.where}{_file_with(layer, secret)}"
-        for row, layer in rows_of_layers(attempt)
-        if _holds(layer, secret)
-    ]
-    text = secret.decode("utf-8", "surrogateescape")
-    if any(text in row.created_by for row in attempt.image.history):
-        places.append("the history")
-    if text in json.dumps(attempt.image.config.get("config") or {}, ensure_ascii=False):
-        places.append("the configuration")
-    return Verdict(rule, not places, ", ".join(dict.fromkeys(places)) or "nowhere", "nowhere", look)
+@rule
+def settings(trial: Trial, wanted: Mapping[str, str]) -> Found:
+    """Ask a container of the attempt for its folder, its user and variables, with no command of the image."""
+    script = 'echo "folder=$(pwd)"; echo "user=$(id -u)"; env'
+    found = ran(trial.attempt, ["sh", "-c", script], engine=trial.engine)
+    lines = set(found.output.splitlines())
+    config = trial.attempt.image.config.get("config") or {}
+    lines |= {f"port={port.removesuffix('/tcp')}" for port in config.get("ExposedPorts") or {}}
+    lines |= {f"label {name}={value}" for name, value in (config.get("Labels") or {}).items()}
+    faults = []
+    for name, value in wanted.items():
+        if f"{name}={value}" not in lines:
+            has = sorted(line.partition("=")[2] for line in lines if line.startswith(f"{name}="))
+            faults.append(f"{name} is {', '.join(has) or 'not set'}, not {value}")
+    if found.exit_code and faults:
+        faults = [ended(found)]
+    said = ", ".join(f"{name} {value}" for name, value in wanted.items())
+    return Found(not faults, "; ".join(faults) or said, said)
 
 
 def ran(build: Build, argv: Sequence[str] | None, *, engine: Engine) -> Ran:
     """Run a command in an image, None for its own; one that cannot be started has ended with code 127."""
     try:
-        return engine.run(build.image.id, argv)
+        return engine.run(build.image.id, argv, entrypoint=argv is None)
     except RunTimeoutError:
         return Ran(124, "it was stopped, it took too long")
     except DockerlabError as error:
         return Ran(127, error.message)
-
-
-def base_name_of(build: Build, engine: Engine) -> str:
-    """Return the name under which this very build can be a base.
-
-    Raises BuildError where another build has that name now: no engine builds FROM an id.
-    """
-    name = build.image.reference
-    with suppress(ImageNotFoundError):
-        if name is not None and engine.image(name).id == build.image.id:
-            return name
-    raise BuildError(
-        "Another build has the name of this image now, so it cannot be checked.",
-        hint="Run the cell of your Dockerfile again, then this one.",
-    )
-
-
-def final_file(build: Build, path: str) -> bytes | None:
-    """Return the content of a file as a container of the image sees it, symbolic links followed, or None."""
-    tree = build.image.tree()
-    try:
-        node = tree.get(tree.resolve(path))
-    except OSError:  # links that lead round in a circle
-        return None
-    if node is None or node.entry.kind != "file":
-        return None
-    with node.origin.open(node.entry) as file:
-        return file.read()
-
-
-def rows_of_layers(build: Build) -> Iterator[tuple[Row, Layer]]:
-    """Yield each layer with its row of the history, lowest first."""
-    yield from zip(layer_rows(build), build.image.layers, strict=True)
-
-
-def own_layers(attempt: Build, starter: Build) -> list[tuple[Row, Layer]]:
-    """List the layers that are not of the starter's base, with their rows: on another base, all of them."""
-    base = {layer.diff_id for layer in starter.image.layers[: starter.image.base_layers]}
-    return [(row, layer) for row, layer in rows_of_layers(attempt) if layer.diff_id not in base]
-
-
-def _rebuilt(
-    attempt: Build, *, engine: Engine, context: Mapping[str, str | bytes | File], path: str
-) -> list[Step]:
-    """Build the attempt's Dockerfile once more with a comment added to one file; return the steps that ran.
-
-    The comment is new each time: an edit that an earlier check made is in the cache.
-    """
-    before = context[path]
-    file = before if isinstance(before, File) else File(before)
-    edited = File(file.data + f"\n# {randomness.token_hex(8)}\n".encode(), file.mode)
-    builds = [
-        engine.build(attempt.dockerfile, context=Context.files(files), builder=attempt.builder)
-        for files in (context, {**context, path: edited})
-    ]
-    return [step for step in builds[-1].steps if step.cached is False]
-
-
-def _digest(layer: Layer, entry: Entry) -> str:
-    digest = hashlib.sha256()
-    with layer.open(entry) as file:
-        for chunk in _chunks(file):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _holds(layer: Layer, wanted: bytes) -> bool:
-    with layer.open_tar() as tar:
-        return _in(tar, wanted)
-
-
-def _in(file: BinaryIO, wanted: bytes) -> bool:
-    tail = b""
-    for chunk in _chunks(file):
-        if wanted in tail + chunk:
-            return True
-        tail = chunk[-len(wanted) :]
-    return False
-
-
-def _file_with(layer: Layer, wanted: bytes) -> str:
-    """Name the first file of a layer that holds these bytes; nothing where they are in a name."""
-    for entry in layer.entries:
-        if entry.kind == "file":
-            with layer.open(entry) as file:
-                if _in(file, wanted):
-                    return f" (/{entry.path})"
-    return ""
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(CHUNK), b"")
-
-
-def _stored(found: Sequence[tuple[Row, Entry]]) -> str:
-    """Say how much is stored, under which path, and by which lines."""
-    if not found:
-        return "in no layer"
-    size = human_bytes(sum(entry.size for _, entry in found))
-    lines = ", ".join(dict.fromkeys(row.where for row, _ in found))
-    largest = max((entry for _, entry in found), key=lambda entry: entry.size)
-    more = f" and {count(len(found) - 1, 'more file')}" if len(found) > 1 else ""
-    return f"{size} stored by {lines}: /{largest.path}{more}"
-
-
-def ended(result: Ran) -> str:
-    """Say what a command printed, and its exit code unless that is 0."""
-    printed = shown(result.output.encode()) if result.output.strip() else "nothing"
-    return f"prints {printed}" if result.exit_code == 0 else f"exit code {result.exit_code}, prints {printed}"
-
-
-def shown(content: bytes) -> str:
-    """Quote a text in one line, cut where it is long."""
-    text = " ".join(content.decode("utf-8", "replace").split())
-    return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from dockerlab.engines.options import BuildOptions
 from dockerlab.units import count, human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from dockerlab.context.context import Context
     from dockerlab.dockerfile.parser import Dockerfile
     from dockerlab.dockerfile.scope import Given
-    from dockerlab.engines.options import BuildOptions
     from dockerlab.image.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
@@ -52,6 +52,18 @@ class Step:
 
 
 @dataclass(frozen=True, repr=False)
+class Recipe:
+    """What a build was made of besides its Dockerfile: enough to build it again. It may hold secrets."""
+
+    context: Context | None = None
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    squash: bool = False
+    options: BuildOptions = field(default_factory=BuildOptions)
+
+
+@dataclass(frozen=True, repr=False)
 class Build:
     """A finished build. Every number in it was measured on this machine by the engine it names."""
 
@@ -65,6 +77,7 @@ class Build:
     context_bytes: int  # bytes of the build context that the builder read
     base: str | None = None  # the FROM reference of the final stage; None: scratch
     stand_in: str | None = None  # set when that base is a stand-in
+    recipe: Recipe = field(default_factory=Recipe)
     given: Given | None = None  # the build arguments, and what the ARGs above the first FROM came to
 
     @property
@@ -214,12 +227,20 @@ class Engine(Protocol):
         """List the images that the lab made or fetched."""
         ...
 
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+    def run(
+        self,
+        reference: str,
+        argv: Sequence[str] | None = None,
+        *,
+        entrypoint: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
         """Run `argv` (default: the image's command; an entry point stays) for at most `timeout` seconds.
 
-        A command that fails is no error: 127 is the exit code of one that is not there, 126 of one that
-        cannot be executed, 128 and the signal's number of one that a signal ended. Raises RunTimeoutError
-        when the time is over, BuildError for an image without a command.
+        Without `entrypoint`, `argv` is the whole command, as after `docker run --entrypoint`. A command that
+        fails is no error: 127 is the exit code of one that is not there, 126 of one that cannot be executed,
+        128 and the signal's number of one that a signal ended. Raises RunTimeoutError when the time is over,
+        BuildError for an image without a command.
         """
         ...
 

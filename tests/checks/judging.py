@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from random import Random
 
 import pytest
 
@@ -23,10 +24,13 @@ class Answer:
     dockerfile: str
     files: Mapping[str, str | bytes | File] | None = None  # the context, if not the exercise's own
     secrets: Mapping[str, bytes] = field(default_factory=dict)
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    squash: bool = False
 
 
-def judged(name: str, answer: str | Answer) -> Report:
-    """Build an answer to the exercise `name` and check it.
+def judged(name: str, answer: str | Answer, *, seed: int = 1) -> Report:
+    """Build an answer to the exercise `name` and check it; `seed` is of what the check draws.
 
     Skips the test where the starter cannot be built: offline nothing here can be measured, and
     tests/test_exercises.py fails then.
@@ -41,8 +45,16 @@ def judged(name: str, answer: str | Answer) -> Report:
     wanted = definition.CONTEXT if answer.files is None else answer.files
     context = None if wanted is None else Context.files(wanted)
     try:
-        attempt = engine.build(answer.dockerfile, context=context, tag=tag, secrets=answer.secrets)
-        return judge(definition, attempt, name=name, on_wait=lambda said: None)
+        attempt = engine.build(
+            answer.dockerfile,
+            context=context,
+            tag=tag,
+            secrets=answer.secrets,
+            build_args=answer.build_args,
+            target=answer.target,
+            squash=answer.squash,
+        )
+        return judge(definition, attempt, name=name, on_wait=lambda said: None, draw=Random(seed))
     finally:
         engine.remove(tag)
 

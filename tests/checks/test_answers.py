@@ -26,7 +26,7 @@ from tests.checks.answers import (
 from tests.checks.judging import Answer, failed, judged
 
 Right = Mapping[str, str | Answer]
-Wrong = Mapping[str, tuple[str | Answer, set[int]]]  # with the numbers of the rules that it breaks
+Wrong = Mapping[str, tuple[str | Answer, set[int]]]  # with numbers of rules that it breaks
 
 ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
     "00-start-here": (start_here.RIGHT, start_here.WRONG),
@@ -48,27 +48,33 @@ ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
 }
 
 
+@pytest.fixture
+def draw(pytestconfig: pytest.Config) -> int:
+    """Return the seed of what the checks draw: the same for all, so that they share builds of the starter."""
+    return int(pytestconfig.getoption("--draw"))
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][0]])
-def test_a_right_answer_passes(exercise: str, name: str) -> None:
+def test_a_right_answer_passes(exercise: str, name: str, draw: int) -> None:
     """Whatever does what the exercise asks passes all its rules, however it is written."""
-    report = judged(exercise, ANSWERS[exercise][0][name])
+    report = judged(exercise, ANSWERS[exercise][0][name], seed=draw)
     assert report.passed, str(report)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("exercise", "name"), [(one, name) for one in ANSWERS for name in ANSWERS[one][1]])
-def test_a_wrong_answer_fails_the_rules_it_breaks(exercise: str, name: str) -> None:
-    """What only looks right fails, and it fails the rules it breaks and no other."""
+def test_a_wrong_answer_fails_the_rules_it_breaks(exercise: str, name: str, draw: int) -> None:
+    """What only looks right fails, and at least the rules that it was written to break."""
     answer, broken = ANSWERS[exercise][1][name]
-    report = judged(exercise, answer)
+    report = judged(exercise, answer, seed=draw)
     assert broken, "say which rules it breaks"
-    assert failed(report) == broken, str(report)
+    assert broken <= failed(report), str(report)
 
 
 def test_every_exercise_has_its_answers() -> None:
-    """For each exercise there are at least three right answers and five wrong ones."""
+    """For each exercise there are at least five right answers and eight wrong ones."""
     assert list(ANSWERS) == list(EXERCISES)
     for exercise, (right, wrong) in ANSWERS.items():
-        assert len(right) >= 3, exercise
-        assert len(wrong) >= 5, exercise
+        assert len(right) >= 5, exercise
+        assert len(wrong) >= 8, exercise

@@ -9,8 +9,8 @@ import pytest
 
 from dockerlab import engines
 from dockerlab.checks import Exercise, Report, Verdict, exercise
+from dockerlab.checks.trial import Trial
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError
 from dockerlab.notebook.not_built import NotBuilt
 from tests.fake_engine import FakeEngine
@@ -24,9 +24,9 @@ class Fewer:
     STARTER = "FROM scratch\nRUN a\nRUN b\n"
     CONTEXT: Mapping[str, str | bytes | File] | None = None
 
-    def rules(self, attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+    def rules(self, trial: Trial) -> list[Verdict]:
         """Count layers."""
-        mine, theirs = len(attempt.image.layers), len(starter.image.layers)
+        mine, theirs = len(trial.attempt.image.layers), len(trial.starter.image.layers)
         look = "Change one thing: <b>"
         return [
             Verdict("builds", True, "yes", "yes", "Why"),

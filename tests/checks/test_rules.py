@@ -1,22 +1,20 @@
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from dockerlab.checks import rules
-from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Ran, Step
-from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, RunTimeoutError
-from dockerlab.image.image import Image
+from dockerlab.checks import contents, rules
+from dockerlab.checks.trial import Trial
+from dockerlab.engines.results import Build, Ran
+from dockerlab.errors import BuildError, RunTimeoutError
 from tests.checks.builds import build_of
 from tests.fake_engine import FakeEngine
-
-ASKED = {"rule": "a rule", "look": "Why"}
 
 
 class Answering(FakeEngine):
@@ -26,28 +24,49 @@ class Answering(FakeEngine):
         super().__init__(folder)
         self.answers = answers
 
-    def image(self, reference: str) -> Image:
-        """Know no image by name, so that ids are asked for."""
-        raise ImageNotFoundError(f"There is no {reference}.")
-
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+    def run(
+        self,
+        reference: str,
+        argv: Sequence[str] | None = None,
+        *,
+        entrypoint: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
         """Give the answer."""
+        assert entrypoint is (argv is None), "a question goes past the entry point, the own command does not"
         answer = self.answers[reference]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def outputs(folder: Path, answer: Ran | Exception, *, starter: Ran | None = None) -> Verdict:
+class Prepared(Trial):
+    """A trial whose rebuilds are at hand: by the edited path, the second of two is `other`."""
+
+    def __init__(self, folder: Path, mine: Build, theirs: Build, *others: Build, engine: Any = None) -> None:
+        super().__init__(mine, theirs, engine or FakeEngine(folder), name="x", draw=Random(1))
+        self.others = list(others)
+
+    def again(self, edits: Any = None, given: Any = None) -> Build:
+        """Return the next of the rebuilds, the attempt where there is none."""
+        return self.others.pop(0) if self.others else self.attempt
+
+    def model(self, edits: Any = None, given: Any = None) -> Build:
+        """Return the starter."""
+        return self.starter
+
+
+def asked(folder: Path, answer: Ran | Exception, argv: Sequence[str] | None) -> Any:
     """Judge an image that answers so against a starter that prints 4."""
     mine, given = build_of(folder / "a", [{"a": b"1"}]), build_of(folder / "b", [{"b": b"2"}])
-    engine = Answering(folder, {mine.image.id: answer, given.image.id: starter or Ran(0, "4\n")})
-    return rules.same_output(mine, given, engine=engine, argv=["add"], **ASKED)
+    engine = Answering(folder, {mine.image.id: answer, given.image.id: Ran(0, "4\n")})
+    return rules.answers("a rule", "Why", Prepared(folder, mine, given, engine=engine), [argv])
 
 
-def test_same_output_is_met_by_the_same_output(tmp_path: Path) -> None:
-    """The same text and exit code 0 pass."""
-    assert outputs(tmp_path, Ran(0, "4\n")) == Verdict("a rule", True, "prints '4'", "prints '4'", "Why")
+@pytest.mark.parametrize("argv", [None, ["add"]])
+def test_the_same_answer_passes(tmp_path: Path, argv: Sequence[str] | None) -> None:
+    """The same text and exit code pass, of the image's own command and of one past its entry point."""
+    assert asked(tmp_path, Ran(0, "4\n"), argv).passed
 
 
 @pytest.mark.parametrize(
@@ -61,157 +80,134 @@ def test_same_output_is_met_by_the_same_output(tmp_path: Path) -> None:
     ],
     ids=["other", "none", "failed", "not-started", "endless"],
 )
-def test_same_output_is_not_met_by_another(tmp_path: Path, answer: Ran | Exception, measured: str) -> None:
+def test_another_answer_does_not(tmp_path: Path, answer: Ran | Exception, measured: str) -> None:
     """What ends or prints otherwise, or cannot be started, fails with what it did."""
-    verdict = outputs(tmp_path, answer)
-    assert (verdict.passed, verdict.measured) == (False, measured)
-
-
-def test_same_output_needs_a_starter_that_runs(tmp_path: Path) -> None:
-    """Two commands that fail alike are no agreement."""
-    with pytest.raises(DockerlabError, match="does not run in the starter's image"):
-        outputs(tmp_path, Ran(1, "x"), starter=Ran(1, "x"))
+    verdict = asked(tmp_path, answer, ["/bin/add"])
+    assert (verdict.passed, verdict.measured, verdict.target) == (False, f"add {measured}", "add prints '4'")
 
 
 @pytest.mark.parametrize(
-    ("layers", "passed"),
+    ("layers", "fault"),
     [
-        ([{"srv/r": b"right"}], True),
-        ([{"srv/r": b"wrong"}, {"srv/r": b"right"}], True),
-        ([{"opt/r": b"right", "srv/r": ("symlink", "../opt/r")}], True),
-        ([{"srv/r": b"wrong"}], False),
-        ([{"srv/r": b"right"}, {"srv/r": None}], False),
-        ([{"srv/r": ("symlink", "r")}], False),
-        ([{"srv/r": "dir"}], False),
+        ([{"srv/r": b"right"}], ""),
+        ([{"srv/r": b"wrong"}, {"srv/r": b"right"}], ""),
+        ([{"opt/r": b"right", "srv/r": ("symlink", "../opt/r")}], ""),
+        ([{"srv/r": b"wrong"}], "/srv/r holds 'wrong', not 'right'"),
+        ([{"srv/r": b"right"}, {"srv/r": None}], "there is no /srv/r"),
+        ([{"srv/r": ("symlink", "r")}], "there is no /srv/r"),
+        ([{"srv/r": "dir"}], "/srv/r is a dir"),
     ],
     ids=["same", "replaced", "linked", "other", "removed", "circle", "folder"],
 )
-def test_same_file_sees_the_finished_image(tmp_path: Path, layers: list[Any], passed: bool) -> None:
-    """The content a container would read is compared, wherever it is stored."""
-    starter = build_of(tmp_path / "starter", [{"srv/r": b"right"}])
-    verdict = rules.same_file(build_of(tmp_path / "mine", layers), starter, path="srv/r", **ASKED)
-    assert verdict.passed is passed
-
-
-@pytest.mark.parametrize(
-    ("layers", "passed"),
-    [
-        ([{"other": b"small"}], True),
-        ([{"tmp/big": b"the same size"[::-1]}], True),
-        ([{"tmp/big": b"the same size"}, {"tmp/big": None}], False),
-        ([{"opt/renamed": b"the same size"}], False),
-    ],
-    ids=["absent", "other-content", "removed-later", "renamed"],
-)
-def test_content_in_no_layer_finds_it_under_any_name(tmp_path: Path, layers: list[Any], passed: bool) -> None:
-    """Content counts, not the path: renamed or removed later, it is stored."""
-    starter = build_of(tmp_path / "starter", [{"tmp/big": b"the same size"}, {"tmp/big": None}])
-    verdict = rules.content_in_no_layer(build_of(tmp_path / "mine", layers), starter, path="tmp/big", **ASKED)
-    assert verdict.passed is passed
-    assert (verdict.measured == "in no layer") is passed
-
-
-def test_path_in_no_layer_wants_no_bytes_below_it(tmp_path: Path) -> None:
-    """Empty files, folders and neighbours of a similar name are allowed; content hidden later is not."""
-    clean = build_of(tmp_path / "a", [{"var/lists": "dir", "var/lists/lock": b"", "var/lists2/x": b"1"}])
-    assert rules.path_in_no_layer(clean, path="var/lists", **ASKED).passed
-    hidden = build_of(tmp_path / "b", [{"var/lists/a": b"123", "var/lists/b": b"1"}, {"var/lists/a": None}])
-    verdict = rules.path_in_no_layer(hidden, path="var/lists", **ASKED)
-    assert (verdict.passed, verdict.measured) == (
-        False,
-        "4 B stored by layer 1: /var/lists/a and 1 more file",
+def test_files_are_those_of_the_finished_image(tmp_path: Path, layers: list[Any], fault: str) -> None:
+    """The content a container would read is compared, wherever it is stored, and the fault is named."""
+    trial = Prepared(
+        tmp_path, build_of(tmp_path / "a", layers), build_of(tmp_path / "b", [{"srv/r": b"right"}])
     )
+    verdict = rules.same_files("a rule", "Why", trial, ["srv"])
+    assert (verdict.passed, verdict.measured) == (not fault, fault or "the same")
 
 
-def test_bytes_and_layers_are_counted_over_the_whole_image(tmp_path: Path) -> None:
-    """A limit is met when it is reached, and missed one above it; base layers count."""
-    build = build_of(tmp_path, [{"a": 600}, {"b": 400}])
-    build = replace(build, image=replace(build.image, base_layers=1))
-    assert rules.bytes_at_most(build, budget=1000, **ASKED).passed
-    assert rules.bytes_at_most(build, budget=999, **ASKED).measured == "1.00 kB"
-    assert not rules.bytes_at_most(build, budget=999, **ASKED).passed
-    assert rules.layers_at_most(build, limit=2, **ASKED).passed
-    too_many = rules.layers_at_most(build, limit=1, **ASKED)
-    assert (too_many.passed, too_many.measured) == (False, "2 layers in all, 1 from the base")
-    assert too_many.target == "at most 1 layer in all"
+def trial_of(folder: Path, layers: list[Any], **kept: Any) -> Trial:
+    """Return a trial of these layers beside a starter of one file that a later layer removes."""
+    starter = build_of(folder / "starter", [{"tmp/big": b"the same size"}, {"tmp/big": None}])
+    return Prepared(folder, replace(build_of(folder / "mine", layers), **kept), starter)
 
 
 @pytest.mark.parametrize(
-    ("layers", "history", "config", "measured"),
+    ("layers", "measured"),
     [
-        ([{"a": b"nothing"}], ["RUN make"], {}, "nowhere"),
-        ([{"a": b"key=hunter2."}, {"a": None}], ["RUN make", "RUN rm"], {}, "layer 1 (/a)"),
-        ([{"a": b"x" * ((1 << 20) - 515) + b"hunter2"}], ["RUN make"], {}, "layer 1 (/a)"),
-        ([{"hunter2": b"nothing"}], ["RUN make"], {}, "layer 1"),
-        ([{"a": b"nothing"}], ["RUN |1 TOKEN=hunter2 make"], {}, "the history"),
-        ([{"a": b"nothing"}], ["RUN make"], {"Env": ["TOKEN=hunter2"]}, "the configuration"),
+        ([{"other": b"small"}], "in no layer"),
+        ([{"tmp/big": b"the same size"[::-1]}], "in no layer"),
+        ([{"tmp/big": b"the same size"}, {"tmp/big": None}], "13 B stored by layer 1: /tmp/big"),
+        ([{"opt/renamed": b"the same size"}], "13 B stored by layer 1: /opt/renamed"),
+        ([{"lists": "dir", "lists/lock": b"", "lists2/x": b"1"}], "in no layer"),
+        (
+            [{"lists/a": b"123", "lists/b": b"1"}, {"lists/a": None}],
+            "4 B stored by layer 1: /lists/a and 1 more file",
+        ),
+        ([{"opt/packed": gzip.compress(b"a MARK in it")}], "32 B stored by layer 1: /opt/packed"),
     ],
-    ids=["nowhere", "removed-later", "across-chunks", "name", "history", "environment"],
+    ids=["absent", "other-content", "removed-later", "renamed", "empty-files", "below-a-path", "packed"],
 )
-def test_secret_nowhere_looks_everywhere(
-    tmp_path: Path, layers: list[Any], history: list[str], config: dict[str, Any], measured: str
+def test_what_is_in_a_layer_is_found(tmp_path: Path, layers: list[Any], measured: str) -> None:
+    """Content, path or mark: what a later layer removes counts, and so does what has another name."""
+    trial = trial_of(tmp_path, layers)
+    picks = [
+        contents.below("lists"),
+        contents.same_content(trial.starter, "tmp/big"),
+        contents.holding(rb"MARK"),
+    ]
+    verdict = rules.nothing_in_layers("a rule", "Why", trial, picks)
+    assert (verdict.passed, verdict.measured) == (measured == "in no layer", measured)
+
+
+def test_bytes_and_layers_are_counted(tmp_path: Path) -> None:
+    """A limit is met when it is reached, and missed one above it."""
+    trial = trial_of(tmp_path, [{"a": 600}, {"b": 400}])
+    assert rules.bytes_at_most("a rule", "Why", trial.attempt, 1000).passed
+    assert not rules.bytes_at_most("a rule", "Why", trial.attempt, 999).passed
+    assert rules.layers_at_most("a rule", "Why", trial, 2).passed
+    assert rules.layers_at_most("a rule", "Why", trial, 1).measured == "2 layers: layer 1, layer 2"
+
+
+@pytest.mark.parametrize(
+    ("layers", "history", "config", "told"),
+    [
+        ([{"a": b"nothing"}], ["RUN make"], {}, []),
+        ([{"a": b"key=hunter2-and-more."}, {"a": None}], ["RUN make", "RUN rm"], {}, ["layer 1 (/a)"]),
+        ([{"a": b"nothing"}], ["RUN |1 TOKEN=hunter2-and-more make"], {}, ["the history"]),
+        (
+            [{"a": b"nothing"}],
+            ["RUN make"],
+            {"Env": ["TOKEN=hunter2-", "MORE=r2-and-more"]},
+            ["the settings"],
+        ),
+    ],
+    ids=["nowhere", "removed-later", "history", "cut-in-two"],
+)
+def test_a_secret_is_looked_for_everywhere(
+    tmp_path: Path, layers: list[Any], history: list[str], config: dict[str, Any], told: list[str]
 ) -> None:
-    """A secret is found in hidden files, where two reads meet, in the history and in the configuration."""
-    build = build_of(tmp_path, layers, history=history)
+    """A secret is found in hidden files, in the history and in the settings, whole or in pieces."""
+    build = build_of(tmp_path / "mine", layers, history=history)
     build = replace(build, image=replace(build.image, config={**build.image.config, "config": config}))
-    verdict = rules.secret_nowhere(build, secret=b"hunter2", **ASKED)
-    assert (verdict.passed, verdict.measured) == (measured == "nowhere", measured)
+    trial = Prepared(tmp_path, build, build)
+    assert rules.told_by(trial, build, "hunter2-and-more") == told
 
 
-class Editing(FakeEngine):
-    """Runs every RUN again when a file differs from the build before; keeps the contexts it was given."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.contexts: list[dict[str, tuple[bytes, int]]] = []
-
-    def build(self, dockerfile: Any, *, context: Context | None = None, **_: Any) -> Build:
-        """Return steps only."""
-        assert context is not None
-        tree = context.tree()
-        files = {}
-        for path in tree:
-            node = tree.get(path)
-            assert node is not None
-            with node.origin.open(node.entry) as file:
-                files[path] = (file.read(), node.entry.mode & 0o777)
-        cached = files in self.contexts
-        self.contexts.append(files)
-        steps = (
-            Step(1, "0", "FROM", "FROM scratch", 1, None, 0.0),
-            Step(2, "0", "COPY", "COPY . .", 2, cached, 0.0),
-            Step(3, "0", "RUN", "RUN make", 4, cached, 0.0),
-        )
-        return replace(build_of(self.folder, [{"a": b"1"}]), steps=steps)
+@pytest.mark.parametrize(
+    ("second", "third", "measured"),
+    [
+        ({"a": b"1", "b": b"x"}, {"a": b"1", "b": b"x"}, "in no layer"),
+        ({"a": b"1", "b": b"y"}, {"a": b"1", "b": b"y"}, "/b (layer 1)"),
+        ({"a": b"1", "b": b"y"}, {"a": b"1", "b": b"z"}, "in no layer"),
+        ({"a": b"1", "b": b"y" * 999}, {"a": b"1", "b": b"z" * 998}, "/b (layer 1)"),
+        ({"a": b"1", "c": b"x"}, {"a": b"1", "c": b"x"}, "/b (layer 1), /c (layer 1)"),
+    ],
+    ids=["the same", "another content", "as it differs anyway", "grown", "another name"],
+)
+def test_an_unwanted_file_may_change_no_layer(
+    tmp_path: Path, second: dict[str, bytes], third: dict[str, bytes], measured: str
+) -> None:
+    """What two builds differ in is told, but for what a third of the same differs in as much."""
+    first, *rest = (
+        build_of(tmp_path / str(number), [layer])
+        for number, layer in enumerate([{"a": b"1", "b": b"x"}, second, third])
+    )
+    trial = Prepared(tmp_path, first, first, first, *rest)
+    verdict = rules.untouched_by("a rule", "Why", trial, {"noise": "2"}, edits={})
+    assert (verdict.passed, verdict.measured) == (measured == "in no layer", measured)
 
 
-def test_an_edit_is_new_each_time(tmp_path: Path) -> None:
-    """Each check edits otherwise, so that the cache of the last check proves nothing; the mode is kept."""
-    engine = Editing(tmp_path)
-    context: dict[str, str | bytes | File] = {"app.py": File("print(1)", 0o755), "b": "2"}
-    attempt = build_of(tmp_path / "mine", [{"a": b"1"}])
-    for _ in range(2):
-        verdict = rules.runs_again_at_most(
-            attempt, engine=engine, context=context, path="app.py", limit=0, **ASKED
-        )
-        assert (verdict.passed, verdict.measured) == (False, "1 RUN step: line 4")
-    edits = [files["app.py"] for files in engine.contexts if files["app.py"][0] != b"print(1)"]
-    assert len(set(edits)) == 2
-    assert all(text.startswith(b"print(1)\n# ") and mode == 0o755 for text, mode in edits)
-    assert rules.runs_again_at_most(
-        attempt, engine=engine, context=context, path="b", limit=1, **ASKED
-    ).passed
+def test_a_rebuild_that_fails_breaks_the_rule(tmp_path: Path) -> None:
+    """An error of the rebuild is a verdict that names the line, not the end of the check."""
 
+    class Failing(Prepared):
+        def again(self, edits: Any = None, given: Any = None) -> Build:
+            raise BuildError("it is not there", line=3)
 
-def test_a_build_is_a_base_by_its_name_only_while_it_has_it(tmp_path: Path) -> None:
-    """Once a name means another image, or none, the build cannot be built on: the error says what to do."""
-    engine = FakeEngine(tmp_path)
-    (tmp_path / "first").mkdir()
-    first = FakeEngine(tmp_path / "first").build("FROM scratch\nRUN a", tag="mine:1")
-    with pytest.raises(BuildError, match="Another build has the name"):
-        rules.base_name_of(first, engine)
-    engine.kept["mine:1"] = first.image
-    assert rules.base_name_of(first, engine) == "mine:1"
-    engine.kept["mine:1"] = engine.build("FROM scratch\nRUN a\nRUN b", tag="mine:1").image
-    with pytest.raises(BuildError, match="Another build has the name"):
-        rules.base_name_of(first, engine)
+    mine = build_of(tmp_path / "mine", [{"a": b"1"}])
+    verdict = rules.same_files("a rule", "Why", Failing(tmp_path, mine, mine), ["a"])
+    assert not verdict.passed
+    assert "line 3: it is not there" in verdict.measured

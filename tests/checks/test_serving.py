@@ -7,7 +7,7 @@ import pytest
 from dockerlab import engines
 from dockerlab.checks.serving import Answer, ask
 from dockerlab.context.context import Context
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import DockerlabError
 
 SERVER = """\
 import os
@@ -76,14 +76,23 @@ def test_a_command_that_is_not_there_is_told() -> None:
     assert "/nothing" in answer.body
 
 
-def test_an_image_whose_name_was_taken_is_to_be_built_again() -> None:
-    """Where another build has the name of an image with an entry point, an error says what to do."""
+def test_python_may_have_any_name_and_place() -> None:
+    """An image whose Python is called python3, with an entry point and a user, is asked all the same."""
     engine, _ = engines.choose()
-    context = Context.files({"server.py": SERVER})
-    first = engine.build(f'{BASE}ENTRYPOINT ["python", "/server.py"]\n', context=context, tag=TAG)
-    engine.build(BASE, context=context, tag=TAG)
-    with pytest.raises(BuildError, match="Another build has the name"):
-        ask(first, "/")
+    text = (
+        f"{BASE}RUN rm /usr/local/bin/python && useradd -r web\nUSER web\n"
+        'ENTRYPOINT ["/usr/local/bin/python3"]\nCMD ["/server.py"]\n'
+    )
+    first = engine.build(text, context=Context.files({"server.py": SERVER}), tag=TAG)
+    engine.build(BASE, context=Context.files({"server.py": SERVER}), tag=TAG)  # its name is another's now
+    assert ask(first, "/a") == [Answer(200, "/a")]
+
+
+def test_an_image_without_python_is_told() -> None:
+    """An image that has none cannot be asked, and the answer says so."""
+    engine, _ = engines.choose()
+    built = engine.build('FROM scratch\nCMD ["/a"]\n', tag=TAG)
+    assert ask(built, "/") == [Answer(0, "there is no Python in the image")]
 
 
 def test_a_long_answer_is_cut_with_a_mark() -> None:

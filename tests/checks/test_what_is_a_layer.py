@@ -4,7 +4,7 @@ from dockerlab import engines
 from dockerlab.checks.exercise import EXERCISES
 from dockerlab.checks.exercises import what_is_a_layer
 from dockerlab.context.context import Context
-from tests.checks.answers.what_is_a_layer import EMPTY, LAYERS, SHOWS, STORED
+from tests.checks.answers.what_is_a_layer import EMPTY, FILES, LAYERS, SHOWS, STORED
 from tests.checks.judging import failed, judged
 
 EXERCISE = "01-what-is-a-layer"
@@ -21,7 +21,7 @@ def test_a_base_that_was_made_before_is_counted() -> None:
         report = judged(EXERCISE, f"FROM {before}\n")
     finally:
         engine.remove(before)
-    assert failed(report) == {SHOWS, LAYERS, EMPTY, STORED}, str(report)
+    assert failed(report) == {SHOWS, FILES, LAYERS, EMPTY, STORED}, str(report)
 
 
 def test_the_verdicts_name_the_lines() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dockerlab.context.context import Context
-from dockerlab.engines.results import Builder, Engine
+from dockerlab.context.context import Context, File
+from dockerlab.engines.results import Builder, Engine, Ran
 from dockerlab.errors import (
     BuildError,
     ContextError,
@@ -151,3 +152,61 @@ def test_what_is_asked_for_wrongly(each_engine: Engine) -> None:
         each_engine.build("FROM scratch\n", builder=other)
     with pytest.raises(ImageError):
         each_engine.build("FROM scratch\n", tag="UPPER")
+
+
+def test_a_build_can_be_made_again_from_what_it_remembers(each_engine: Engine) -> None:
+    """Context, target, arguments and secrets are in the Build's recipe, and make the same layers again."""
+    text = (
+        f"FROM {BASE} AS one\nARG WORD\nCOPY a /\n"
+        "RUN --mount=type=secret,id=key test -s /run/secrets/key && echo $WORD > /word\n"
+        "FROM one AS two\nRUN false\n"
+    )
+    context = Context.files({"a": "1", "b": "2", ".dockerignore": "b\n"})
+    asked = {"target": "one", "build_args": {"WORD": "w"}, "secrets": {"key": b"k"}}
+    first = each_engine.build(text, context=context, tag=NAME, **asked)  # type: ignore[arg-type]
+    try:
+        recipe = first.recipe
+        assert recipe.context is context
+        assert (recipe.target, recipe.build_args["WORD"], recipe.secrets) == ("one", "w", {"key": b"k"})
+        again = each_engine.build(
+            first.dockerfile,
+            context=recipe.context,
+            tag=NAME,
+            target=recipe.target,
+            build_args=recipe.build_args,
+            secrets=recipe.secrets,
+            options=recipe.options,
+        )
+        assert [layer.diff_id for layer in again.image.layers] == [
+            layer.diff_id for layer in first.image.layers
+        ]
+    finally:
+        each_engine.remove(NAME)
+
+
+def test_a_bind_mount_is_read_from_the_context(each_engine: Engine) -> None:
+    """context_bytes counts what a RUN's bind mounts show of the context, and each file once."""
+    files: dict[str, str | bytes | File] = {
+        "big": secrets.token_bytes(300_000),
+        "small": "s",
+        "other": b"o" * 900_000,
+    }
+    mount = "--mount=source=big,target=/b"
+    text = f"FROM {BASE}\nRUN {mount} wc -c /b\nRUN {mount} test -s /b\nCOPY small /\n"
+    try:
+        read = each_engine.build(text, context=Context.files(files), tag=NAME).context_bytes
+    finally:
+        each_engine.remove(NAME)
+    assert 300_000 <= read < 310_000
+
+
+def test_a_command_without_the_entry_point(each_engine: Engine) -> None:
+    """Without the entry point the arguments are the whole command, and the image's settings hold."""
+    text = f'FROM {BASE}\nWORKDIR /tmp\nUSER 65534\nENTRYPOINT ["echo"]\nCMD ["pwd"]\n'
+    image = each_engine.build(text, tag=NAME).image.id
+    try:
+        assert each_engine.run(image, ["pwd"]) == Ran(0, "pwd\n")
+        assert each_engine.run(image, ["sh", "-c", "pwd; id -u"], entrypoint=False) == Ran(0, "/tmp\n65534\n")
+        assert each_engine.run(image, ["/nothing"], entrypoint=False).exit_code == 127
+    finally:
+        each_engine.remove(NAME)

@@ -7,15 +7,14 @@ its result.
 
 from __future__ import annotations
 
-import re
-import secrets as randomness
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from dockerlab.checks.rules import final_file
+from dockerlab.checks.rules import Found, ran, rule
+from dockerlab.checks.said import contrast
+from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine
+from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -41,92 +40,86 @@ cat "$1"
     "page.txt": "A page about fruit.\n",
 }
 
-INDEX, PAGE = "srv/index.txt", "srv/page.txt"
-_MADE = re.compile(rb"index made at (\d{19})\n")  # nanoseconds since 1970
-
 CHANGE, ORDER, WHY = "Change one thing", "The order that costs least", "Why"  # headings of lesson 05
 
 
-@dataclass(frozen=True)
-class _Result:
-    """What one build of the attempt made."""
+def rules(trial: Trial) -> list[Verdict]:
+    """Edit each input in turn, build again, and see in what the image prints what was made anew.
 
-    build: Build
-    index: bytes
-    page: bytes
-
-    @property
-    def made(self) -> int:
-        """When the index was made, in nanoseconds; 0 when it does not say."""
-        found = _MADE.match(self.index)
-        return int(found[1]) if found else 0
-
-
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:  # noqa: ARG001 - the protocol's
-    """Edit each input in turn, build again, and see what was made again."""
-    assert CONTEXT is not None
-    word = f"word{randomness.token_hex(6)}"
-    one, two = (f"release-{randomness.token_hex(4)}" for _ in range(2))
-    before = _built(attempt, engine, CONTEXT, one)
-    page = _built(attempt, engine, {**CONTEXT, "page.txt": f"A page with {word}.\n"}, one)
-    words = _built(attempt, engine, {**CONTEXT, "words.txt": f"pear\napple\nplum\n{word}\n"}, one)
-    release = _built(attempt, engine, CONTEXT, two)
-    said = engine.run(page.build.image.id).output
+    The scripts of these builds tell it all on the page: when it and the index were made, and of what words.
+    """
+    mark, word = secrets.token_hex(6), f"word{secrets.token_hex(6)}"
+    files: Files = {
+        "index.sh": f'echo "index {mark} made at $(date +%s%N)"\nsort "$1"\n',
+        "page.sh": f'echo "page {mark} made at $(date +%s%N)"\ncat "$2" "$1"\n',
+        "words.txt": f"pear\napple{mark}\nplum\n",
+        "page.txt": f"A page about fruit, {mark}.\n",
+    }
+    page = {**files, "page.txt": f"A page with {word}.\n"}
+    words = {**files, "words.txt": f"pear\n{word}\nplum\n"}
+    script = {**files, "page.sh": str(files["page.sh"]).replace("page", f"{word} page", 1)}
     return [
-        Verdict(
-            "An edit of page.txt is in what the image prints",
-            word in said and said.encode() == page.page,
-            _yes(word in said),
-            "the new text",
-            WHY,
+        _shows(
+            "An edit of page.txt or page.sh is in what the image prints", WHY, trial, files, [page, script]
         ),
-        _kept(
-            "An edit of page.txt does not make the index again", page.index == before.index, before, CHANGE
+        _keeps("An edit of page.txt does not make the index again", CHANGE, trial, files, page, first=1),
+        _shows("An edit of words.txt makes the index and the page again", WHY, trial, files, [words]),
+        _in_environment(
+            "RELEASE is in the image's environment, as it was given to the build", ORDER, trial, files
         ),
-        Verdict(
-            "An edit of words.txt makes the index and the page again",
-            word.encode() in words.index and words.made > before.made and b", 4 words" in words.page,
-            _yes(word.encode() in words.index, b", 4 words" in words.page),
-            "the new word is in the index, and counted on the page",
-            WHY,
-        ),
-        Verdict(
-            "RELEASE is in the image's environment, as it was given to the build",
-            f"RELEASE={two}" in _env(release.build),
-            next((one for one in _env(release.build) if one.startswith("RELEASE=")), "it is not set"),
-            f"RELEASE={two}",
-            ORDER,
-        ),
-        _kept(
-            "Another RELEASE makes neither the index nor the page again",
-            (release.index, release.page) == (before.index, before.page),
-            before,
-            ORDER,
+        _keeps(
+            "Another RELEASE makes neither the index nor the page again", ORDER, trial, files, files, first=0
         ),
     ]
 
 
-def _built(attempt: Build, engine: Engine, files: Mapping[str, str | bytes | File], release: str) -> _Result:
-    build = engine.build(
-        attempt.dockerfile,
-        context=Context.files(files),
-        build_args={"RELEASE": release},
-        builder=attempt.builder,
+def _said(trial: Trial, files: Files, release: str = "release-1") -> list[str]:
+    build = trial.again(files, Given(build_args={"RELEASE": release}))
+    return ran(build, None, engine=trial.engine).output.splitlines()
+
+
+@rule
+def _shows(trial: Trial, before: Files, edited: list[Files]) -> Found:
+    """Look for the text of each edit: words sorted, then the page's text; the times are new."""
+    for files in edited:
+        found, old = _said(trial, files), _said(trial, before)
+        order = sorted(str(files["words.txt"]).split())
+        wanted = [*order, str(files["page.txt"]).strip()]
+        head = str(files["page.sh"]).split(" made")[0].removeprefix('echo "')
+        if found[2:] != wanted or not found[0].startswith(head) or found[0] == old[0]:
+            return Found(
+                False,
+                *contrast(
+                    " / ".join(found), f"{head} made at ... / index made at ... / {' / '.join(wanted)}"
+                ),
+            )
+        if files["words.txt"] != before["words.txt"] and found[1] == old[1]:
+            return Found(False, f"the index is the one from before: {found[1]}", "an index made anew")
+    return Found(True, "it is there", "the new text")
+
+
+@rule
+def _keeps(trial: Trial, before: Files, after: Files, *, first: int) -> Found:
+    """Compare what says when page and index were made; the page is line 0, the index line 1."""
+    old, new = _said(trial, before), _said(trial, after, "release-1" if first else secrets.token_hex(4))
+    if len(old) < 2 or not old[1].startswith("index"):
+        return Found(False, "no index", "the same as before")
+    made = (
+        [name for name, one, other in zip(("the page", "the index"), old, new, strict=False) if one != other][
+            first:
+        ]
+        if first == 0
+        else (["the index"] if old[1] != new[1] else [])
     )
-    return _Result(build, final_file(build, INDEX) or b"", final_file(build, PAGE) or b"")
-
-
-def _kept(rule: str, same: bool, before: _Result, look: str) -> Verdict:
-    # A file that is not there, or does not say when it was made, cannot show that it was kept.
-    measured = "the same as before" if same else "made again"
-    return Verdict(
-        rule, same and before.made > 0, measured if before.made else "no index", "the same as before", look
+    return Found(
+        not made, f"made again: {' and '.join(made)}" if made else "the same as before", "the same as before"
     )
 
 
-def _env(build: Build) -> list[str]:
-    return list((build.image.config.get("config") or {}).get("Env") or ())
-
-
-def _yes(*found: bool) -> str:
-    return "it is there" if all(found) else "it is not there"
+@rule
+def _in_environment(trial: Trial, files: Files) -> Found:
+    release = f"release-{secrets.token_hex(4)}"
+    build = trial.again(files, Given(build_args={"RELEASE": release}))
+    env = (build.image.config.get("config") or {}).get("Env") or ()
+    found = next((one for one in env if one.startswith("RELEASE=")), "it is not set")
+    return Found(found == f"RELEASE={release}", found, f"RELEASE={release}")

@@ -7,16 +7,16 @@ and sets the owner while copying. The packages are wheels in the context, so tha
 from __future__ import annotations
 
 import io
-import secrets as randomness
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.rules import bytes_at_most, ended, ran, runs_again_at_most, same_output
+from dockerlab.checks.contents import digest_in
+from dockerlab.checks.rules import Found, answers, rule, runs_again_at_most, same_files, settings
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine, Ran
-from dockerlab.errors import BuildError
+from dockerlab.context.context import File
+from dockerlab.units import human_bytes
 
 STARTER = """\
 FROM python:3.13-slim
@@ -39,7 +39,7 @@ print(loud(words[number]))
 """
 _WORDS = "".join(f"word{number:06}\n" for number in range(300_000))
 _LOUDER = "!"  # what version 2.0 puts behind each word
-_OWNER = 1000
+_SPARE = 200_000  # bytes that may be stored again: requirements, wheels, what Python compiles
 _INSTALL_NOTHING_ANEW, _ONCE = "Change one thing", "--chmod instead of a RUN"  # headings of lesson 04
 _READS, _REAL = "Why", "The real thing: pip"
 
@@ -69,80 +69,68 @@ CONTEXT: Mapping[str, str | bytes | File] | None = {
 }
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure that the app works, what an edit of it costs, and that nothing is stored twice."""
-    assert CONTEXT is not None
-    number = randomness.randbelow(300_000)
-    command = ["python3", "/app/app.py", str(number)]
+    mark = f"{trial.draw.getrandbits(32):08x}"
+    words = "".join(f"{trial.draw.getrandbits(40):010x}\n" for _ in range(30_000))
+    edits: Files = {
+        "app.py": _APP.replace("print(", f"print({mark!r}, "),
+        "words.txt": words,
+        **{f"wheels/louder-{one}-py3-none-any.whl": _wheel(one, f"{mark}{one}") for one in ("1.0", "2.0")},
+    }
+    asked = [["python3", "/app/app.py", str(trial.draw.randrange(1, 30_000))] for _ in range(2)]
+    second: Files = {**edits, "requirements.txt": "louder==2.0\n"}
+    mine = ["app/app.py", "app/words.txt"]
     return [
-        same_output(
-            attempt,
-            starter,
-            engine=engine,
-            argv=command,
-            rule="The app still works: it says a word loudly",
-            look=_REAL,
+        answers("The app still works: it says a word loudly", _REAL, trial, [None, *asked], edits=edits),
+        same_files(
+            "The app's files belong to user 1000, and can be read as before",
+            _ONCE,
+            trial,
+            mine,
+            edits=edits,
+            modes=True,
+            owners=True,
         ),
-        _owner(attempt),
+        settings("A container still runs as user 1000", _ONCE, trial, {"user": "1000"}),
         runs_again_at_most(
-            attempt,
-            engine=engine,
-            context=CONTEXT,
-            path="app.py",
-            limit=0,
-            rule="After an edit of app.py no RUN runs again",
-            look=_INSTALL_NOTHING_ANEW,
+            "After an edit of app.py no RUN runs again", _INSTALL_NOTHING_ANEW, trial, "app.py", 0
         ),
-        _installs_what_it_asks_for(attempt, engine, command, f"WORD{number:06}{_LOUDER}"),
-        bytes_at_most(
-            attempt,
-            budget=budget(starter),
-            rule="The image fits its budget: the starter's bytes without those stored again",
-            look=_ONCE,
+        answers(
+            "After an edit of requirements.txt, what it asks for is installed",
+            _READS,
+            trial,
+            asked,
+            edits=second,
         ),
+        _stored_once("No file of any size is stored twice", _ONCE, trial),
     ]
 
 
-def budget(starter: Build) -> int:
-    """Return the bytes (unpacked, all layers) that an answer may have: a tenth of the waste is left over.
-
-    pip writes the time of the installation into what it compiles, and requirements.txt may come twice.
-    """
-    again = sum(claim.bytes for claim in ledger(starter).claims if claim.kind == "again")
-    return starter.image.size_unpacked - again + again // 10
-
-
-def _owner(attempt: Build) -> Verdict:
-    """Look at who owns what the app needs; the kernel lets others read it too, so running shows nothing."""
-    tree = attempt.image.tree()
-    needed = ("app/app.py", "app/words.txt")
-    owners = {path: node.entry.uid for path in needed if (node := tree.get(path)) is not None}
-    wrong = [f"/{path} belongs to {uid}" for path, uid in owners.items() if uid != _OWNER]
-    missing = [f"there is no /{path}" for path in needed if path not in owners]
-    return Verdict(
-        f"The app's files belong to user {_OWNER}, as the starter has it",
-        not wrong and not missing,
-        ", ".join([*wrong, *missing]) or f"all belong to {_OWNER}",
-        f"all belong to {_OWNER}",
-        _ONCE,
+@rule
+def _stored_once(trial: Trial) -> Found:
+    """Count copies of the words, and what lines store again at the same path, as a chown does."""
+    wanted = digest_in(
+        *next(
+            (layer, one)
+            for layer in trial.starter.image.layers
+            for one in layer.entries
+            if one.path == "app/words.txt"
+        )
     )
-
-
-def _installs_what_it_asks_for(
-    attempt: Build, engine: Engine, command: Sequence[str], wanted: str
-) -> Verdict:
-    """Ask for the other version, so that an installation that does not read the file does not pass."""
-    assert CONTEXT is not None
-    edited = Context.files({**CONTEXT, "requirements.txt": "louder==2.0\n"})
-    try:
-        again = engine.build(attempt.dockerfile, context=edited, builder=attempt.builder)
-        found = ran(again, command, engine=engine)
-    except BuildError as error:
-        found = Ran(1, error.message)
-    return Verdict(
-        "After an edit of requirements.txt, what it asks for is installed",
-        found.exit_code == 0 and found.output.strip() == wanted,
-        f"with louder==2.0: {ended(found)}",
-        f"prints {wanted!r}",
-        _READS,
+    stored = [
+        row.where
+        for row, layer in trial.own(trial.attempt)
+        for entry in layer.entries
+        if entry.size == len(_WORDS) and digest_in(layer, entry) == wanted
+    ]
+    again = [one for one in ledger(trial.attempt).claims if one.kind == "again" and not one.stored_by.base]
+    size = sum(one.bytes for one in again)
+    largest = (
+        f", /{max(again, key=lambda one: one.bytes).path} by {again[0].stored_by.where}" if again else ""
+    )
+    return Found(
+        len(stored) < 2 and size <= _SPARE,
+        f"words.txt by {' and '.join(stored) or 'no line'}; {human_bytes(size)} again{largest}",
+        f"words.txt by one line; at most {human_bytes(_SPARE)} again",
     )

@@ -6,14 +6,12 @@ The answer is in the context more than in the Dockerfile, so what a build read o
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import nothing_in_layers, path_in_no_layer, same_output, secret_nowhere
+from dockerlab.checks.rules import Found, answers, keeps_secret, rule, untouched_by
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine
-from dockerlab.image.filesystem import Entry
+from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 STARTER = """\
@@ -24,6 +22,7 @@ CMD ["sh", "/app/report.sh"]
 """
 
 _SECRET = "opensesame-5c1f"
+_PACKAGES = "node_modules/left/index.js"
 _PROJECT: dict[str, str | bytes | File] = {
     "report.sh": 'cat /app/docs/help.md\nwc -l < /app/data/table.csv\necho "$1"\n',
     "data/table.csv": "".join(f"{number},{number * number}\n" for number in range(1000)),
@@ -34,7 +33,7 @@ _PROJECT: dict[str, str | bytes | File] = {
     ".env": f"PASSWORD={_SECRET}\n",
     "deploy/.env": f"PASSWORD={_SECRET}\n",
     ".git/objects/pack": b"\0" * 1_000_000,
-    "node_modules/left/index.js": "// left\n" * 100_000,
+    _PACKAGES: "// left\n" * 100_000,
 }
 CONTEXT: Mapping[str, str | bytes | File] | None = _PROJECT
 SOLVED: Mapping[str, str | bytes | File] = {  # the tests build the solution's Dockerfiles with these
@@ -45,40 +44,48 @@ SOLVED: Mapping[str, str | bytes | File] = {  # the tests build the solution's D
 _LOOK, _CHANGE, _TRAPS, _READS = "Look", "Change one thing", "The traps", "What the builder reads"
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
-    """Measure that the report works, what is in the layers, and what the builder read."""
-    number = str(randomness.randbelow(9000) + 1000)
+def rules(trial: Trial) -> list[Verdict]:
+    """Measure that the report works, what unwanted files change, and what the builder read."""
+    draw = trial.draw
+    word = f"{draw.getrandbits(32):08x}"
+    edits: Files = {
+        "report.sh": f"echo {word}\ncat /app/docs/help.md\nwc -l < /app/data/table.csv\n"
+        'tail -n 2 /app/data/table.csv\necho "$1"\n',
+        "data/table.csv": "".join(f"{number},{draw.random()}\n" for number in range(draw.randint(500, 900))),
+        "docs/help.md": f"Counts the lines of the {word} table.\n",
+    }
+
+    def other(*paths: str) -> Files:
+        return {path: draw.randbytes(100_000).hex() for path in paths}
+
+    secrets, history, packages = other(".env", "deploy/.env"), other(".git/objects/pack"), other(_PACKAGES)
+    logs, plan = other("debug.log", "data/old/import.log"), other("docs/plan.md")
+    everything = {**secrets, **history, **packages, **logs, **plan}
     return [
-        same_output(
-            attempt,
-            starter,
-            engine=engine,
-            argv=["sh", "/app/report.sh", number],
-            rule="The report still works: it finds its table and its help",
-            look=_TRAPS,
+        answers(
+            "The report still works: it finds its table and its help",
+            _TRAPS,
+            trial,
+            [None, ["sh", "/app/report.sh", word], ["sh", "/app/report.sh", "two words"]],
+            edits=edits,
         ),
-        secret_nowhere(attempt, secret=_SECRET.encode(), rule="The password is nowhere", look=_LOOK),
-        path_in_no_layer(attempt, path="app/.git", rule="Git's history is in no layer", look=_CHANGE),
-        path_in_no_layer(attempt, path="app/node_modules", rule="node_modules is in no layer", look=_CHANGE),
-        nothing_in_layers(attempt, unwanted=_is_log, rule="No log of the project is in a layer", look=_TRAPS),
-        path_in_no_layer(attempt, path="app/docs/plan.md", rule="The plan is in no layer", look=_TRAPS),
-        _read_little(attempt),
+        keeps_secret("The password is nowhere", _LOOK, trial, secrets, _SECRET, edits),
+        untouched_by("Git's history is in no layer", _CHANGE, trial, history, edits=edits),
+        untouched_by("node_modules is in no layer", _CHANGE, trial, packages, edits=edits),
+        untouched_by("No log of the project is in a layer", _TRAPS, trial, logs, edits=edits),
+        untouched_by("The plan is in no layer", _TRAPS, trial, plan, edits=edits),
+        _read_little("The builder reads at most a tenth of the rest", _READS, trial, edits, everything),
     ]
 
 
-def _is_log(entry: Entry) -> bool:
-    return entry.path.endswith(".log") and not entry.path.startswith("var/log/")
-
-
-def _read_little(attempt: Build) -> Verdict:
-    """Compare what the builder read with a tenth of the project, which is far more than the image needs."""
-    tree = Context.files(_PROJECT).all_files()
-    whole = sum(node.entry.size for path in tree.walk("") if (node := tree.get(path)) is not None)
-    limit = whole // 10
-    return Verdict(
-        "The builder reads at most a tenth of the project",
-        attempt.context_bytes <= limit,
-        human_bytes(attempt.context_bytes),
-        f"at most {human_bytes(limit)}",
-        _READS,
+@rule
+def _read_little(trial: Trial, edits: Files, noise: Files) -> Found:
+    """Compare what the builder read with what it needs: all is new to it, so all it reads is sent."""
+    other = {path: str(one)[::-1] for path, one in noise.items()}
+    again = {path: f"{one!s}\n" for path, one in edits.items()}
+    read = trial.again({**again, **other}).context_bytes
+    wanted, rest = (sum(len(str(one)) for one in files.values()) for files in (again, other))
+    limit = wanted + rest // 10
+    return Found(
+        read <= limit, f"{human_bytes(read)} of {human_bytes(wanted + rest)}", f"at most {human_bytes(limit)}"
     )

@@ -6,21 +6,14 @@ up, a stage of its own, a tmpfs. Looking is the exercise: no line of the Dockerf
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Mapping
 
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.rules import (
-    bytes_at_most,
-    content_in_no_layer,
-    final_file,
-    path_in_no_layer,
-    same_file,
-    same_output,
-)
+from dockerlab.checks.contents import below, final_file, same_content
+from dockerlab.checks.rules import Found, answers, bytes_at_most, nothing_in_layers, rule, same_files
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
 from dockerlab.units import human_bytes
 
 STARTER = """\
@@ -70,55 +63,54 @@ HISTORY, LEDGER, INSIDE, CHANGE = (
 )
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure that the app answers, that what nobody needs is in no layer, and that nothing is wasted."""
-    number = str(100_000 + randomness.randbelow(400_000))
+    draw = trial.draw
+    first, word = draw.randrange(110_000, 123_000), f"w{draw.getrandbits(20):x}"
+    assert CONTEXT is not None
+    edits: Files = {
+        "fetch.sh": str(CONTEXT["fetch.sh"]).replace("100000 500000", f"{first} 300000"),
+        "index.sh": str(CONTEXT["index.sh"]).replace(" words/", f" {word}/"),
+        "finish.sh": str(CONTEXT["finish.sh"]) + f": {word}\n",
+        "lookup.sh": str(CONTEXT["lookup.sh"]).replace("grep", f"echo {word}\ngrep"),
+    }
+    asked = [["/opt/words/lookup", str(one)] for one in (draw.randrange(first, 300_000), first, 77)]
+    pages = (below(PAGES), same_content(trial.starter, PAGES))
+    made_and_removed = (below(LIST, SORTED), same_content(trial.starter, LIST, SORTED))
     return [
-        same_output(
-            attempt,
-            starter,
-            engine=engine,
-            argv=["/opt/words/lookup", number],
-            rule="lookup still answers, and without help from a shell",
-            look=CHANGE,
+        answers(
+            "lookup still answers, and without help from a shell", CHANGE, trial, [None, *asked], edits=edits
         ),
-        same_file(attempt, starter, path=INDEX, rule=f"/{INDEX} is what it was", look=CHANGE),
-        content_in_no_layer(
-            attempt,
-            starter,
-            path=PAGES,
-            rule="The file that no script ever removes is in no layer",
-            look=INSIDE,
+        same_files(
+            f"/{INDEX} and lookup are what they were",
+            CHANGE,
+            trial,
+            [INDEX, "opt/words/lookup"],
+            edits=edits,
+            modes=True,
         ),
-        path_in_no_layer(
-            attempt,
-            path=LIST,
-            rule="What the first script makes and the last removes is in no layer",
-            look=HISTORY,
+        nothing_in_layers("The file that no script ever removes is in no layer", INSIDE, trial, pages),
+        nothing_in_layers(
+            "What a script makes and the last removes is in no layer", HISTORY, trial, made_and_removed
         ),
-        _nothing_wasted(attempt),
+        _nothing_wasted("No line makes bytes useless that a layer holds", LEDGER, trial),
         bytes_at_most(
-            attempt,
-            budget=budget(starter),
-            rule="The image holds little more than a container of the starter needs",
-            look=CHANGE,
+            "The layers hold at most 100 kB more than the base and the index",
+            CHANGE,
+            trial.attempt,
+            budget(trial),
         ),
     ]
 
 
-def budget(starter: Build) -> int:
+def budget(trial: Trial) -> int:
     """Return the bytes (unpacked, all layers) that an answer may have: the base, one index, and 100 kB."""
-    index = final_file(starter, INDEX)
-    assert index is not None  # same_file() has compared it
-    return ledger(starter).base.content + len(index) + SPARE
+    return ledger(trial.starter).base.content + len(final_file(trial.starter, INDEX) or b"") + SPARE
 
 
-def _nothing_wasted(attempt: Build) -> Verdict:
-    wasted = sum(account.wastes for account in ledger(attempt).rows if not account.row.base)
-    return Verdict(
-        "No line makes bytes useless that a layer holds",
-        wasted <= SPARE,
-        f"{human_bytes(wasted)} wasted",
-        f"at most {human_bytes(SPARE)}",
-        LEDGER,
-    )
+@rule
+def _nothing_wasted(trial: Trial) -> Found:
+    found = [account for account in ledger(trial.attempt).rows if not account.row.base and account.wastes]
+    wasted = sum(account.wastes for account in found)
+    lines = f" by {', '.join(account.row.where for account in found)}" if found else ""
+    return Found(wasted <= SPARE, f"{human_bytes(wasted)} wasted{lines}", f"at most {human_bytes(SPARE)}")

@@ -6,19 +6,20 @@ a folder that .dockerignore has thinned, a stage, a bind mount. Few layers at th
 
 from __future__ import annotations
 
-import secrets as randomness
 from collections.abc import Mapping
 
 from dockerlab.checks.rules import (
+    Found,
+    answers,
     layers_at_most,
-    nothing_in_layers,
+    rule,
     runs_again_at_most,
-    same_file,
-    same_output,
+    same_files,
+    untouched_by,
 )
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
 
 CHAPTERS = 60
 _NAMES = [f"chapter-{number:02}.txt" for number in range(1, CHAPTERS + 1)]
@@ -44,52 +45,38 @@ LAYERS = 4  # on top of the base
 BUILD, LINES, CHANGE, PRICE = "Build", "Lines are not layers", "Change one thing", "And the price"
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure that nothing is lost, the layers, what is shared with the base, and what an edit costs."""
-    chapter = f"/book/chapters/{_NAMES[randomness.randbelow(CHAPTERS)]}"
+    trial.unsquashed()
+    draw = trial.draw
+    mark = f"{draw.getrandbits(32):08x}"
+    edits: Files = {
+        "bind.sh": f"{{ echo {mark}; cat /book/chapters/*.txt; }} > /book/book.txt\n",
+        "cover.txt": f"The book of {mark}\n",
+        **{f"chapters/{name}": f"{name}: {draw.getrandbits(64):x}\n" for name in _NAMES},
+    }
+    drafts: Files = {f"chapters/draft-{one}.txt": draw.randbytes(3000).hex() for one in (61, 62)}
+    book = ["book/book.txt", "book/cover.txt", "book/chapters"]
     return [
-        same_file(attempt, starter, path="book/book.txt", rule="The book is what it was", look=BUILD),
-        same_output(
-            attempt,
-            starter,
-            engine=engine,
-            argv=["cat", "/book/cover.txt", chapter],
-            rule="The cover and the chapters are there",
-            look=BUILD,
+        answers("A container shows the cover and the book", BUILD, trial, [None], edits=edits),
+        same_files(
+            "The book, its chapters and its cover are what they were",
+            BUILD,
+            trial,
+            book,
+            edits=edits,
+            modes=True,
         ),
-        nothing_in_layers(
-            attempt,
-            unwanted=lambda entry: entry.path.rpartition("/")[2].startswith("draft-"),
-            rule="The drafts are in no layer",
-            look=LINES,
-        ),
-        layers_at_most(
-            attempt,
-            limit=starter.image.base_layers + LAYERS,
-            rule=f"At most {LAYERS} layers on top of the base",
-            look=CHANGE,
-        ),
-        _shares_the_base(attempt, starter),
-        runs_again_at_most(
-            attempt,
-            engine=engine,
-            context=CONTEXT,
-            path="cover.txt",
-            limit=0,
-            rule="An edit of cover.txt does not bind the book again",
-            look=PRICE,
-        ),
+        untouched_by("The drafts are in no layer", LINES, trial, drafts, edits=edits),
+        layers_at_most(f"At most {LAYERS} layers on top of the base", CHANGE, trial, LAYERS),
+        _shares_the_base("The base's layers are still at the bottom, to be shared", CHANGE, trial),
+        runs_again_at_most("An edit of cover.txt does not bind the book again", PRICE, trial, "cover.txt", 0),
     ]
 
 
-def _shares_the_base(attempt: Build, starter: Build) -> Verdict:
+@rule
+def _shares_the_base(trial: Trial) -> Found:
     """Compare the lowest layers with the base's: a squash has the files, in a layer that nobody else has."""
-    base = [layer.diff_id for layer in starter.image.layers[: starter.image.base_layers]]
-    shared = [layer.diff_id for layer in attempt.image.layers[: len(base)]] == base
-    return Verdict(
-        "The base's layers are still at the bottom, to be shared",
-        shared,
-        "they are" if shared else "the image does not begin with them",
-        "they are",
-        CHANGE,
-    )
+    base = [layer.diff_id for layer in trial.starter.image.layers[: trial.starter.image.base_layers]]
+    shared = [layer.diff_id for layer in trial.attempt.image.layers[: len(base)]] == base
+    return Found(shared, "they are" if shared else "the image does not begin with them", "they are")

@@ -7,13 +7,14 @@ build secret, or a stage of which only the result is copied.
 from __future__ import annotations
 
 import hashlib
-import secrets as randomness
 from collections.abc import Mapping
 
-from dockerlab.checks.rules import final_file, layers_at_most, secret_nowhere
+from dockerlab.checks.contents import final_file
+from dockerlab.checks.rules import Found, differences, layers_at_most, rule, settings, told_by
+from dockerlab.checks.said import contrast, shown
+from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine
+from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -40,57 +41,81 @@ fi
 }
 
 RECEIPT = "app/receipt.txt"
-SAYS = "serving /app on port 8080 as nobody"
-NOBODY = {"nobody", "65534", "nobody:nogroup", "65534:65534"}
 MOST_LAYERS = 4  # above the base
 
 CHANGE, SECRET, BUILD = "Change one thing", "A token in the history", "Build"  # headings of lesson 06
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
-    """Build the attempt again with a token that nobody has seen, and look for it."""
+def rules(trial: Trial) -> list[Verdict]:
+    """Build the attempt again with tokens that nobody has seen, and look for what they change."""
+    mark = f"{trial.draw.getrandbits(32):08x}"
     assert CONTEXT is not None
-    token = f"token-{randomness.token_hex(8)}"
-    build = engine.build(
-        attempt.dockerfile,
-        context=Context.files(CONTEXT),
-        build_args={"TOKEN": token},
-        secrets=None if attempt.builder == "legacy" else {"token": token.encode()},
-        no_cache=True,  # a secret is no part of a cache key
-        builder=attempt.builder,
-    )
-    wanted = f"fetched with the token of digest {hashlib.sha256(token.encode()).hexdigest()[:16]}\n".encode()
-    receipt = final_file(build, RECEIPT)
-    said = engine.run(build.image.id).output.strip()
-    config = build.image.config.get("config") or {}
-    settings = (
-        "PORT=8080" in (config.get("Env") or ()),
-        config.get("WorkingDir") == "/app",
-        config.get("User") in NOBODY,
-    )
+    edits: Files = {
+        "fetch.sh": str(CONTEXT["fetch.sh"]).replace("the token of digest", f"{mark} of digest"),
+        "serve.sh": f'echo "{mark}: $(pwd) on ${{PORT:-no port}} as $(id -un)"\n',
+    }
+    tokens = [f"token-{trial.draw.getrandbits(80):020x}" for _ in range(2)]
+    legacy = trial.attempt.builder == "legacy"
+    given = [
+        Given({"TOKEN": token}, None if legacy else {"token": token.encode()}, fresh=True) for token in tokens
+    ]
+    digest = hashlib.sha256(tokens[1].encode()).hexdigest()[:16]
     return [
-        Verdict(
+        _fetched(
             f"/{RECEIPT} is there, fetched with the token",
-            receipt == wanted,
-            "it is not there" if receipt is None else receipt.decode("utf-8", "replace").strip(),
-            wanted.decode().strip(),
             SECRET,
+            trial,
+            edits,
+            given[1],
+            f"fetched with {mark} of digest {digest}",
         ),
-        secret_nowhere(
-            build, secret=token.encode(), rule="The token is in no layer and in no history row", look=SECRET
+        _nowhere("The token is in no layer and in no history row", SECRET, trial, edits, given, tokens),
+        _serves(
+            "A container says where it serves, and as whom",
+            CHANGE,
+            trial,
+            edits,
+            given[1],
+            f"{mark}: /app on 8080 as nobody",
         ),
-        Verdict("A container says where it serves, and as whom", said == SAYS, said[-80:], SAYS, CHANGE),
-        Verdict(
+        settings(
             "Port, folder and user are settings of the image",
-            all(settings),
-            f"{sum(settings)} of {len(settings)} are in its configuration",
-            f"all {len(settings)}",
             BUILD,
+            trial,
+            {"PORT": "8080", "folder": "/app", "user": "65534"},
         ),
         layers_at_most(
-            build,
-            limit=starter.image.base_layers + MOST_LAYERS,
-            rule=f"The Dockerfile adds at most {MOST_LAYERS} layers to those of its base",
-            look=CHANGE,
+            f"The Dockerfile adds at most {MOST_LAYERS} layers to those of its base",
+            CHANGE,
+            trial,
+            MOST_LAYERS,
         ),
     ]
+
+
+@rule
+def _fetched(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
+    receipt = final_file(trial.again(edits, given), RECEIPT)
+    if receipt is None:
+        return Found(False, "it is not there", wanted)
+    return Found(
+        receipt.decode("utf-8", "replace").strip() == wanted, *contrast(shown(receipt), repr(wanted))
+    )
+
+
+@rule
+def _serves(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
+    said = trial.engine.run(trial.again(edits, given).image.id).output.strip()
+    return Found(said == wanted, *contrast(said, wanted))
+
+
+@rule
+def _nowhere(trial: Trial, edits: Files, given: list[Given], tokens: list[str]) -> Found:
+    """Another token may change the receipt alone; what of it is in history and settings is looked for."""
+    first, second = (trial.again(edits, one) for one in given)
+    receipt = hashlib.sha256(final_file(second, RECEIPT) or b"").hexdigest()  # whatever it is called
+    places = [
+        f"/{one.path} ({one.where})" for one in differences(trial, first, second) if one.digest != receipt
+    ]
+    places += told_by(trial, second, tokens[1])
+    return Found(not places, ", ".join(places) or "nowhere", "nowhere, in no form")

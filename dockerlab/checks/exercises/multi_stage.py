@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dockerlab.checks.contents import same_content
 from dockerlab.checks.rules import (
-    bytes_at_most,
-    content_in_no_layer,
+    Found,
+    answers,
+    nothing_in_layers,
+    rule,
     runs_again_at_most,
-    same_file,
+    same_files,
+    untouched_by,
 )
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
+from dockerlab.units import human_bytes
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -52,48 +57,52 @@ CONTEXT: Mapping[str, str | bytes | File] = {
     "style.css": "p { font-family: sans-serif }\n",
 }
 
-INDEX, PAGE_SOURCE, PAGE = "build/index.txt", "build/make-page.pl", "srv/site/page.html"
-STYLE = "srv/site/style.css"
-SPARE = 1_000_000  # bytes over the base and the page: for what a tidy image may hold besides
+PAGE, STYLE = "srv/site/page.html", "srv/site/style.css"
+SPARE = 1_000_000  # bytes over the base: for the page, and what a tidy image may hold besides
 
 WHY, LOOK, COPY, CHANGE = "Why", "Look", "What comes along with COPY --from", "Change one thing"
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure that the page is right, that what made it is gone, and what an edit of its text runs again."""
+    draw = trial.draw
+    factor, mark = draw.randrange(1000, 90000) * 2 + 1, f"{draw.getrandbits(32):08x}"
+    edits: Files = {
+        "make-index.pl": _MAKE_INDEX.replace("7919", str(factor)),
+        "make-page.pl": _MAKE_PAGE.replace("<p>", f"<p id={mark}>"),
+        "pages.txt": "".join(f"word{draw.randrange(1, 1000)}\n" for _ in range(9)),
+        "style.css": f"p {{ color: #{mark[:6]} }}\n",
+    }
+    programs = {path: str(edits[path]) for path in ("make-index.pl", "make-page.pl")}
+    remarks: Files = {path: f"{text}# {draw.randbytes(5000).hex()}\n" for path, text in programs.items()}
+    index = same_content(trial.starter, "build/index.txt")
     return [
-        same_file(
-            attempt,
-            starter,
-            path=PAGE,
-            rule=f"/{PAGE} is there, made from pages.txt and the index",
-            look=LOOK,
-        ),
-        same_file(attempt, starter, path=STYLE, rule=f"/{STYLE} is there: the page needs it", look=COPY),
-        content_in_no_layer(
-            attempt, starter, path=INDEX, rule="The index is in no layer, under no name", look=WHY
-        ),
-        content_in_no_layer(
-            attempt, starter, path=PAGE_SOURCE, rule="The generator's source is in no layer", look=WHY
-        ),
-        bytes_at_most(
-            attempt,
-            budget=base_bytes(starter) + SPARE,
-            rule="The image fits its budget: the starter's base and 1 MB",
-            look=LOOK,
-        ),
-        runs_again_at_most(
-            attempt,
-            engine=engine,
-            context=CONTEXT,
-            path="pages.txt",
-            limit=1,
-            rule="An edit of pages.txt runs one RUN again at most",
-            look=WHY,
-        ),
+        same_files(f"/{PAGE} is there, made from pages.txt and the index", LOOK, trial, [PAGE], edits=edits),
+        same_files(f"/{STYLE} is there: the page needs it", COPY, trial, [STYLE], edits=edits),
+        _shown("A container shows the page, where there is a program that can", LOOK, trial, edits),
+        nothing_in_layers("The index is in no layer, under no name", WHY, trial, [index]),
+        untouched_by("The programs are in no layer, in no form", WHY, trial, remarks, edits=edits),
+        _adds_little("The image adds at most 1 MB to its base", LOOK, trial),
+        runs_again_at_most("An edit of pages.txt runs one RUN again at most", WHY, trial, "pages.txt", 1),
     ]
 
 
-def base_bytes(starter: Build) -> int:
-    """Return the bytes of the starter's base, unpacked."""
-    return sum(layer.size_unpacked for layer in starter.image.layers[: starter.image.base_layers])
+@rule
+def _shown(trial: Trial, edits: Files) -> Found:
+    """Start the image as it says itself; one with no program in it, as on scratch, cannot be started."""
+    tree = trial.again(edits).image.tree()
+    if not any(
+        node.entry.mode & 0o111 and node.entry.kind == "file" for path in tree if (node := tree.get(path))
+    ):
+        return Found(True, "there is no program in the image", "the page")
+    asked = answers("", "", trial, [None], edits=edits)
+    return Found(asked.passed, asked.measured, asked.target)
+
+
+@rule
+def _adds_little(trial: Trial) -> Found:
+    """Sum what is on top of the base; a squash has the base in a layer of its own."""
+    base = sum(layer.size_unpacked for layer in trial.starter.image.layers[: trial.starter.image.base_layers])
+    own = sum(layer.size_unpacked for _, layer in trial.own(trial.attempt))
+    size = min(own, max(0, trial.attempt.image.size_unpacked - base))
+    return Found(size <= SPARE, human_bytes(size), f"at most {human_bytes(SPARE)}")

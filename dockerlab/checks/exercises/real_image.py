@@ -1,4 +1,4 @@
-"""Exercises 13.1 to 13.3: one project, three aims. What they share: the project, and that it still answers.
+"""Exercises 13.1 to 13.3: one project, three aims: smaller, faster to deploy, and nothing left to say.
 
 The project is the sample app of lesson 13 without what needs a network: the server is the one of Python's
 library, and the table is loaded by a script.
@@ -7,15 +7,29 @@ library, and the table is loaded by a script.
 from __future__ import annotations
 
 import random
-import secrets as randomness
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dockerlab import examples
+from dockerlab.analysis.advice import advise
 from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.serving import ask
+from dockerlab.checks.contents import holding
+from dockerlab.checks.rules import (
+    Found,
+    bytes_at_most,
+    keeps_secret,
+    layers_at_most,
+    nothing_in_layers,
+    rule,
+    runs_again_at_most,
+    untouched_by,
+)
+from dockerlab.checks.serving import pulls_little, runs_as_somebody, serves
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
+from dockerlab.image.filesystem import Entry
+from dockerlab.image.image import Layer
 from dockerlab.units import human_bytes
 
 SECRET = "key-5d1e9a7c40b83f26"  # made up, and the same everywhere so that the cache can be used
@@ -80,40 +94,153 @@ USER app
 CMD ["python", "app.py"]
 """
 
+TIDIED = """\
+FROM python:3.13
+WORKDIR /app
+COPY app.py make_places.py load.py ./
+COPY native native
+RUN cc -O2 -shared -fPIC -o libdistance.so native/distance.c -lm \\
+ && python make_places.py > places.csv \\
+ && python load.py \\
+ && rm places.csv
+CMD ["python", "app.py"]
+"""
+TELLING = WASTEFUL.replace("WORKDIR /app\n", f"ENV MAPS_API_KEY={SECRET}\nWORKDIR /app\n")
 
-def answers(attempt: Build, starter: Build, *, engine: Engine) -> Verdict:
-    """Start both images as they say themselves, and ask for the places near a point nobody knows before."""
-    north, east = randomness.randbelow(140) - 70, randomness.randbelow(340) - 170
-    path = f"/?latitude={north}&longitude={east}"
-    [wanted], [found] = (ask(build, path, engine=engine) for build in (starter, attempt))
-    return Verdict(
-        "The image starts with its own command and answers as the starter's does",
-        found == wanted and wanted.status == 200,
-        str(found),
-        str(wanted),
-        WORKS,
+SHARE = 0.5
+PULL = 100_000  # compressed bytes: far more than app.py, far less than the table
+LAYERS = 10
+MADE = "The table and the library are in the image, not made when it starts"
+# What a package manager writes anew whatever it installs: its own books, and what is made from them.
+_BOOKS = ("etc/", "var/cache/debconf/", "var/cache/ldconfig/", "var/lib/apt/", "var/lib/dpkg/", "var/log/")
+_COMPILERS = rb"\A\x7fELF.*(?:COLLECT_GCC|fsyntax-only|tcc version)"  # in gcc, cc1, clang and tcc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One of the three: what a module of another exercise holds."""
+
+    STARTER: str
+    rules: Callable[[Trial], list[Verdict]]
+    CONTEXT: Mapping[str, str | bytes | File] | None = field(default_factory=lambda: PROJECT)
+
+
+def _edits(trial: Trial) -> Files:
+    """Draw another table, radius and form of the answer, so that the project's own tests pass."""
+    draw, text = trial.draw, {path: str(content) for path, content in PROJECT.items()}
+    return {
+        "app.py": text["app.py"]
+        .replace("round(km, 1)", "round(km, 5)")
+        .replace('"name"', f'"n{draw.random()}"'),
+        "make_places.py": text["make_places.py"].replace("Random(13)", f"Random({draw.getrandbits(30)})"),
+        "native/distance.c": text["native/distance.c"].replace(
+            "6371.0088", f"6371.{draw.randrange(1000, 4000)}"
+        ),
+        "load.py": f"{text['load.py']}# {draw.random()}\n",
+    }
+
+
+def _serves(trial: Trial, edits: Files) -> Verdict:
+    points = [(trial.draw.uniform(-78, 78), trial.draw.uniform(-180, 180)) for _ in range(5)]
+    asked = [
+        f"/?latitude={north:.3f}&longitude={east:.3f}" for north, east in [*points, (79.9, 0), (0, 179.99)]
+    ]
+    text = "The image starts with its own command and answers as the starter's does"
+    return serves(text, WORKS, trial, [*asked, "/?latitude=north"], edits)
+
+
+def _smaller(trial: Trial) -> list[Verdict]:
+    edits = _edits(trial)
+    history: Files = {".git/objects/pack/pack-1.pack": trial.draw.randbytes(500_000)}
+    budget = round(trial.starter.image.size_unpacked * SHARE)
+    return [
+        _serves(trial, edits),
+        runs_as_somebody("It does not run as root", STAGES, trial),
+        _little_wasted("No line makes bytes useless that a layer holds", LARGEST, trial),
+        untouched_by("Git's history is in no layer", COPIES, trial, history, edits=edits),
+        bytes_at_most(
+            "The whole image is at most half as large as the starter's", BROUGHT, trial.attempt, budget
+        ),
+        _made_before(MADE, WORKS, trial, edits),
+    ]
+
+
+def _faster(trial: Trial) -> list[Verdict]:
+    edits = _edits(trial)
+    pulls = "After an edit of app.py, a server that has the image before pulls little"
+    edit = "\nint edit_{}(void) {{ return 13; }}\n"
+    return [
+        _serves(trial, edits),
+        runs_again_at_most("An edit of app.py runs no RUN again", COPIES, trial, "app.py", 0),
+        pulls_little(pulls, WHY, trial, "app.py", "\nEDIT = '{}'\n", PULL),
+        pulls_little(
+            "An edit of distance.c sends the table to nobody again",
+            COPIES,
+            trial,
+            "native/distance.c",
+            edit,
+            PULL,
+        ),
+        _little_wasted("No line makes bytes useless that a layer holds", LARGEST, trial),
+        _made_before(MADE, WORKS, trial, edits),
+    ]
+
+
+def _all(trial: Trial) -> list[Verdict]:
+    edits = _edits(trial)
+    key: Files = {".env": f"MAPS_API_KEY={trial.draw.randbytes(3000).hex()}\n"}
+    secret = "The key is in no layer, in no line of the history, in no setting"
+    return [
+        _serves(trial, edits),
+        runs_as_somebody("It does not run as root", STAGES, trial),
+        keeps_secret(secret, LOOK, trial, key, SECRET, edits),
+        _little_wasted("No line makes bytes useless that a layer holds", LARGEST, trial),
+        nothing_in_layers("No compiler is in the image", STAGES, trial, [_compiler], base=True),
+        runs_again_at_most("An edit of app.py runs no RUN again", COPIES, trial, "app.py", 0),
+        layers_at_most(f"At most {LAYERS} layers on top of the base", PRICE, trial, LAYERS),
+        _nothing_to_say("lab.advise finds nothing", LOOK, trial),
+        _made_before(MADE, WORKS, trial, edits),
+    ]
+
+
+def _compiler(entry: Entry, layer: Layer) -> bool:
+    """Tell a compiler by what is in the program, whatever it is called."""
+    return entry.size > 100_000 and bool(entry.mode & 0o111) and holding(_COMPILERS)(entry, layer)
+
+
+@rule
+def _made_before(trial: Trial, edits: Files) -> Found:
+    """Look for the table and the library in the image: making them at each start is no way to be quick."""
+    tree = trial.again(edits).image.tree()
+    there = {path.rpartition("/")[2] for path in tree if (node := tree.get(path)) and node.entry.size}
+    missing = [name for name in ("places.db", "libdistance.so") if name not in there]
+    return Found(
+        not missing, f"there is no {' and no '.join(missing)}" if missing else "they are", "they are"
     )
 
 
-def runs_as_app(attempt: Build) -> Verdict:
-    """Look whether the image names a user who is not root."""
-    user = str((attempt.image.config.get("config") or {}).get("User") or "root").partition(":")[0]
-    return Verdict(
-        "It does not run as root",
-        user not in ("root", "0"),
-        f"it runs as {user}",
-        "any user but root",
-        STAGES,
-    )
+@rule
+def _little_wasted(trial: Trial) -> Found:
+    """Sum the bytes, in any layer, that its own lines made useless; a package manager's books not."""
+    found = [
+        one
+        for one in ledger(trial.attempt).claims
+        if one.wasted_by is not None and not one.wasted_by.base and not one.path.startswith(_BOOKS)
+    ]
+    wasted = sum(one.bytes for one in found)
+    largest = max(found, key=lambda one: one.bytes, default=None)
+    by = f", the most by {largest.wasted_by.where}: /{largest.path}" if largest and largest.wasted_by else ""
+    return Found(wasted <= SPARE, f"{human_bytes(wasted)} wasted{by}", f"at most {human_bytes(SPARE)}")
 
 
-def little_wasted(attempt: Build) -> Verdict:
-    """Sum the bytes, in any layer, that the attempt's own lines made useless."""
-    wasted = sum(account.wastes for account in ledger(attempt).rows if not account.row.base)
-    return Verdict(
-        "No line makes bytes useless that a layer holds",
-        wasted <= SPARE,
-        f"{human_bytes(wasted)} wasted",
-        f"at most {human_bytes(SPARE)}",
-        LARGEST,
-    )
+@rule
+def _nothing_to_say(trial: Trial) -> Found:
+    """Ask for the advice of the lab, measured findings only: hadolint is not everywhere."""
+    found = advise(trial.attempt, hadolint=False).findings
+    told = "; ".join(f"{finding.where}: {finding.code}" for finding in found)
+    return Found(not found, told or "nothing", "nothing")
+
+
+SMALLER = Task(STARTER=WASTEFUL, rules=_smaller)
+FASTER = Task(STARTER=TIDIED, rules=_faster)
+ALL = Task(STARTER=TELLING, rules=_all)

@@ -6,13 +6,17 @@ themselves.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
-from dockerlab.checks.rules import final_file, path_in_no_layer
+from dockerlab.checks.contents import below, final_file
+from dockerlab.checks.readings import with_readings
+from dockerlab.checks.rules import Found, no_larger, ran, rule, settings
+from dockerlab.checks.said import contrast, ended
+from dockerlab.checks.trial import Given, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
-from dockerlab.engines.results import Build, Engine
 from dockerlab.units import human_bytes
 
 BASE = "debian:trixie-slim"
@@ -31,42 +35,43 @@ CMD ["sh", "-c", "echo $(id -un) in $(pwd): $(cut -c 1-8 /srv/seal.txt) ${UNIT:-
 """
 CONTEXT: Mapping[str, str | bytes | File] | None = None
 
-READINGS, SEAL = "tmp/readings.txt", "srv/seal.txt"
+SEAL = "srv/seal.txt"
 BUDGET = 100_000  # bytes (unpacked) above the base: room for what programs log, not for the readings
 
 GONE, CHANGE, WHY = "What else is gone", "Change one thing", "Why"  # headings of lesson 09
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure what the image says, and what a machine that holds the base would have to fetch."""
-    seal = (final_file(starter, SEAL) or b"").decode()
-    wanted = f"nobody in /srv: {seal[:8]} mm"
-    said = engine.run(attempt.image.id).output.strip()
-    config = attempt.image.config.get("config") or {}
-    settings = (
-        "UNIT=mm" in (config.get("Env") or ()),
-        config.get("WorkingDir") == "/srv",
-        str(config.get("User") or "").partition(":")[0] in ("nobody", "65534"),
-    )
-    base = engine.build(f"FROM {BASE}\n", tag="dockerlab/check-09-base:latest", builder=attempt.builder)
-    fetched = sum(layer.size_unpacked for layer in missing_layers(attempt, [base]))
+    seed = trial.draw.getrandbits(30)
+    other = Given(rewrite=lambda dockerfile: with_readings(dockerfile, seed))
+    wanted = {"UNIT": "mm", "folder": "/srv", "user": "65534"}
     return [
-        Verdict(
-            "A container says who and where it is, and the seal", said == wanted, said[-80:], wanted, GONE
-        ),
-        Verdict(
-            "Unit, folder and user are settings of the image",
-            all(settings),
-            f"{sum(settings)} of {len(settings)} are in its configuration",
-            f"all {len(settings)}",
-            GONE,
-        ),
-        path_in_no_layer(attempt, path=READINGS, rule="The readings are in no layer", look=CHANGE),
-        Verdict(
-            "A machine that has the base fetches next to nothing",
-            fetched <= BUDGET,
-            f"{human_bytes(fetched)} unpacked",
-            f"at most {human_bytes(BUDGET)}",
-            WHY,
-        ),
+        _says("A container says who and where it is, and the seal of the readings", GONE, trial, other),
+        settings("Unit, folder and user are settings of the image", GONE, trial, wanted),
+        no_larger("The readings are in no layer", CHANGE, trial, other, [below("tmp/readings.txt")]),
+        _fetches_little("A machine that has the base fetches next to nothing", WHY, trial),
     ]
+
+
+@rule
+def _says(trial: Trial, other: Given) -> Found:
+    """Ask twice, the second time with other readings: a seal that is typed in stays as it is."""
+    said, expected = "", ""
+    for given in (Given(), other):
+        seal = (final_file(trial.model(given=given), SEAL) or b"").decode()
+        wanted = f"nobody in /srv: {seal[:8]} mm"
+        found = ran(trial.again(given=given), None, engine=trial.engine)
+        said, expected = contrast(ended(found), f"prints {wanted!r}")
+        if found.exit_code or not re.search(rf"nobody in /srv\b.*{seal[:8] or '-'}.*\bmm\b", found.output):
+            return Found(False, said, expected)
+    return Found(True, said, expected)
+
+
+@rule
+def _fetches_little(trial: Trial) -> Found:
+    base = trial.engine.build(
+        f"FROM {BASE}\n", tag="dockerlab/check-09-base:latest", builder=trial.attempt.builder
+    )
+    fetched = sum(layer.size_unpacked for layer in missing_layers(trial.attempt, [base]))
+    return Found(fetched <= BUDGET, f"{human_bytes(fetched)} unpacked", f"at most {human_bytes(BUDGET)}")

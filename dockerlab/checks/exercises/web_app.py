@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import io
 import random
-import secrets as randomness
 import zipfile
 from collections.abc import Mapping
 
-from dockerlab.analysis.history import Subject
-from dockerlab.analysis.sizes import pull_size
-from dockerlab.checks.rules import bytes_at_most, secret_nowhere
-from dockerlab.checks.serving import ask
+from dockerlab.checks.contents import content_of
+from dockerlab.checks.rules import Found, bytes_at_most, keeps_secret, rule
+from dockerlab.checks.serving import pulls_little, serves
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
-from dockerlab.engines.results import Build, Engine
-from dockerlab.units import human_bytes
+from dockerlab.context.context import File
 
 STARTER = """\
 FROM python:3.13
@@ -72,12 +69,16 @@ SECRET = "key-3f9c51d07ab2e846"  # made up, and the same everywhere so that the 
 _TABLE_BYTES = 2_000_000
 
 
-def _wheel() -> bytes:
-    """Return a wheel with the package, the same bytes each time."""
+def _table(seed: int) -> bytes:
+    return random.Random(seed).randbytes(_TABLE_BYTES)
+
+
+def _wheel(seed: int = 12) -> bytes:
+    """Return a wheel with the package, the same bytes each time; another seed gives another table."""
     info = "rarewords-1.0.dist-info"
     files: dict[str, str | bytes] = {
         "rarewords/__init__.py": _PACKAGE,
-        "rarewords/table.bin": random.Random(12).randbytes(_TABLE_BYTES),
+        "rarewords/table.bin": _table(seed),
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: rarewords\nVersion: 1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -107,70 +108,58 @@ PULL = 200_000  # compressed bytes: many times the app's own code, a tenth of it
 BUILD, TIME, PULLS, SIZE = "Build: before", "With stages", "Look: what a server pulls", "Why"
 
 
-def rules(attempt: Build, starter: Build, engine: Engine) -> list[Verdict]:
+def rules(trial: Trial) -> list[Verdict]:
     """Measure that the app answers, what the image tells, its size, and what an edit makes a server pull."""
+    draw = trial.draw
+    mark, seed = f"{draw.getrandbits(32):08x}", draw.getrandbits(30)
+    edits: Files = {
+        "app.py": APP.replace("word=word", f"word=word + {mark!r}"),
+        "pages/word.html": f"<h1>{mark}</h1>\n<p>{{word}} has rank {{rank}}.</p>\n",
+        "wheels/rarewords-1.0-py3-none-any.whl": _wheel(seed),
+    }
+    key: Files = {".env": f"API_KEY={draw.randbytes(3000).hex()}\n"}
+    asked = [f"/?word={draw.getrandbits(32):x}", "/?word=", "/", f"/any/path?word={mark}&more=1"]
+    budget = round(trial.starter.image.size_unpacked * SHARE)
     return [
-        answers(attempt, starter, engine=engine),
-        installed(attempt),
-        secret_nowhere(
-            attempt,
-            secret=SECRET.encode(),
-            rule="The key in .env is in no layer, in no line of the history, in no setting",
-            look=BUILD,
+        serves(
+            "The image starts with its own command and answers as the starter's does",
+            TIME,
+            trial,
+            asked,
+            edits,
+        ),
+        _installed(
+            "The package is installed in the image, not when it starts", TIME, trial, edits, _table(seed)
+        ),
+        keeps_secret(
+            "The key in .env is in no layer, in no line of the history, in no setting",
+            BUILD,
+            trial,
+            key,
+            SECRET,
+            edits,
         ),
         bytes_at_most(
-            attempt,
-            budget=round(starter.image.size_unpacked * SHARE),
-            rule="The whole image is at most half as large as the starter's",
-            look=SIZE,
+            "The whole image is at most half as large as the starter's", SIZE, trial.attempt, budget
         ),
-        pull_after_edit(attempt, engine=engine),
+        pulls_little(
+            "After an edit of app.py, a server that has the image before pulls little",
+            PULLS,
+            trial,
+            "app.py",
+            "\nEDIT = '{}'\n",
+            PULL,
+        ),
     ]
 
 
-def answers(attempt: Build, starter: Build, *, engine: Engine) -> Verdict:
-    """Start both images as they say themselves and ask for the rank of a word that nobody knows before."""
-    path = f"/?word={randomness.token_hex(4)}"
-    [wanted], [found] = (ask(build, path, engine=engine) for build in (starter, attempt))
-    return Verdict(
-        "The image starts with its own command and answers as the starter's does",
-        found == wanted and wanted.status == 200,
-        str(found),
-        str(wanted),
-        TIME,
-    )
-
-
-def installed(attempt: Build) -> Verdict:
+@rule
+def _installed(trial: Trial, edits: Files, table: bytes) -> Found:
     """Look for the package's table in the finished image: installing at each start is no way to be small."""
-    tree = attempt.image.tree()
+    tree = trial.again(edits).image.tree()
     nodes = ((path, tree.get(path)) for path in tree)
-    found = [path for path, node in nodes if node is not None and node.entry.size == _TABLE_BYTES]
-    return Verdict(
-        "The package is installed in the image, not when it starts",
-        bool(found),
-        f"/{found[0]}" if found else "its table is nowhere",
-        "its table is there, unpacked",
-        TIME,
-    )
-
-
-def pull_after_edit(attempt: Build, *, engine: Engine) -> Verdict:
-    """Build again with a line added to app.py; measure what a machine with the build before must pull."""
-    edited = {**CONTEXT, "app.py": f'{APP}\nEDIT = "{randomness.token_hex(8)}"\n'}
-    held: list[Subject] = []
-    tag = "dockerlab/edit-12-web-app:latest"
-    for files in (CONTEXT, edited):
-        built = engine.build(
-            attempt.dockerfile, context=Context.files(files), tag=tag, builder=attempt.builder
-        )
-        held.append(built)
-    before, after = held
-    size = pull_size(after, [before])
-    return Verdict(
-        "After an edit of app.py, a server that has the image before pulls little",
-        0 < size <= PULL,
-        human_bytes(size) if size else "nothing: the edit is not in the image",
-        f"at most {human_bytes(PULL)}",
-        PULLS,
+    sized = [(path, node) for path, node in nodes if node is not None and node.entry.size == len(table)]
+    found = [path for path, node in sized if content_of(node) == table]
+    return Found(
+        bool(found), f"/{found[0]}" if found else "its table is nowhere", "its table is there, unpacked"
     )

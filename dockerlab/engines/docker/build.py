@@ -36,7 +36,7 @@ from dockerlab.engines.docker.errors import build_error, instruction_at, line_in
 from dockerlab.engines.docker.images import ImageCache
 from dockerlab.engines.held_images import HeldImages, key
 from dockerlab.engines.options import BuildOptions
-from dockerlab.engines.results import Build, Event, Note, Step
+from dockerlab.engines.results import Build, Event, Note, Recipe, Step
 from dockerlab.errors import EngineError
 from dockerlab.image.image import Image
 
@@ -57,6 +57,13 @@ class BuildRequest:
     legacy: bool
     options: BuildOptions
     on_event: Callable[[Event], None]
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return what the build remembers of it."""
+        return Recipe(
+            self.context, self.target, self.build_args, self.secrets, squash=False, options=self.options
+        )
 
     def uncached(self, stage: str) -> bool:
         """Tell whether a stage of that name is built without the cache."""
@@ -125,6 +132,7 @@ class Builds:
             context_bytes=made.context_bytes,
             base=job.base,
             stand_in=image.stand_in,
+            recipe=asked.recipe,
             given=Given(asked.build_args, job.args),
         )
         build = replace(build, steps=self._explained(job, build))

@@ -223,14 +223,21 @@ class DockerEngine:
             tag, identity, str(known.get("Created") or ""), None, len(layers), labels.get(oci.STAND_IN)
         )
 
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+    def run(
+        self,
+        reference: str,
+        argv: Sequence[str] | None = None,
+        *,
+        entrypoint: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
         """Run `argv` (default: the image's command) in a new container, which is removed again.
 
         Raises RunTimeoutError when the command is not over after `timeout` seconds.
         """
         with _talking():
             identity = str(self._inspect(reference)["Id"])
-        return run_container(self._docker, identity, argv, timeout=timeout)
+        return run_container(self._docker, identity, argv, entrypoint=entrypoint, timeout=timeout)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""

@@ -13,7 +13,9 @@ from dockerlab.errors import BuildError, EngineError, RunTimeoutError
 DAEMON_REFUSED = 125  # the error is Docker's, not the command's
 
 
-def run_container(docker: str, reference: str, argv: Sequence[str] | None, *, timeout: float) -> Ran:
+def run_container(
+    docker: str, reference: str, argv: Sequence[str] | None, *, entrypoint: bool = True, timeout: float
+) -> Ran:
     """Run `argv` (default: the image's command) in a new container, and remove it; `timeout` is in seconds.
 
     Raises RunTimeoutError when the command is not over by then, BuildError when the image has none, and
@@ -24,7 +26,9 @@ def run_container(docker: str, reference: str, argv: Sequence[str] | None, *, ti
     command = [docker, "run", "--rm", "--pull=never", "--name", name, "--label", f"{LABEL}=1"]
     try:
         done = subprocess.run(
-            [*command, reference, *(argv or ())],
+            [*command, reference, *(argv or ())]
+            if entrypoint or not argv
+            else [*command, "--entrypoint", argv[0], reference, *argv[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

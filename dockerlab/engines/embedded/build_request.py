@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import Dockerfile
 from dockerlab.engines.options import BuildOptions
+from dockerlab.engines.results import Recipe
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,10 @@ class Request:
     no_cache: bool = False
     squash: bool = False
     options: BuildOptions = field(default_factory=BuildOptions)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return what the build remembers of it."""
+        return Recipe(
+            self.context, self.target, self.build_args, self.secrets, squash=self.squash, options=self.options
+        )

@@ -125,6 +125,7 @@ class _Builder:
             context_bytes=sum(self.layers.context_files.values()),
             base=root_base(dockerfile, final, self.global_args),
             stand_in=state.stand_in,
+            recipe=self.request.recipe,
             given=self.given,
         )
         for name in (self.name, *options.tags):

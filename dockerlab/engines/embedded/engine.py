@@ -128,14 +128,24 @@ class EmbeddedEngine:
         """List the named images, the newest first."""
         return self.store.images()
 
-    def run(self, reference: str, argv: Sequence[str] | None = None, *, timeout: float = 60) -> Ran:
+    def run(
+        self,
+        reference: str,
+        argv: Sequence[str] | None = None,
+        *,
+        entrypoint: bool = True,
+        timeout: float = 60,
+    ) -> Ran:
         """Run `argv` (default: the image's command) in the image; what it writes is thrown away."""
         from dockerlab.dockerfile.scope import DEFAULT_PATH
         from dockerlab.engines.embedded.users import run_user
 
         image = self.store.image(reference)
         config = image.config.get("config") or {}
-        words = [*(config.get("Entrypoint") or []), *(argv if argv is not None else config.get("Cmd") or [])]
+        words = [
+            *((config.get("Entrypoint") or []) if entrypoint else []),
+            *(argv if argv is not None else config.get("Cmd") or []),
+        ]
         if not words:
             raise BuildError("the image has no command", hint="Say which one: run(image, ['ls', '/']).")
         user = run_user(image.tree(), str(config.get("User") or ""))

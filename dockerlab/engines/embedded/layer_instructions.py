@@ -82,7 +82,9 @@ class LayerSteps:
             self._starts_empty,
             self.on_line,
         )
-        return run_step(instruction, state, self.request, tools)
+        step = run_step(instruction, state, self.request, tools)
+        self._count_context(step.inputs.shown["bound files"])
+        return step
 
     def workdir(self, state: StageState, path: str) -> LayerStep:
         """WORKDIR path: make the folder; BuildKit makes a layer even when it is there."""
@@ -108,8 +110,7 @@ class LayerSteps:
         asked = read_copy(instruction, state, self._origins(stage, instruction), now=self.now)
         inputs = copy_inputs(asked, self.digest, parent=state.key)
         sources = [taken.source for taken in asked.sources if taken.source is not None]
-        if self.context_tree is not None:
-            self._count_context(inputs.shown["files"])
+        self._count_context(inputs.shown["files"])
 
         def execute() -> Layer:
             from dockerlab.engines.embedded.copying import Options
@@ -186,8 +187,7 @@ class LayerSteps:
         return self.request.no_cache and first
 
     def _count_context(self, paths: Iterable[str]) -> None:
-        assert self.context_tree is not None
         for path in paths:
-            node = self.context_tree.get(path)
+            node = self.context_tree.get(path) if self.context_tree is not None else None
             if node is not None:
                 self.context_files[path] = node.entry.size

@@ -20,6 +20,23 @@ RUN sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
 RELEASE = 'ARG RELEASE=dev\nENV RELEASE=$RELEASE\nCMD ["cat", "/srv/page.txt"]\n'
 
 RIGHT = {
+    "elsewhere": """\
+FROM debian:trixie-slim AS index
+WORKDIR /w/
+COPY index.sh words.txt ./
+RUN sh index.sh words.txt > i
+FROM debian:trixie-slim
+WORKDIR /srv/pages
+RUN --mount=from=index,source=/w/i,target=/i --mount=target=/in sh /in/page.sh /in/page.txt /i > p
+ARG RELEASE
+ENV RELEASE=$RELEASE
+USER nobody
+ENTRYPOINT ["cat"]
+CMD ["p"]
+""",
+    "the-page-shown-by-a-shell": INDEX
+    + PAGE
+    + RELEASE.replace('["cat", "/srv/page.txt"]', "cat /srv/page.txt"),
     "copied-when-needed": INDEX + PAGE + RELEASE,
     "bind-mounts": f"""\
 FROM debian:trixie-slim
@@ -48,6 +65,36 @@ EOF
 PRINTED, INDEX_KEPT, WORDS, ENVIRONMENT, RELEASE_KEPT = range(5)  # the rules, in order
 
 WRONG = {
+    "all-made-when-it-starts": (
+        "FROM debian:trixie-slim\nCOPY . /src/\nARG RELEASE=dev\nENV RELEASE=$RELEASE\n"
+        "CMD sh /src/index.sh /src/words.txt > /tmp/i && sh /src/page.sh /src/page.txt /tmp/i\n",
+        {INDEX_KEPT, RELEASE_KEPT},
+    ),
+    "the-index-kept-in-a-cache": (
+        """\
+FROM debian:trixie-slim
+COPY . /src/
+RUN --mount=type=cache,target=/c test -s /c/i || sh /src/index.sh /src/words.txt > /c/i; \\
+    cp /c/i /srv/index.txt
+RUN sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
+"""
+        + RELEASE,
+        {WORDS},
+    ),
+    "a-copy-of-the-script": (
+        INDEX.replace("index.sh words.txt", "words.txt").replace(
+            "RUN sh /src/index.sh /src/words.txt", "RUN sort /src/words.txt"
+        )
+        + PAGE
+        + RELEASE,
+        {PRINTED},
+    ),
+    "the-release-in-a-file": (
+        INDEX
+        + PAGE
+        + 'ARG RELEASE\nRUN echo "RELEASE=$RELEASE" >> /etc/environment\nCMD ["cat", "/srv/page.txt"]\n',
+        {ENVIRONMENT},
+    ),
     "the-starter": (build_cache.STARTER, {INDEX_KEPT, RELEASE_KEPT}),
     "the-release-last-but-all-copied-first": (
         f"FROM debian:trixie-slim\nCOPY . /src/\n{INDEX.split(chr(10), 2)[2]}{PAGE}{RELEASE}",

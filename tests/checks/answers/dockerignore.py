@@ -11,7 +11,8 @@ from tests.checks.judging import Answer
 assert dockerignore.CONTEXT is not None
 PROJECT = dockerignore.CONTEXT
 BASE = "FROM debian:trixie-slim\n"
-ALL = f"{BASE}COPY . /app/\n"
+START = 'CMD ["sh", "/app/report.sh"]\n'
+ALL = f"{BASE}{START}COPY . /app/\n"
 OUT = ".git\nnode_modules\n**/*.log\n**/.env\ndocs/*\n!docs/help.md\n"
 
 
@@ -20,21 +21,69 @@ def _ignoring(dockerfile: str, ignore: str) -> Answer:
 
 
 RIGHT: dict[str, str | Answer] = {
+    "a-stage-and-an-entry-point": _ignoring(
+        f"{BASE.strip()} AS files\nCOPY . /app/\n{BASE}COPY --from=files /app /app\n"
+        'WORKDIR /app/\nUSER nobody\nENTRYPOINT ["sh"]\nCMD ["/app/report.sh"]\n',
+        OUT,
+    ),
+    "bind-mounts-of-what-it-needs": f"""\
+{BASE}{START}\
+RUN --mount=source=report.sh,target=/i/report.sh --mount=source=data/table.csv,target=/i/data/table.csv \\
+    --mount=source=docs/help.md,target=/i/docs/help.md cp -r /i /app
+""",
     "what-stays-out": _ignoring(ALL, OUT),
     "what-may-come-in": _ignoring(ALL, "*\n!report.sh\n!data/table.csv\n!docs/help.md\n"),
     "whole-folders-out": _ignoring(ALL, ".git\nnode_modules\n*.log\ndata/old\n.env\ndeploy\ndocs/plan.md\n"),
     "named-in-the-dockerfile": f"""\
-{BASE}\
+{BASE}{START}\
 COPY report.sh /app/
 COPY data/table.csv /app/data/
 COPY docs/help.md /app/docs/
 """,
-    "both": _ignoring(f"{BASE}COPY report.sh /app/\nCOPY data /app/data/\nCOPY docs /app/docs/\n", OUT),
+    "both": _ignoring(
+        f"{BASE}{START}COPY report.sh /app/\nCOPY data /app/data/\nCOPY docs /app/docs/\n", OUT
+    ),
 }
 
 WORKS, PASSWORD, GIT, MODULES, LOGS, PLAN, READ = range(7)  # the rules, in order
 
 WRONG: dict[str, tuple[str | Answer, set[int]]] = {
+    "renamed": (
+        _ignoring(
+            f"{BASE}{START}COPY . /app/\nCOPY .env /app/settings\n", OUT.replace("**/.env", "deploy/.env")
+        ),
+        {PASSWORD},
+    ),
+    "packed": (
+        f"{BASE}{START}COPY report.sh /app/\nCOPY data/table.csv /app/data/\nCOPY docs/help.md /app/docs/\n"
+        "RUN --mount=target=/i tar -czf /app/all.tgz -C /i .\n",
+        {PASSWORD, GIT, MODULES, LOGS, PLAN, READ},
+    ),
+    "in-base64": (
+        f"{BASE}{START}COPY report.sh /app/\nCOPY data/table.csv /app/data/\nCOPY docs/help.md /app/docs/\n"
+        "RUN --mount=source=.env,target=/i base64 /i > /app/env\n",
+        {PASSWORD},
+    ),
+    "the-history-in-another-folder": (
+        f"{BASE}{START}COPY report.sh /app/\nCOPY data/table.csv /app/data/\nCOPY docs/help.md /app/docs/\n"
+        "COPY .git /srv/history\nCOPY debug.log /srv/debug.txt\n",
+        {GIT, LOGS},
+    ),
+    "copies-typed-in": (
+        f"{BASE}{START}COPY data/table.csv /app/data/\nCOPY docs/help.md /app/docs/\n"
+        "COPY <<'EOF' /app/report.sh\ncat /app/docs/help.md\nwc -l < /app/data/table.csv\necho \"$1\"\nEOF\n",
+        {WORKS},
+    ),
+    "all-of-it-in-a-mount": (
+        f"{BASE}{START}RUN --mount=target=/i mkdir -p /app/data /app/docs && cd /i"
+        " && cp report.sh /app && cp data/table.csv /app/data && cp docs/help.md /app/docs\n",
+        {READ},
+    ),
+    "the-command-lost": (_ignoring(f"{BASE}COPY . /app/\n", OUT), {WORKS}),
+    "a-target-that-reads-it-all": (
+        Answer(f"{BASE.strip()} AS all\nCOPY . /app/\n{START}FROM all\nRUN rm -r /app\n", target="all"),
+        {PASSWORD, READ},
+    ),
     "the-starter": (dockerignore.STARTER, {PASSWORD, GIT, MODULES, LOGS, PLAN, READ}),
     "rm-in-a-later-run": (
         _ignoring(
@@ -54,7 +103,7 @@ WRONG: dict[str, tuple[str | Answer, set[int]]] = {
     "a-stage-that-reads-it-all": (
         f"""\
 {BASE}COPY . /app/
-{BASE}\
+{BASE}{START}\
 COPY --from=0 /app/report.sh /app/
 COPY --from=0 /app/data/table.csv /app/data/
 COPY --from=0 /app/docs/help.md /app/docs/

@@ -16,6 +16,22 @@ COPY = "FROM debian:trixie-slim\nCOPY fetch.sh serve.sh /opt/\n"
 BY_ARGUMENT = "ARG TOKEN\nRUN mkdir -p /app && sh /opt/fetch.sh > /app/receipt.txt\n"
 
 _RIGHT = {
+    "a-slash-a-group-and-another-name": """\
+FROM debian:trixie-slim
+WORKDIR /app/
+ENV PORT="8080"
+COPY --chmod=755 fetch.sh serve.sh /opt/
+RUN --mount=type=secret,id=token,target=/tmp/t TOKEN=$(cat /tmp/t) sh /opt/fetch.sh > receipt.txt
+USER nobody:nogroup
+EXPOSE 8080
+ENTRYPOINT ["sh"]
+CMD ["/opt/serve.sh"]
+""",
+    "the-secret-as-a-variable": f"""\
+{COPY}WORKDIR /app
+RUN --mount=type=secret,id=token,env=TOKEN sh /opt/fetch.sh > receipt.txt
+{SETTINGS.replace("nobody", "65534")}""",
+    "a-number-with-zeros": COPY + FETCH + SETTINGS.replace("USER nobody", "USER 065534:065534"),
     "a-secret": COPY + FETCH + SETTINGS,
     "settings-first": """\
 FROM debian:trixie-slim
@@ -46,6 +62,30 @@ EOF
 RECEIPT, TOKEN, SAYS, CONFIGURED, LAYERS = range(5)  # the rules, in order
 
 _WRONG = {
+    "root-by-another-spelling": (COPY + FETCH + SETTINGS.replace("nobody", "00"), {SAYS, CONFIGURED}),
+    "root-with-a-group-only": (COPY + FETCH + SETTINGS.replace("nobody", ":0"), {SAYS, CONFIGURED}),
+    "the-token-in-base64": (
+        COPY + FETCH.replace("mkdir", "base64 /run/secrets/token > /opt/b && mkdir") + SETTINGS,
+        {TOKEN},
+    ),
+    "the-token-in-two-files": (
+        COPY + FETCH.replace("mkdir", "split -n 2 /run/secrets/token /opt/part && mkdir") + SETTINGS,
+        {TOKEN},
+    ),
+    "the-token-packed": (
+        COPY + FETCH.replace("mkdir", "gzip -c /run/secrets/token > /opt/cache && mkdir") + SETTINGS,
+        {TOKEN},
+    ),
+    "a-label-that-tells": (
+        COPY + FETCH + "ARG TOKEN\nLABEL made.with=$TOKEN\n" + SETTINGS,
+        {TOKEN},
+    ),
+    "an-echo-and-the-settings": (
+        COPY
+        + FETCH
+        + SETTINGS.replace('"sh", "/opt/serve.sh"', '"echo", "serving /app on port 8080 as nobody"'),
+        {SAYS},
+    ),
     "the-starter": (metadata.STARTER, {TOKEN, SAYS, CONFIGURED, LAYERS}),
     "the-token-still-an-argument": (COPY + BY_ARGUMENT + SETTINGS, {TOKEN}),
     "the-token-a-variable": (
@@ -66,7 +106,7 @@ _WRONG = {
         {CONFIGURED},
     ),
     "an-echo-in-place-of-the-server": (
-        f'{COPY}{FETCH}CMD ["echo", "{metadata.SAYS}"]\n',
+        f'{COPY}{FETCH}CMD ["echo", "serving /app on port 8080 as nobody"]\n',
         {CONFIGURED},
     ),
     "root-all-the-same": (COPY + FETCH + SETTINGS.replace("USER nobody\n", ""), {SAYS, CONFIGURED}),

@@ -18,6 +18,11 @@ LISTS_MOUNT = "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked"
 APT_MOUNT = "--mount=type=cache,target=/var/cache/apt,sharing=locked"
 
 RIGHT = {
+    "an-entry-point-and-another-user": f'{BASE}{APT}USER nobody\nWORKDIR /srv\nENTRYPOINT ["jq"]\n',
+    "one-more-package": f"{BASE}{APT.replace(' jq ', ' jq less ')}",
+    "the-cache-removed-in-time": (
+        f"FROM python:3.13-slim\nRUN pip install langdetect && rm -rf /root/.cache\n{APT}"
+    ),
     "same-run": BASE + APT,
     "mounts": f"""\
 FROM python:3.13-slim
@@ -51,20 +56,32 @@ COPY --from=work /opt/lib /opt/lib
 {APT}""",
 }
 
-JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES = range(6)  # the rules, in order
+JQ, LANGDETECT, LISTS, KEPT_BY_APT, KEPT_BY_PIP = range(5)  # the rules, in order
 
 WRONG = {
-    "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP, BYTES}),
+    "the-lists-moved": (
+        f"{BASE}RUN apt-get update && apt-get install -y --no-install-recommends jq"
+        " && mv /var/lib/apt/lists /srv/l\n",
+        {LISTS},
+    ),
+    "jq-that-knows-one-answer": (f"{BASE}RUN printf 'echo 42' > /bin/jq && chmod +x /bin/jq\n", {JQ}),
+    "langdetect-that-knows-german": (
+        "FROM python:3.13-slim\n"
+        "RUN echo 'detect = lambda text: \"de\"' > /usr/local/lib/python3.13/langdetect.py\n"
+        f"{APT}",
+        {LANGDETECT},
+    ),
+    "the-starter": (package_managers.STARTER, {LISTS, KEPT_BY_APT, KEPT_BY_PIP}),
     "clean-in-a-later-run": (
         f"{BASE}{NO_HOOK}{APT}RUN apt-get clean\n",
-        {KEPT_BY_APT, BYTES},
+        {KEPT_BY_APT},
     ),
     "only-the-lists-mounted": (
         f"""\
 {BASE}{NO_HOOK}\
 RUN {LISTS_MOUNT} apt-get update && apt-get install -y --no-install-recommends jq
 """,
-        {KEPT_BY_APT, BYTES},
+        {KEPT_BY_APT},
     ),
     "purge-in-a-later-run": (
         f"FROM python:3.13-slim\nRUN pip install langdetect\nRUN pip cache purge\n{APT}",
@@ -76,7 +93,7 @@ RUN {LISTS_MOUNT} apt-get update && apt-get install -y --no-install-recommends j
     ),
     "lists-left": (
         f"{BASE}RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get clean\n",
-        {LISTS, BYTES},
+        {LISTS},
     ),
     "langdetect-left-out": (f"FROM python:3.13-slim\n{APT}", {LANGDETECT}),
     "jq-in-a-mount": (

@@ -21,6 +21,15 @@ RUN seq 2000000 > /tmp/readings.txt \\
 TOOLS = f"FROM debian:trixie-slim\n{INSTALL}"
 
 RIGHT = {
+    "an-entry-point-and-a-folder": (
+        f"{TOOLS}WORKDIR /srv/\nRUN seq 2000000 > /tmp/r && {ADD_UP} /tmp/r > total.txt && rm /tmp/r\n"
+        'ENTRYPOINT ["jq"]\nCMD ["--version"]\nLABEL a=b\n'
+    ),
+    "one-more-package": f"{TOOLS.replace(' jq ', ' jq less ')}{WORK}",
+    "numbers-spelled-otherwise": (
+        f"{TOOLS}ARG N=2000000\nUSER 65534\nRUN seq 1 $N > /tmp/r && {ADD_UP} /tmp/r > /tmp/t && rm /tmp/r\n"
+        "USER root\nRUN mv /tmp/t /srv/total.txt\n"
+    ),
     "two-chained-runs": TOOLS + WORK,
     "one-run": f"""\
 FROM debian:trixie-slim
@@ -76,16 +85,45 @@ RUN mkdir -p /tmp/l/partial && apt-get -o Dir::State::lists=/tmp/l update \\
 {WORK}""",
 }
 
-JQ, RESULT, READINGS, LISTS, BYTES = range(5)  # the rules, in order
+JQ, RESULT, READINGS, LISTS = range(4)  # the rules, in order
 
 WRONG = {
-    "the-starter": (run_chaining.STARTER, {READINGS, LISTS, BYTES}),
+    "the-total-typed-in": (f"{TOOLS}RUN echo 2000001000000 > /srv/total.txt\n", {RESULT}),
+    "the-total-by-a-formula": (
+        f"{TOOLS}RUN jq -n '2000000 as $n | $n * ($n + 1) / 2' > /srv/total.txt\n",
+        {RESULT},
+    ),
+    "computed-at-each-start": (
+        f"{TOOLS}CMD seq 2000000 | {ADD_UP} > /srv/total.txt\n",
+        {RESULT},
+    ),
+    "the-readings-in-base64": (
+        f"{TOOLS}{WORK[:-1]} && seq 2000000 | gzip | base64 > /usr/share/notes\n",
+        {READINGS},
+    ),
+    "the-lists-in-an-archive": (
+        f"""\
+FROM debian:trixie-slim
+RUN apt-get update && apt-get install -y --no-install-recommends jq \\
+ && tar -cf /srv/kept.bin -C /var/lib/apt lists && rm -rf /var/lib/apt/lists/*
+{WORK}""",
+        {LISTS},
+    ),
+    "a-script-that-knows-squares": (
+        """\
+FROM debian:trixie-slim
+RUN printf '#!/bin/sh\\necho $(($4 * $4))\\n' > /usr/bin/jq && chmod +x /usr/bin/jq && seq 2000000 \\
+ | awk '{ s += $1 } END { printf "%.0f\\n", s }' > /srv/total.txt
+""",
+        {JQ},
+    ),
+    "the-starter": (run_chaining.STARTER, {READINGS, LISTS}),
     "rm-in-a-later-run": (
         f"""\
 {TOOLS}RUN seq 2000000 > /tmp/readings.txt
 RUN {ADD_UP} /tmp/readings.txt > /srv/total.txt && rm /tmp/readings.txt
 """,
-        {READINGS, BYTES},
+        {READINGS},
     ),
     "lists-removed-in-a-later-run": (
         f"""\
@@ -93,14 +131,14 @@ FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends jq
 RUN rm -rf /var/lib/apt/lists/*
 {WORK}""",
-        {LISTS, BYTES},
+        {LISTS},
     ),
     "only-apt-get-clean": (
         f"""\
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get clean
 {WORK}""",
-        {LISTS, BYTES},
+        {LISTS},
     ),
     "the-package-removed-at-the-end": (
         f"{TOOLS}{WORK}RUN apt-get purge -y --auto-remove jq\n",
@@ -127,18 +165,18 @@ RUN echo 2000001000000 > /srv/total.txt \\
     ),
     "the-readings-kept-under-another-name": (
         f"{TOOLS}RUN seq 2000000 > /opt/kept && {ADD_UP} /opt/kept > /srv/total.txt\n",
-        {READINGS, BYTES},
+        {READINGS},
     ),
     "the-readings-kept-packed": (
         f"{TOOLS}{WORK[:-1]} && seq 2000000 | gzip > /opt/kept.gz\n",
-        {BYTES},
+        {READINGS},
     ),
     "the-lists-moved-away": (
         f"""\
 FROM debian:trixie-slim
 RUN apt-get update && apt-get install -y --no-install-recommends jq && mv /var/lib/apt/lists /opt/
 {WORK}""",
-        {BYTES},
+        {LISTS},
     ),
     "a-heredoc-that-goes-on-after-a-failure": (
         f"{TOOLS}RUN <<EOF\nseq 2000000 > /temp/r\n{ADD_UP} /temp/r > /srv/total.txt\ntrue\nEOF\n",

@@ -23,6 +23,13 @@ COMMAND = squash.STARTER.splitlines()[-1] + "\n"
 SETTINGS = f"ENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n{COMMAND}"
 
 RIGHT = {
+    "a-slash-and-an-entry-point": (
+        f"{WORK}{BASE}\nCOPY --from=all --chmod=644 /srv/seal.txt /srv/\nENV UNIT mm\nWORKDIR /srv/\n"
+        f"USER nobody:nogroup\nENTRYPOINT {COMMAND.removeprefix('CMD ')}"
+    ),
+    "a-mount-of-the-stage": (
+        f"{WORK}{BASE}\nRUN --mount=from=all,source=/srv,target=/mnt cp /mnt/seal.txt /srv/\n{SETTINGS}"
+    ),
     "picked": f"{WORK}{BASE}\nCOPY --from=all /srv/seal.txt /srv/\n{SETTINGS}",
     "a-folder-picked-settings-first": (
         f"{WORK}{BASE}\nENV UNIT=mm\nWORKDIR /srv\nCOPY --from=all /srv/ .\nUSER 65534:65534\n{COMMAND}"
@@ -38,6 +45,25 @@ RIGHT = {
 SAYS, CONFIGURED, READINGS, FETCHED = range(4)  # the rules, in order
 
 WRONG = {
+    "the-line-typed-in": (
+        f"{WORK}{BASE}\nENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n"
+        'CMD ["echo", "nobody in /srv: 67d4ff71 mm"]\n',
+        {SAYS},
+    ),
+    "the-seal-typed-in": (
+        f"{BASE}\nRUN echo 67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f"
+        f" > /srv/seal.txt\n{SETTINGS}",
+        {SAYS},
+    ),
+    "the-readings-packed": (
+        f"{BASE}\nRUN seq 1000000 > /tmp/r && sha256sum < /tmp/r > /srv/seal.txt && gzip /tmp/r\n{SETTINGS}",
+        {READINGS, FETCHED},
+    ),
+    "root-by-another-name": (
+        f"{WORK}{BASE}\nRUN useradd -o -u 0 -M other\nCOPY --from=all /srv/seal.txt /srv/\n"
+        f"{SETTINGS.replace('USER nobody', 'USER other')}",
+        {SAYS, CONFIGURED},
+    ),
     "the-starter": (squash.STARTER, {SAYS, CONFIGURED, FETCHED}),
     "squashed-with-the-settings": (f"{WORK}FROM scratch\nCOPY --from=all / /\n{SETTINGS}", {FETCHED}),
     "all-of-it-copied-onto-the-base": (f"{WORK}{BASE}\nCOPY --from=all / /\n{SETTINGS}", {FETCHED}),

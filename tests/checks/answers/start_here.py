@@ -7,6 +7,7 @@ Wrong: a name that is none, a text that is fixed, or bytes that stay.
 from __future__ import annotations
 
 from dockerlab.checks.exercises import start_here
+from tests.checks.judging import Answer
 
 FROM = "FROM debian:trixie-slim\n"
 NUMBERS = "RUN seq 1000000 > /numbers.txt\n"
@@ -14,7 +15,16 @@ ADA = 'RUN echo "Ada" > /name.txt\n'
 PRINT = 'CMD ["cat", "/name.txt"]\n'
 GOOD = f"{FROM}{ADA}{PRINT}"
 
-RIGHT = {
+RIGHT: dict[str, str | Answer] = {
+    "in-a-stage-that-was-asked-for": Answer(
+        f"{GOOD}FROM debian:trixie-slim AS unused\n{NUMBERS}".replace("slim\n", "slim AS mine\n", 1),
+        target="mine",
+    ),
+    "given-as-an-argument": Answer(
+        f"{FROM}ARG WHO=nobody\nRUN echo $WHO > /name.txt\n{PRINT}", build_args={"WHO": "Grace"}
+    ),
+    "the-shell-form-and-a-label": f"{FROM}LABEL by=me\n{ADA}CMD cat /name.txt\n",
+    "another-tool-reads-it": f'{FROM}{ADA}CMD ["sed", "-n", "p", "/name.txt"]\n',
     "the-line-deleted": GOOD,
     "copied-from-a-heredoc": f"{FROM}COPY <<EOF /name.txt\n\n  Ada  Lovelace\nCountess\nEOF\n{PRINT}",
     "no-line-end-and-letters-of-any-language": f"{FROM}RUN printf 'Zoë 李' > /name.txt\n{PRINT}",
@@ -34,7 +44,9 @@ RIGHT = {
 
 NAME, FILE, STORED = range(3)  # the rules, in order
 
-WRONG = {
+WRONG: dict[str, tuple[str | Answer, set[int]]] = {
+    "an-entry-point-that-echoes": (f'{FROM}{ADA}ENTRYPOINT ["echo", "Ada"]\n', {FILE}),
+    "squashed-as-it-was": (Answer(start_here.STARTER, squash=True), {NAME, STORED}),
     "the-starter": (start_here.STARTER, {NAME, STORED}),
     "only-the-name": (f"{FROM}{NUMBERS}{ADA}{PRINT}", {STORED}),
     "the-numbers-deleted-later": (f"{FROM}{NUMBERS}{ADA}RUN rm /numbers.txt\n{PRINT}", {STORED}),

@@ -18,6 +18,10 @@ START = 'CMD ["python", "app.py"]\n'
 TO_A_FOLDER = "pip install --no-index --find-links wheels --target /packages -r requirements.txt"
 
 RIGHT = {
+    "python-by-its-other-name": (
+        f'{SLIM}{INSTALL}{CODE}RUN rm /usr/local/bin/python\nCMD ["python3", "app.py"]\n'
+    ),
+    "another-user-and-a-port": f"{SLIM}{INSTALL}{CODE}USER nobody\nEXPOSE 8000\n{START}",
     "slim-and-in-order": SLIM + INSTALL + CODE + START,
     "stages": f"""\
 FROM python:3.13 AS builder
@@ -64,6 +68,28 @@ RUN python -m venv --without-pip /venv \\
 ANSWERS, INSTALLED, SECRET, BYTES, PULL = range(5)  # the rules, in order
 
 WRONG = {
+    "an-echo-of-an-answer": (
+        f"{SLIM}{INSTALL}RUN printf 'import os\\nfrom http.server import *\\n"
+        "class A(BaseHTTPRequestHandler):\\n"
+        " def do_GET(self):\\n  self.send_response(200)\\n  self.end_headers()\\n"
+        '  self.wfile.write(b"<p>rank 7</p>")\\n'
+        'HTTPServer(("", int(os.environ["PORT"])), A).serve_forever()\' > app.py\n' + START,
+        {ANSWERS, PULL},
+    ),
+    "the-secret-in-base64": (
+        f"{SLIM}{INSTALL}RUN --mount=source=.env,target=/e base64 /e > /srv/x\n{CODE}{START}",
+        {SECRET},
+    ),
+    "the-secret-cut-in-two": (
+        f"{SLIM}{INSTALL}ENV ONE={web_app.SECRET[:12]} TWO={web_app.SECRET[12:]}\n{CODE}{START}",
+        {SECRET},
+    ),
+    "the-page-typed-in": (
+        f"{SLIM}{INSTALL}COPY app.py .\nRUN mkdir pages\n"
+        f"RUN echo '<p>{{{{word}}}} has rank {{{{rank}}}}.</p>' > pages/word.html\n"
+        f"{START}",
+        {ANSWERS},
+    ),
     "the-starter": (web_app.STARTER, {SECRET, BYTES, PULL}),
     "only-slim": (web_app.STARTER.replace("3.13", "3.13-slim"), {SECRET, PULL}),
     "the-secret-removed-later": (
