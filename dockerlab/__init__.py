@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
     from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.notebook.again import after_edits as after_edits
+    from dockerlab.notebook.again import ran as ran
+    from dockerlab.notebook.again import rebuild as rebuild
     from dockerlab.notebook.cache_questions import compare_builders as compare_builders
     from dockerlab.notebook.cache_questions import what_if as what_if
     from dockerlab.notebook.cache_questions import why as why
     from dockerlab.notebook.calls import advise as advise
     from dockerlab.notebook.calls import build as build
-    from dockerlab.notebook.calls import built as built
     from dockerlab.notebook.calls import compare as compare
     from dockerlab.notebook.calls import explore as explore
     from dockerlab.notebook.calls import history as history
@@ -48,8 +50,8 @@ _HOMES = {
     "Context": "dockerlab.context.context",
     "File": "dockerlab.context.context",
     "advise": "dockerlab.notebook.calls",
+    "after_edits": "dockerlab.notebook.again",
     "build": "dockerlab.notebook.calls",
-    "built": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
@@ -66,7 +68,9 @@ _HOMES = {
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
+    "ran": "dockerlab.notebook.again",
     "read_archive": "dockerlab.image.stored",
+    "rebuild": "dockerlab.notebook.again",
     "run": "dockerlab.notebook.calls",
     "status": "dockerlab.notebook.calls",
     "what_if": "dockerlab.notebook.cache_questions",
@@ -77,8 +81,8 @@ __all__ = [  # a test holds it equal to _HOMES
     "Context",
     "File",
     "advise",
+    "after_edits",
     "build",
-    "built",
     "charts",
     "compare",
     "compare_builders",
@@ -95,7 +99,9 @@ __all__ = [  # a test holds it equal to _HOMES
     "playground",
     "predict",
     "progress",
+    "ran",
     "read_archive",
+    "rebuild",
     "run",
     "status",
     "what_if",
@@ -121,5 +127,7 @@ def __dir__() -> list[str]:
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
     from dockerlab.notebook.magics import DockerfileMagics
+    from dockerlab.notebook.not_built import answer_in_one_line
 
     ipython.register_magics(DockerfileMagics(shell=ipython))
+    answer_in_one_line(ipython)

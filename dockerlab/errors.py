@@ -6,6 +6,7 @@ DockerlabError
 ├── ContextError             a build context folder, file or .dockerignore is wrong or missing
 ├── BuildError               a step failed (names the line)
 │   └── RunError             a RUN ended with a non-zero exit code (has .exit_code and .log)
+├── NotBuiltError            something was asked of a build that did not happen
 ├── RunTimeoutError          a command in an image took longer than it was given
 ├── EngineError              no engine, or the chosen one cannot be used here
 ├── ImageError               an archive, layout or layer is not what it should be
@@ -17,7 +18,8 @@ DockerlabError
 ├── BudgetError              a budget says something that is no limit
 ├── ProgressError            a learner's progress file cannot be read or written
 │   └── ProgressVersionError it is of another version (has .version)
-└── GradeError               there is nothing to grade, or the result cannot be written
+├── GradeError               there is nothing to grade, or the result cannot be written
+└── StartError               the learner's copy of the course cannot be made where it was asked for
 
 KeyboardInterrupt
 └── BuildInterrupted         a build was stopped by Ctrl-C or the kernel's stop button
@@ -94,6 +96,17 @@ class RunError(BuildError):
         return self._said(self.log[-10:])
 
 
+class NotBuiltError(DockerlabError):
+    """Something was asked of a build that did not happen; the message says which and why.
+
+    `what` stands for that build.
+    """
+
+    def __init__(self, what: object) -> None:
+        super().__init__(repr(what))
+        self.what = what
+
+
 class RunTimeoutError(DockerlabError):
     """A command in an image was still running when its time was over; it was ended."""
 
@@ -152,6 +165,10 @@ class ProgressVersionError(ProgressError):
 
 class GradeError(DockerlabError):
     """There is nothing to grade, or the result cannot be written."""
+
+
+class StartError(DockerlabError):
+    """The learner's copy of the course cannot be made in this folder."""
 
 
 class BuildInterrupted(KeyboardInterrupt):

@@ -20,6 +20,9 @@ _OTHER_TAG = re.compile(r"nbval|raises|skip")
 _MARK = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE)", re.MULTILINE)
 _PLAIN = re.compile(r"<[^>]*>|[\W_]")
 
+# What a failed build leaves in a notebook, and what is said of it later; neither is an error of the cell.
+_NOT_BUILT = re.compile(r'role="alert"|\bwas not built: ')
+
 Outputs = Sequence[Mapping[str, Any]]
 
 
@@ -36,6 +39,10 @@ def faults(cell: Mapping[str, Any], outputs: Outputs, replaced: Mapping[str, str
             yield f"it writes to stderr: {output['text'].strip()[-300:]}"
     if RAISES in tags and not any(output["output_type"] == "error" for output in outputs):
         yield "it is to raise an exception, and does not"
+    if any(map(_NOT_BUILT.search, _texts(outputs))) and not any(
+        map(_NOT_BUILT.search, _texts(cell["outputs"]))
+    ):
+        yield "a build failed, or its image was asked for"
     if COMPARED not in tags:
         return
     if cell["execution_count"] is None or not cell["outputs"]:

@@ -43,6 +43,7 @@ DOCKERFILE = (
 )
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
 
+STORE = "the store's folder"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "build": ("-t", "odd:1", "."),
     "doctor": ("--verify",),
@@ -58,7 +59,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("odd:1", "/bin/busybox", "true"),
     "rm": ("odd:1",),
     "prune": (),
+    "start": (f"start-{NAME}",),
     "grade": ("handed-in", "--force", "-o", "grades"),
+    "bases": ("--into", STORE, "odd:2"),
 }
 
 
@@ -200,7 +203,8 @@ def test_every_command_on_a_strict_terminal(
 
     assert call("build", "-q", "-t", "odd:2", ".") == (0, ANY, "")
     for verb, words in COMMANDS.items():
-        code, printed, told = call(verb, *(["--json"] if as_json else []), *words)
+        given = [str(tmp_path) if word == STORE else word for word in words]
+        code, printed, told = call(verb, *(["--json"] if as_json else []), *given)
         said = printed + told
         assert code == 0, f"{verb}: {said}"
         assert not CONTROLS.search(said), f"{verb}: {said!r}"

@@ -56,6 +56,14 @@ NOTEBOOKS: dict[str, tuple[list[Any], str | None]] = {
         [FINE, cell("# NBVAL_IGNORE_OUTPUT\nprint(1)", COMPARED, printed="2\n")],
         "only the tags",
     ),
+    "a_build_failed": (
+        [
+            FINE,
+            cell("%load_ext dockerlab"),
+            cell("%%dockerfile x --engine embedded\nFROM scratch\nCOPY no /"),
+        ],
+        "a build failed",
+    ),
     "nothing_compared": ([cell("print(1)"), cell("print(2)")], "no output of this notebook is compared"),
 }
 

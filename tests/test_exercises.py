@@ -21,8 +21,8 @@ CELL = re.compile(r"%%dockerfile\s+(\w+)[^\n]*\n")
 
 
 def notebook(folder: str, name: str) -> Any:
-    """Read an exercise's notebook."""
-    return nbformat.read(ROOT / folder / f"{name}.ipynb", as_version=4)
+    """Read an exercise's notebook, "exercises" or "solutions"."""
+    return nbformat.read(ROOT / folder / f"{folder.removesuffix('s')}-{name}.ipynb", as_version=4)
 
 
 def code(folder: str, name: str) -> list[str]:

@@ -31,16 +31,19 @@ def image_names(path: Path) -> Iterator[str]:
 
 
 def built_by_calls(source: str) -> Iterator[str]:
-    """Yield what lab.build and lab.playground name their images; a value known only later stands as {}."""
+    """Yield what lab.build, rebuild and playground name their images; {} for what is known later."""
     lines = ["pass" if line.startswith(("%", "!")) else line for line in source.splitlines()]
     for node in ast.walk(ast.parse("\n".join(lines))):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-        if node.func.attr not in {"build", "playground"} or getattr(node.func.value, "id", "") != "lab":
+        of_lab = getattr(node.func.value, "id", "") == "lab"
+        if not of_lab or node.func.attr not in {"build", "playground", "rebuild"}:
             continue
         words = {keyword.arg: text_of(keyword.value) for keyword in node.keywords}
         if tag := words.get("tag"):
             yield full(tag)
+        elif node.func.attr == "rebuild" and "name" not in words:
+            continue  # under the name it has
         elif words.get("name", "") is not None:  # a variable: its text stands elsewhere in the notebook
             yield default_tag(words.get("name") or ("image" if node.func.attr == "build" else "playground"))
 
@@ -65,14 +68,15 @@ def test_the_reader_sees_what_notebooks_build() -> None:
     """Magic lines, names, tags, f-strings and what has no name of its own are read as the lab reads them."""
     calls = (
         'lab.build(a, name="x")\n%load_ext y\nlab.build(b, tag=f"dockerlab/{c}_edit:12")\n'
-        "lab.playground(d)\nlab.build(e, name=f)"
+        "lab.playground(d)\nlab.build(e, name=f)\nlab.rebuild(g)\nlab.rebuild(g, name='h')"
     )
     assert list(built_by_calls(calls)) == [
         "dockerlab/x:latest",
         "dockerlab/{}_edit:12",
         "dockerlab/playground:latest",
+        "dockerlab/h:latest",
     ]
-    exercise = list(image_names(ROOT / "exercises" / "02-run-chaining.ipynb"))
+    exercise = list(image_names(ROOT / "exercises" / "exercise-02-run-chaining.ipynb"))
     assert exercise == ["dockerlab/mine:02"]
 
 

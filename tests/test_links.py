@@ -70,8 +70,8 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in found}
 
 
-def fault(page: Path, target: str) -> str | None:
-    """Say what is wrong with a link, or None."""
+def fault(page: Path, target: str, root: Path = ROOT) -> str | None:
+    """Say what is wrong with a link of a page below `root`, or None."""
     parts = urlsplit(target)
     if parts.scheme or parts.netloc:
         if parts.scheme != "https":
@@ -81,7 +81,7 @@ def fault(page: Path, target: str) -> str | None:
     path = page if not parts.path else (page.parent / unquote(parts.path)).resolve()
     if not path.exists():
         return "no such file"
-    if not path.is_relative_to(ROOT):
+    if not path.is_relative_to(root):
         return "not in this repository"
     if parts.fragment and unquote(parts.fragment) not in anchors(path):
         return "no such heading"
@@ -136,7 +136,7 @@ def test_each_lesson_leads_to_its_exercises() -> None:
     for lesson in read_course().lessons:
         last = nbformat.read(ROOT / lesson.notebook, as_version=4)["cells"][-1]["source"]
         _, _, turn = last.partition("## Your turn\n")
-        wanted = [f"../exercises/{name}.ipynb" for name in lesson.tasks]
+        wanted = [f"../exercises/exercise-{name}.ipynb" for name in lesson.tasks]
         assert wanted
         assert list(targets(turn.partition("\n## Remember\n")[0])) == wanted, lesson.name
 
@@ -146,4 +146,4 @@ def test_a_reports_link_is_the_anchor_of_the_heading() -> None:
     verdict = Verdict("smaller", False, "1", "0", "Build it again")
     html = Report("00", (verdict,), "an engine", lesson="../notebooks/00-start-here.ipynb").html()
     (target,) = targets(html)
-    assert fault(ROOT / "exercises" / "02-run-chaining.ipynb", target) is None
+    assert fault(ROOT / "exercises" / "exercise-02-run-chaining.ipynb", target) is None

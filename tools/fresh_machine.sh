@@ -1,15 +1,17 @@
 #!/bin/bash
 # Usage: tools/fresh_machine.sh [bare|root|user]...   (default: all three; needs root, Docker and debootstrap)
-# Proves the README's two commands in a container that holds only Debian 13, Python 3, git and apt. The container has
-# Docker's default rights (root without CAP_SYS_ADMIN) and no Docker in it, so the embedded engine builds, under proot.
+# Proves the README's two commands in a container that holds only Debian 13, Python 3, git and apt (SUITE=forky: Debian
+# testing, which has Python 3.14). The container has Docker's default rights (root without CAP_SYS_ADMIN) and no Docker
+# in it, so the embedded engine builds, under proot.
 #   bare   an ordinary user without the packages is told the one line to run, and nothing is done
 #   root   ./make lab serves the course, ./make test passes
 #   user   the same as a non-root user with no-new-privileges, once the packages are there
 # It tests the commit that is checked out, not what is uncommitted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-image=dockerlab/test-fresh:trixie
-packages=dockerlab/test-fresh:packages
+suite=${SUITE:-trixie}
+image=dockerlab/test-fresh:$suite
+packages=dockerlab/test-fresh:$suite-packages
 seconds=${FRESH_TIMEOUT:-1500}
 logs=$PWD/.lab/fresh
 mkdir -p "$logs"
@@ -24,7 +26,9 @@ make_image() {
     local root
     root=$(mktemp -d)
     echo "Making $image"
-    debootstrap --variant=minbase --include=python3,git,ca-certificates trixie "$root" "$(mirror)" >"$logs/debootstrap.log"
+    debootstrap --variant=minbase --include=python3,git,ca-certificates "$suite" "$root" "$(mirror)" \
+        /usr/share/debootstrap/scripts/sid >"$logs/debootstrap.log"
+    echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/kept-mirror" # a mirror's copy may be weeks old
     rm -rf "$root"/var/cache/apt/archives/*.deb
     tar -C "$root" -c . | docker import -c 'CMD ["bash"]' - "$image" >/dev/null
     rm -rf "$root"

@@ -1,4 +1,4 @@
-"""Open the course in JupyterLab: ready an engine, serve on loopback, open a browser if there is a screen."""
+"""Open the learner's copy of the course in JupyterLab: bring it, ready an engine, serve on loopback."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from dockerlab.checks.manifest import start
+from dockerlab.course.learner_copy import bring
+from dockerlab.errors import StartError
 from tools import ready
-from tools.course import ROOT, read_course
+from tools.course import ROOT
+
+COPY = ROOT / "my-lab"
 
 
 def has_screen() -> bool:
@@ -19,13 +25,13 @@ def has_screen() -> bool:
 
 
 def command(*, ip: str, port: int, browser: bool, token: str | None) -> list[str]:
-    """Build the jupyter command line that serves the checkout and starts on the first lesson."""
+    """Build the jupyter command line that serves the learner's copy and starts on the first lesson."""
     line = [
         *(sys.executable, "-m", "jupyterlab"),
         f"--ServerApp.ip={ip}",
         f"--ServerApp.port={port}",
-        f"--ServerApp.root_dir={ROOT}",
-        f"--LabApp.default_url=/lab/tree/{read_course().start.as_posix()}",
+        f"--ServerApp.root_dir={COPY}",
+        f"--LabApp.default_url=/lab/tree/{start()}",
     ]
     if not browser:
         line.append("--no-browser")
@@ -45,6 +51,11 @@ def main() -> int:
     parser.add_argument("--token", help="the address's token, instead of a new random one; '' for none")
     options = parser.parse_args()
 
+    try:
+        print(bring(COPY), flush=True)
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
     code = ready.main()
     if code == 130:
         return code
@@ -53,9 +64,10 @@ def main() -> int:
     browser = has_screen() and not options.no_browser
     if not browser:
         print("Open the address below in a browser. Ctrl-C ends it.", flush=True)
+    here = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     line = command(ip=options.ip, port=options.port, browser=browser, token=options.token)
     try:
-        return subprocess.run(line, cwd=ROOT, check=False).returncode
+        return subprocess.run(line, cwd=COPY, env={**os.environ, "PATH": here}, check=False).returncode
     except KeyboardInterrupt:
         return 0
 

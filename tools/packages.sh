@@ -35,9 +35,7 @@ docker_answers() {
 }
 
 if linux && ! docker_answers; then
-    # The embedded builder runs commands in namespaces of its own, or under proot where it gets none.
-    have proot || need proot
-    # Stand-in bases are made of Debian packages, whose signatures are checked with this keyring.
+    # Stand-in bases, and proot where it is missing, come as Debian packages, whose signatures are checked with this keyring.
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || [ -e /usr/share/keyrings/debian-archive-keyring.pgp ] ||
         need debian-archive-keyring
 fi

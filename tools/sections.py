@@ -25,13 +25,17 @@ READY = (PYTHON, "-m", "tools.ready")
 NO_DOCKER = ("DOCKER_HOST", "unix:///run/no-docker-here")
 RECORDED = ROOT / ".lab" / "buildkit"  # what BuildKit made of the cases, for the run that has no Docker
 AS_ON_BINDER = ("bash", "tests/unprivileged.sh")
+AS_ON_A_LAPTOP = ("bash", "tests/ordinary.sh")  # it sees what was recorded as .lab/buildkit
 
 TEST = ("engine", "lint", "tests", "solutions")
 # Where no browser runs the lessons, nbval does.
 WITHOUT_BROWSER = ("engine", "lint", "tests", "notebooks")
 # What `make test-all` adds: two lanes that share the cores. Only the first builds on Docker, whose builder
 # may miss its own cache when others build.
-LANES = (("conformance", "proot-cases", "docker-notebooks"), ("long", "unprivileged-notebooks"))
+LANES = (
+    ("conformance", "proot-cases", "rootless-cases", "docker-notebooks"),
+    ("long", "unprivileged-notebooks"),
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,16 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
                 (
                     *(*AS_ON_BINDER, ".venv/bin/python", *PYTEST[1:], "tests/conformance"),
                     *("-k", "proot", f"--recorded={RECORDED}"),
+                ),
+            ),
+        ),
+        "rootless-cases": Section(
+            "The same as an ordinary user who has user namespaces, as on a laptop",
+            130,
+            (
+                (
+                    *(*AS_ON_A_LAPTOP, ".venv/bin/python", *PYTEST[1:], "-k", "rootless"),
+                    *("tests/conformance", "tests/engines/embedded", "--recorded=.lab/buildkit"),
                 ),
             ),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -181,18 +182,18 @@ def compare(
     for number, (name, edit) in enumerate(edits.items()):
         found[name] = {}
         own, build_args = f"{mark}-{number}", edit.build_args or {}
-        before = _marked(dockerfile, context, build_args={}, mark=own)
-        after = _marked(*edit.apply(dockerfile, context), build_args=build_args, mark=own)
+        before = marked(dockerfile, context, build_args={}, mark=own)
+        after = marked(*edit.apply(dockerfile, context), build_args=build_args, mark=own)
         for builder, build in builders.items():
             try:
                 build(*before, {})
-                found[name][builder] = _unmarked(build(*after, build_args))
+                found[name][builder] = unmarked(build(*after, build_args))
             except DockerlabError as error:
                 found[name][builder] = error
     return Comparison(found, dict(missing))
 
 
-def _marked(text: str, context: Context, *, build_args: Mapping[str, str], mark: str) -> tuple[str, Context]:
+def marked(text: str, context: Context, *, build_args: Mapping[str, str], mark: str) -> tuple[str, Context]:
     """Add the layer of the mark to each stage that starts from an image, and its file to the context."""
     parsed = parse(text)
     args = global_args(parsed, build_args, None)
@@ -209,13 +210,19 @@ def _marked(text: str, context: Context, *, build_args: Mapping[str, str], mark:
     return "\n".join(lines), context.edited(files)
 
 
-def _unmarked(build: Build) -> Build:
+def unmarked(build: Build) -> Build:
+    """Take the marks' steps out of a build: what is left has the lines of the Dockerfile as given."""
     marks = [step.line for step in build.steps if step.text == f"COPY {_MARK} /"]
     steps: list[Step] = []
     for step in build.steps:
         if step.line not in marks:
             above = sum(line < step.line for line in marks)
-            steps.append(replace(step, number=len(steps) + 1, line=step.line - above))
+            reason = step.reason and re.sub(
+                r"(?<=\(line )\d+(?=\))",
+                lambda found: str(int(found[0]) - sum(line < int(found[0]) for line in marks)),
+                step.reason,
+            )
+            steps.append(replace(step, number=len(steps) + 1, line=step.line - above, reason=reason))
     return replace(build, steps=tuple(steps))
 
 

@@ -13,6 +13,7 @@ from dockerlab.checks.progress import (
     LONGEST_NAME,
     ExerciseRecord,
     Progress,
+    is_course,
     progress_path,
     read_progress,
     write_progress,
@@ -47,7 +48,7 @@ def progress(*, name: str | None = None) -> ProgressCard:
 
 def where(path: Path) -> str:
     """Return a progress file's path: seen from here where it is in the course's folder, else whole."""
-    if (path.parent / "course.toml").is_file():
+    if is_course(path.parent):
         return Path(os.path.relpath(path)).as_posix()
     return str(path)
 
@@ -168,7 +169,7 @@ def _called(name: str) -> str:
 
 
 def _exercise(name: str) -> str:
-    return f"../exercises/{name}.ipynb"
+    return f"../exercises/exercise-{name}.ipynb"
 
 
 def _notebook(lesson: Lesson) -> str:

@@ -36,7 +36,8 @@ from dockerlab.checks.trial import Trial, on_trial
 from dockerlab.checks.verdict import Hints, Report, Verdict
 from dockerlab.context.context import Context, File
 from dockerlab.engines.results import Build, Event, Finished
-from dockerlab.errors import BuildError, DockerlabError, ProgressError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError, ProgressError
+from dockerlab.notebook.not_built import NotBuilt
 from dockerlab.units import count
 
 
@@ -111,6 +112,13 @@ def judge(
             on_wait(told[0])
 
     try:
+        engine.image(attempt.image.id)
+    except ImageNotFoundError as error:
+        raise ImageNotFoundError(
+            f"The image of {attempt.name} is no longer kept: another build took its name, or it was removed.",
+            hint=f"Run the cell that begins with %%dockerfile {attempt.name} again, then this one.",
+        ) from error
+    try:
         starter = engine.build(
             definition.STARTER,
             context=None if definition.CONTEXT is None else Context.files(definition.CONTEXT),
@@ -165,7 +173,7 @@ class Exercise:
             return report
         known, notes = self._update(lambda known: known.after(report))
         if report.passed:
-            notes = (*notes, f"How others did it, and why: ../solutions/{self.name}.ipynb")
+            notes = (*notes, f"How others did it, and why: ../solutions/solution-{self.name}.ipynb")
         elif known.hints < len(self.hints):
             notes = (*notes, f"task.hint() opens hint {known.hints + 1} of {len(self.hints)}.")
         return replace(report, notes=notes)
@@ -180,7 +188,7 @@ class Exercise:
         )
         number = total if known.passed else known.hints
         if number == total:
-            notes = (*notes, f"That is the last hint. A solution: ../solutions/{self.name}.ipynb")
+            notes = (*notes, f"That is the last hint. A solution: ../solutions/solution-{self.name}.ipynb")
         return Hints(self.name, self.hints[:number], total, notes)
 
     def __repr__(self) -> str:
@@ -215,11 +223,8 @@ class Exercise:
 def _as_build(mine: object) -> Build:
     if isinstance(mine, Build):
         return mine
-    if isinstance(mine, DockerlabError):
-        raise BuildError(
-            "There is no image to check: the build of this Dockerfile failed.",
-            hint="Mend what the message below its cell says, run that cell again, then this one.",
-        )
+    if isinstance(mine, NotBuilt):
+        raise NotBuiltError(mine)
     raise DockerlabError(
         f"A {type(mine).__name__} is no build.",
         hint="Pass the name that stands behind %%dockerfile: task.check(mine).",

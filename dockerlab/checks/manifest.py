@@ -1,4 +1,4 @@
-"""What course.toml says of an exercise: the package reads the one manifest and keeps no copy of its hints."""
+"""What course.toml says: the package reads the one manifest and keeps no copy of its hints."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from dockerlab.errors import DockerlabError
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def manifest_path() -> Path:
-    """Return where course.toml is: in an installed package, else beside it in a checkout.
+def course_folder() -> Path:
+    """Return where course.toml and the notebooks are: in an installed package, else beside it in a checkout.
 
-    Raises DockerlabError when it is at neither place.
+    Raises DockerlabError when they are at neither place.
     """
-    for path in (PACKAGE / "course.toml", PACKAGE.parent / "course.toml"):
-        if path.is_file():
-            return path
+    for folder in (PACKAGE / "course", PACKAGE.parent):
+        if (folder / "course.toml").is_file():
+            return folder
     raise DockerlabError(
-        f"The course's manifest, course.toml, is neither in {PACKAGE} nor beside it.",
+        f"The course, course.toml and its notebooks, is neither in {PACKAGE} nor beside it.",
         hint="Install dockerlab again, or use it from a checkout of the course.",
     )
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson: the stem of its notebook, its title, and the names of its exercises."""
+    """A lesson: the stem of its notebook, what it asks, how long it takes, and the names of its exercises."""
 
     name: str
     title: str
+    question: str
+    minutes: int
     exercises: tuple[str, ...]
 
     @property
@@ -46,8 +48,20 @@ class Lesson:
 def course() -> tuple[Lesson, ...]:
     """Return the lessons in their order."""
     return tuple(
-        Lesson(one["name"], one["title"], tuple(task["name"] for task in _tasks(one))) for one in _lessons()
+        Lesson(
+            one["name"],
+            one["title"],
+            one["question"],
+            one["minutes"],
+            tuple(task["name"] for task in _tasks(one)),
+        )
+        for one in _manifest()["lesson"]
     )
+
+
+def start() -> str:
+    """Return the path of the notebook that a learner begins with."""
+    return str(_manifest()["course"]["start"])
 
 
 @cache
@@ -64,9 +78,14 @@ def lessons() -> dict[str, str]:
 
 def _exercises() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each lesson's name with the name and the hints of each of its exercises."""
-    for lesson in _lessons():
+    for lesson in _manifest()["lesson"]:
         for one in _tasks(lesson):
             yield lesson["name"], one
+
+
+def bases() -> tuple[str, ...]:
+    """Return the base images that the course builds on."""
+    return tuple(_manifest()["course"]["bases"])
 
 
 def _tasks(lesson: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -74,8 +93,6 @@ def _tasks(lesson: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [lesson] if lesson.get("exercise") else lesson.get("exercises", [])
 
 
-def _lessons() -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = tomllib.loads(manifest_path().read_text(encoding="utf-8")).get(
-        "lesson", []
-    )
+def _manifest() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = tomllib.loads((course_folder() / "course.toml").read_text(encoding="utf-8"))
     return found

@@ -25,6 +25,7 @@ from dockerlab.errors import ProgressError, ProgressVersionError
 
 VERSION = 1
 FILE_NAME = "progress.json"
+COPY_RECORD = ".layer-lab.json"  # in the folder of a learner's copy of the course
 LONGEST_NAME = 80  # characters of a learner's name
 
 
@@ -78,15 +79,19 @@ class Progress:
 def progress_path() -> Path:
     """Return where the progress file is, or will be.
 
-    $DOCKERLAB_PROGRESS if set; else progress.json beside course.toml, found from the current folder upwards,
-    so that notebooks of all folders share it; else in the current folder.
+    $DOCKERLAB_PROGRESS if set; else progress.json in the folder of the course, found from the current folder
+    upwards, so that notebooks of all folders share it; else in the current folder.
     """
     chosen = os.environ.get("DOCKERLAB_PROGRESS")
     if chosen:
         return Path(chosen).expanduser()
     here = Path.cwd()
-    course = next((folder for folder in (here, *here.parents) if (folder / "course.toml").is_file()), here)
-    return course / FILE_NAME
+    return next(filter(is_course, (here, *here.parents)), here) / FILE_NAME
+
+
+def is_course(folder: Path) -> bool:
+    """Tell whether a folder is a learner's copy of the course, or a checkout of it."""
+    return any((folder / name).is_file() for name in (COPY_RECORD, "course.toml"))
 
 
 def read_progress(path: Path) -> Progress:

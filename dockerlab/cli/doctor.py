@@ -72,6 +72,8 @@ def examine(engine: str | None, *, verify: bool = False) -> Diagnoses:
     With `verify` every byte of the images that the embedded engine keeps is read again.
     """
     checks: list[Callable[[], Diagnosis]] = [_docker, _buildx, _sandbox, _store, _registry]
+    if os.environ.get("DOCKERLAB_BASES"):
+        checks.append(_shared)
     if verify:
         checks.append(_images)
     found = [_engine(engine), *(check() for check in checks)]
@@ -132,7 +134,8 @@ def _sandbox() -> Diagnosis:
     from dockerlab.engines.embedded.store.store import Store
 
     try:
-        return Diagnosis("sandbox", True, sandbox.choose(Store().work).name)
+        found, why = sandbox.explain(Store().work)
+        return Diagnosis("sandbox", True, f"{found.name}. {why}" if why else found.name)
     except DockerlabError as error:
         return _refused("sandbox", error)
 
@@ -154,6 +157,21 @@ def _store() -> Diagnosis:
         f"Free some space, `dockerlab prune`, or set DOCKERLAB_HOME: {human_bytes(LOW_SPACE)} are enough."
     )
     return Diagnosis("store", free >= LOW_SPACE, found, enough)
+
+
+def _shared() -> Diagnosis:
+    if sys.platform != "linux":
+        return Diagnosis("shared bases", True, "not needed: Docker keeps the images")
+    from dockerlab.engines.embedded.store.blobs import default_root
+    from dockerlab.engines.embedded.store.shared import Shared
+
+    try:
+        place = Shared.given(default_root())
+    except DockerlabError as error:
+        return _refused("shared bases", error)
+    if place is None:
+        return Diagnosis("shared bases", True, "they are this store itself")
+    return Diagnosis("shared bases", True, f"{place.root}: {', '.join(place.names())}")
 
 
 def _images() -> Diagnosis:

@@ -55,7 +55,7 @@ def make_parser() -> ArgumentParser:
             name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False
         )
         one.set_defaults(command=where)
-        one.add_options = partial(_add_all, add_options, engine=name != "grade")
+        one.add_options = partial(_add_all, add_options, engine=name not in WITHOUT_ENGINE)
     return parser
 
 
@@ -109,6 +109,23 @@ def _run(parser: ArgumentParser) -> None:
     parser.add_argument("argv", metavar="COMMAND", nargs=REMAINDER, help="the command and its arguments")
 
 
+def _bases(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--into", metavar="DIR", type=Path, required=True, help="the folder, then named by $DOCKERLAB_BASES"
+    )
+    parser.add_argument(
+        "--warm",
+        metavar="FOLDER",
+        type=Path,
+        action="append",
+        default=[],
+        help="build the Dockerfile in this folder too, so that others find its steps done (may be repeated)",
+    )
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="which base images (default: those of the course)"
+    )
+
+
 def _grade(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="DIR", type=Path, help="where the learners' progress files are; none is changed"
@@ -124,10 +141,22 @@ def _grade(parser: ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace what an earlier grade wrote there")
 
 
+def _start(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        nargs="?",
+        default=Path("my-lab"),
+        help="a new folder, or the copy that is there (default: my-lab)",
+    )
+
+
 def _none(parser: ArgumentParser) -> None:
     """Add nothing."""
 
 
+WITHOUT_ENGINE = {"bases", "start", "grade"}
 COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it does, its options
     "doctor": ("commands.doctor", "say what is used here and why, and what is missing", _doctor),
     "build": ("build.build", "build a Dockerfile", _build),
@@ -137,6 +166,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "load": ("commands.load", "read images from an archive that `docker save` wrote", _load),
     "rm": ("commands.rm", "remove images; on Docker only those made here", _rm),
     "prune": ("commands.prune", "remove the build cache and what no image needs", _none),
+    "bases": ("bases.bases", "put base images into a folder that others read in place", _bases),
     "run": ("commands.run", "run a command in an image; what it writes is not kept", _run),
     "ledger": (
         "looking.ledger",
@@ -159,5 +189,6 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
         "say of each step of a build whether it came from the cache, and why not",
         looking.why,
     ),
+    "start": ("start.run", "make your own copy of the course, or bring new lessons into it", _start),
     "grade": ("grade.run", "make a table and a heat map of a class from a folder of progress files", _grade),
 }

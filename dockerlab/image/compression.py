@@ -154,7 +154,7 @@ class _Window(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and hasattr(self, "_file"):  # also called where the constructor raised
             self._file.close()
         super().close()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,8 +38,8 @@ def read_kept(path: Path, *, diff_id: str, blob: int) -> IndexFile | None:
             int(at): tuple((first, size) for first, size in pieces) for at, pieces in kept["sparse"].items()
         }
         return IndexFile(Index(tuple(_entry(row) for row in kept["entries"]), sparse), kept["compressed"])
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return None  # written by something else, or cut short: parse the tar instead
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None  # another user's, written by something else, or cut short: parse the tar instead
 
 
 def write_kept(path: Path, kept: IndexFile, *, diff_id: str, blob: int) -> None:
@@ -63,13 +62,14 @@ def write_kept(path: Path, kept: IndexFile, *, diff_id: str, blob: int) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write `path` so that a reader, or a crash, sees all of it or none of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not a private file, as tempfile makes it: who else may read it is for the umask to say.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as out:
+        with aside.open("xb") as out:
             out.write(data)
-        Path(name).replace(path)
+        aside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
 
 

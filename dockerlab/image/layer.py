@@ -11,7 +11,7 @@ import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from dockerlab.errors import ImageError
 from dockerlab.image.compression import Compression, chunks, decompress, sparse_window, window
@@ -64,7 +64,7 @@ class BlobLayer:
 
     An uncompressed blob is read in place. A gzip or zstd one is unpacked once to a temporary file, and its
     digest is checked against `diff_id` on the way. `index`, when given, is a file that keeps what was parsed
-    and measured; one that does not fit the blob is ignored and written anew.
+    and measured; one that does not fit the blob is ignored, and written anew unless `keeps` is False.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class BlobLayer:
         compression: Compression | None = None,
         index: Path | None = None,
         owner: object = None,
+        keeps: bool = True,
     ) -> None:
         self.path = path
         self.diff_id = diff_id
@@ -89,6 +90,15 @@ class BlobLayer:
         self._plain: tuple[Path, int, int] | None = None
         self._compressed: int | None = self._length if compression == "gzip" else None
         self._lock = threading.RLock()
+        self._keeps = keeps
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to read the same file; it parses it again, and keeps nothing."""
+        own = {"_owner": None, "_index": None, "_plain": None, "_lock": None, "_keeps": False}
+        return {**self.__dict__, **own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.RLock())
 
     def __repr__(self) -> str:
         return f"BlobLayer({self.diff_id[:19]})"
@@ -186,7 +196,7 @@ class BlobLayer:
             return self._index
 
     def _keep_index(self) -> None:
-        if self._index_path is not None and self._index is not None:
+        if self._keeps and self._index_path is not None and self._index is not None:
             kept = IndexFile(self._index, self._compressed)
             write_kept(self._index_path, kept, diff_id=self.diff_id, blob=self._length)
 

@@ -15,7 +15,6 @@ from dockerlab.engines.results import Build, Builder, Engine
 from dockerlab.errors import BuildInterrupted, DockerlabError
 from dockerlab.image.image import Image
 from dockerlab.inputs import ContextLike, as_context, default_tag, find_engine, held_image, read_dockerfile
-from dockerlab.notebook.not_built import not_built
 from dockerlab.widgets.display import in_kernel
 from dockerlab.widgets.explorer import Explorer
 from dockerlab.widgets.findings import AdviceTable, advice_table
@@ -179,7 +178,7 @@ def advise(
     from dockerlab.analysis.advice import advise as look_for_advice
 
     text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
-    chosen = _engine_of(x, engine) if isinstance(x, str | Build) or engine is not None else None
+    chosen = engine_of(x, engine) if isinstance(x, str | Build) or engine is not None else None
     found = look_for_advice(
         chosen.image(x) if chosen is not None and isinstance(x, str) else _build_or_image(x, engine),
         dockerfile=None if text is None else parse(text),
@@ -215,7 +214,7 @@ def run(
     the image's own command. `timeout` is in seconds. A command that fails is no error here: look at
     `.exit_code`.
     """
-    chosen = _engine_of(x, engine)
+    chosen = engine_of(x, engine)
     image = x.image if isinstance(x, Build) else x
     reference = image if isinstance(image, str) else image.id
     title = x.name if isinstance(x, Build) else (x if isinstance(x, str) else x.reference or x.id)
@@ -223,18 +222,6 @@ def run(
     ran = chosen.run(reference, argv, timeout=timeout)
     shown = command if isinstance(command, str) else " ".join(command or ("(the image's own command)",))
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
-
-
-def built(*builds: Build | DockerlabError) -> bool:
-    """Tell whether all of these were built, with one line about each that was not.
-
-    `%%dockerfile NAME --allow-fail` binds NAME to the error of a build that failed. With this, a lesson goes
-    on without a build that needs the network: `lab.built(one, two) and lab.compare(one, two)`.
-    """
-    failed = [build for build in builds if not isinstance(build, Build)]
-    for error in failed:
-        print(not_built(error))
-    return not failed
 
 
 def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
@@ -246,10 +233,10 @@ def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "
 
 
 def _build_or_image(x: Subject, engine: str | Engine | None) -> Build | Image:
-    return _engine_of(x, engine).image(x) if isinstance(x, str) else x
+    return engine_of(x, engine).image(x) if isinstance(x, str) else x
 
 
-def _engine_of(x: Subject, engine: str | Engine | None) -> Engine:
+def engine_of(x: Subject, engine: str | Engine | None = None) -> Engine:
     """Return the engine asked for, else the kind that made the build, else the best one here."""
     if engine is None and isinstance(x, Build):
         engine = "embedded" if x.builder == "embedded" else "docker"

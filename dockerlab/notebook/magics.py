@@ -16,7 +16,7 @@ from dockerlab.context.context import Context
 from dockerlab.errors import ContextError, DockerlabError, OptionError
 from dockerlab.inputs import ContextLike
 from dockerlab.notebook import calls as notebook
-from dockerlab.notebook.not_built import base_is_away
+from dockerlab.notebook.not_built import NotBuilt, base_is_away
 from dockerlab.printable import LINES, escape
 from dockerlab.shared_options import add_build_options, key_values, read_secrets
 from dockerlab.widgets.display import show, show_bundle
@@ -41,11 +41,6 @@ def _parser() -> _Parser:
     add_build_options(parser)
     parser.add_argument("--quiet", action="store_true", help="show nothing, only bind NAME")
     parser.add_argument("--brief", action="store_true", help="show the steps only, no chart and no history")
-    parser.add_argument(
-        "--allow-fail",
-        action="store_true",
-        help="a build that fails does not fail the cell: the message is shown and NAME gets the error",
-    )
     parser.add_argument("-h", "--help", action="store_true", help="show this and build nothing")
     return parser
 
@@ -56,7 +51,10 @@ class DockerfileMagics(Magics):
 
     @cell_magic
     def dockerfile(self, line: str, cell: str) -> None:
-        """Build this cell's Dockerfile, show its progress, layers and history, and bind the build to NAME."""
+        """Build this cell's Dockerfile, show its progress, layers and history, and bind the build to NAME.
+
+        A build that fails says why, and NAME says of whatever is asked of it that there is no such build.
+        """
         shell = self.shell
         assert shell is not None
         args = _arguments(line, shell.user_ns)
@@ -79,11 +77,9 @@ class DockerfileMagics(Magics):
                 quiet=args.quiet,
             )
         except DockerlabError as error:
-            if not args.allow_fail:
-                raise
-            shell.user_ns[args.name] = error
+            shell.user_ns[args.name] = not_built = NotBuilt(args.name, error)
             if base_is_away(error):
-                notebook.built(error)  # one calm line: nothing in the cell needs mending
+                print(not_built)  # one calm line: nothing in the cell needs mending
             else:
                 show_bundle(_bundle(error))
             return

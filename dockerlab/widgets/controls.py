@@ -18,6 +18,10 @@ _STYLE = """<style>
 .dockerlab-box table { font-size: 12px; border-collapse: collapse; margin-top: 4px; }
 .dockerlab-box td, .dockerlab-box th { padding: 2px 8px; }
 .dockerlab-list select option { white-space: pre; }
+:is(.dockerlab-box, .dockerlab-card) .jupyter-widgets-disconnected::before,
+:is(.dockerlab-box, .dockerlab-card).jupyter-widgets-disconnected::before { content: none !important; }
+:is(.dockerlab-box, .dockerlab-card).jupyter-widgets-disconnected::after {
+  content: "This is how it was left. Run the cell again to use it."; font-style: italic; }
 </style>"""
 
 # Ctrl+Enter in a text field puts this behind the text for a moment. So what was typed last and the wish to
@@ -66,14 +70,20 @@ attach(600);
 """.replace("SUBMIT", SUBMIT.encode("unicode_escape").decode())
 
 
+def style_sheet() -> Any:
+    """Return the style sheet as a widget that is not seen; a box has it."""
+    import ipywidgets
+
+    return ipywidgets.HTML(_STYLE, layout=ipywidgets.Layout(display="none"))
+
+
 def box(*children: Any) -> Any:
     """Return a column of widgets with the style sheet and the keys they share."""
     import ipywidgets
 
-    style = ipywidgets.HTML(_STYLE, layout=ipywidgets.Layout(display="none"))
     script = {"output_type": "display_data", "data": {"application/javascript": _KEYS}, "metadata": {}}
     keys = ipywidgets.Output(outputs=(script,), layout=ipywidgets.Layout(height="0", overflow="hidden"))
-    column = ipywidgets.VBox([*children, style, keys], layout=ipywidgets.Layout(width="100%"))
+    column = ipywidgets.VBox([*children, style_sheet(), keys], layout=ipywidgets.Layout(width="100%"))
     column.add_class("dockerlab-box")
     return column
 

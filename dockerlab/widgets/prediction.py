@@ -10,6 +10,7 @@ from typing import Any
 
 from dockerlab.errors import DockerlabError
 from dockerlab.printable import escape
+from dockerlab.widgets.controls import style_sheet, view
 from dockerlab.widgets.display import in_kernel
 
 Option = int | float | str
@@ -125,8 +126,9 @@ class Prediction:
         # Older cards went away when their cell ran again.
         self._memory.cards = [*self._memory.cards[-2:], refresh]
         question = ipywidgets.HTML(f"<b>{escape(self.question)}</b>")
-        card = ipywidgets.VBox([question, ipywidgets.HBox(buttons), said])
-        return {"version_major": 2, "version_minor": 0, "model_id": card.model_id}
+        card = ipywidgets.VBox([question, ipywidgets.HBox(buttons), said, style_sheet()])
+        card.add_class("dockerlab-card")
+        return view(card)
 
 
 @dataclass(frozen=True)

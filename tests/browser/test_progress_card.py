@@ -41,7 +41,7 @@ def test_the_cards_links_go_by_keys(lab: Lab) -> None:
         page.keyboard.press("Tab")
         assert page.evaluate("() => document.activeElement.textContent") == "exercise 02"
         page.keyboard.press("Enter")
-        page.wait_for_function(OPEN, arg="exercises/02-run-chaining.ipynb", timeout=WAIT)
+        page.wait_for_function(OPEN, arg="exercises/exercise-02-run-chaining.ipynb", timeout=WAIT)
         assert (console, left) == ([], [])
 
 

@@ -42,7 +42,7 @@ def test_every_lesson_and_exercise_is_on_it(kept: Path) -> None:
     assert [line[:2] for line in lines if line[0] != " "] == [lesson.number for lesson in course()]
     assert len([line for line in lines if line.endswith("open")]) == len(hints())
     links = set(targets(card.html()))
-    assert {f"../exercises/{name}.ipynb" for name in hints()} <= links
+    assert {f"../exercises/exercise-{name}.ipynb" for name in hints()} <= links
     assert {f"../notebooks/{lesson.name}.ipynb" for lesson in course()} <= links
     assert [link for link in links if fault(ROOT / "notebooks" / "00-start-here.ipynb", link)] == []
 

@@ -10,7 +10,7 @@ from tools.course import ROOT
 
 def test_the_solution_is_the_one_that_is_tested() -> None:
     """The .dockerignore of the solution's notebook is SOLVED's, with which its Dockerfiles are checked."""
-    book = nbformat.read(ROOT / "solutions" / "07-dockerignore.ipynb", as_version=4)
+    book = nbformat.read(ROOT / "solutions" / "solution-07-dockerignore.ipynb", as_version=4)
     shown = [
         found[1]
         for cell in book["cells"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from dockerlab import engines
 from dockerlab.checks import Exercise, Report, Verdict, exercise
 from dockerlab.checks.trial import Trial
 from dockerlab.context.context import File
-from dockerlab.errors import BuildError, DockerlabError
+from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError
+from dockerlab.notebook.not_built import NotBuilt
 from tests.fake_engine import FakeEngine
 
 HINTS = ("look <here>", "look there", "do this")
@@ -78,7 +80,7 @@ def test_a_right_answer_passes_and_is_kept(task: Exercise, engine: FakeEngine, t
     task.hint()
     report = task.check(engine.build("FROM scratch\nRUN a\n", tag="mine:1"))
     assert report.passed
-    assert "../solutions/fewer.ipynb" in repr(report)
+    assert "../solutions/solution-fewer.ipynb" in repr(report)
     record = progress(tmp_path)
     assert (record["passed"], record["tries"], record["hints"]) == (True, 2, 1)
     assert isinstance(record["last"], dict)
@@ -100,7 +102,7 @@ def test_hints_open_one_by_one_and_stay_open(task: Exercise) -> None:
     assert second.opened == HINTS[:2]
     assert "look &lt;here&gt;" in second._repr_mimebundle_()["text/html"]
     assert repr(again()) == "Exercise fewer: not passed yet, 0 tries, 2 hints opened."
-    assert "../solutions/fewer.ipynb" in repr(task.hint())
+    assert "../solutions/solution-fewer.ipynb" in repr(task.hint())
     assert task.hint().opened == HINTS
 
 
@@ -130,10 +132,19 @@ def test_the_wait_for_the_starter_is_told_once(
 
 def test_what_is_no_build_is_refused_with_the_next_step(task: Exercise, tmp_path: Path) -> None:
     """A failed build and a wrong variable are told apart, and count as no try."""
-    with pytest.raises(BuildError, match="the build of this Dockerfile failed"):
-        task.check(DockerlabError("it failed"))
+    with pytest.raises(NotBuiltError, match="mine was not built: its cell says why"):
+        task.check(NotBuilt("mine", DockerlabError("it failed")))
     with pytest.raises(DockerlabError, match="A str is no build"):
         task.check("mine")
+    assert not (tmp_path / "progress.json").exists()
+
+
+def test_an_image_that_is_gone_is_told(engine: FakeEngine, task: Exercise, tmp_path: Path) -> None:
+    """Where the image was removed since it was built, the check says which cell to run, and counts no try."""
+    mine = replace(engine.build(Fewer.STARTER, tag="mine:1"), name="mine")
+    engine.remove("mine:1")
+    with pytest.raises(ImageNotFoundError, match="begins with %%dockerfile mine again, then this one"):
+        task.check(mine)
     assert not (tmp_path / "progress.json").exists()
 
 

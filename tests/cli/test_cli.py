@@ -79,11 +79,11 @@ def test_the_readme_shows_only_what_there_is() -> None:
 
 
 def test_every_command_takes_engine_and_json() -> None:
-    """`--json` goes with every command, `--engine` with every one that uses an engine: all but grade."""
+    """`--json` goes with every command, `--engine` with every one that may use either."""
     for name, parser in subcommands().items():
         options = {option for action in parser._actions for option in action.option_strings}
         assert "--json" in options, name
-        assert ("--engine" in options) == (name != "grade"), name
+        assert ("--engine" in options) == (name not in ("bases", "grade", "start")), name
 
 
 def test_build_takes_docker_s_flags(engine: FakeEngine, project: Path, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from dockerlab import engines
 from dockerlab.cli import main
 from dockerlab.cli.parser import COMMANDS
+from dockerlab.context.context import Context
+from dockerlab.engines.embedded import EmbeddedEngine
 from tests.fake_engine import FakeEngine
 from tests.tiny_images import stack
 
@@ -29,12 +31,14 @@ FINE = {
     "load": "load -i {folder}/archive.tar",
     "rm": "rm app:1",
     "prune": "prune",
+    "bases": "bases --into {folder}/bases made:1",
     "run": "run app:1 ls",
     "ledger": "ledger {folder}/image.tar --files",
     "compare": "compare {folder}/image.tar app:1",
     "advise": "advise {folder}/image.tar --no-hadolint --max-layers 3",
     "explore": "explore {folder}/image.tar",
     "why": "why {project}",
+    "start": "start {folder}/my-lab",
     "grade": "grade {folder}/progress -o {folder}/grades",
 }
 # How each fails, and the exit code then.
@@ -47,12 +51,14 @@ FAILING = {
     "load": ("load -i {folder}/nowhere.tar", 1),
     "rm": ("rm app:1 nowhere:1", 1),
     "prune": ("prune", 1),
+    "bases": ("bases --into {folder}/bases nowhere:1", 1),
     "run": ("run nowhere:1 ls", 1),
     "ledger": ("ledger {folder}/nowhere.tar", 1),
     "compare": ("compare {folder}/image.tar nowhere:1", 1),
     "advise": ("advise {folder}/image.tar --max-size many", 1),
     "explore": ("explore {folder}/image.tar --layer 99", 1),
     "why": ("why nowhere:1", 1),
+    "start": ("start {folder}/project", 1),
     "grade": ("grade {folder}/nowhere", 1),
 }
 
@@ -69,6 +75,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "progress" / "ada.json").write_text('{"version": 1, "learner": "Ada", "exercises": {}}')
     (tmp_path / "grades").mkdir()
     (tmp_path / "archive.tar").write_text("app:1")
+    context = Context.files({"a": "a"})
+    EmbeddedEngine(tmp_path / "bases").build("FROM scratch\nCOPY a /\n", context=context, tag="made:1")
     stack(tmp_path, [{"a": 1000}, {"a": 2000}], history=["base", "RUN /bin/sh -c a"])
     fake.build(DOCKERFILE, tag="app:1")
     return tmp_path

@@ -13,6 +13,7 @@ import pytest
 from dockerlab.engines.docker.engine import probe
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
+from dockerlab.engines.embedded.sandbox.namespaces.rootless import RootlessSandbox
 from dockerlab.engines.embedded.sandbox.proot.proot import ProotSandbox
 from dockerlab.errors import EngineError
 from tests.loopback import answering
@@ -185,6 +186,18 @@ def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFa
     refused = sandbox.probe()
     if refused is not None:
         pytest.skip(f"needs namespaces: {refused}")
+    engine.__dict__["sandbox"] = sandbox
+    return _loaded(engine, archives)
+
+
+@pytest.fixture(scope="package")
+def rootless(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+    """Return an engine with a store of its own that runs commands in a user namespace."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("rootless"))
+    sandbox = RootlessSandbox(engine.store.work)
+    refused = sandbox.probe()
+    if refused is not None:
+        pytest.skip(f"needs a user namespace: {refused}")
     engine.__dict__["sandbox"] = sandbox
     return _loaded(engine, archives)
 

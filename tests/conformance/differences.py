@@ -23,7 +23,7 @@ class Difference:
     ours: str
     why: str
     words: str
-    sandboxes: tuple[str, ...] = ("namespaces", "proot")
+    sandboxes: tuple[str, ...] = ("namespaces", "rootless", "proot")
     old: str = "the same"  # what BuildKit of Docker 26.1 does
     dockers: tuple[Docker, ...] = BOTH  # that differ
     anywhere: bool = False  # it may show in any case, not only in those that name it
@@ -62,13 +62,21 @@ KNOWN: Mapping[str, Difference] = {
         words="^layer 2: var/full",
         sandboxes=("proot",),
     ),
-    "proot-setuid": Difference(
-        what="Writing into a file with a set-user-ID or set-group-ID bit, under proot when not root",
+    "no-setuid": Difference(
+        what="Writing into a file with a set-user-ID or set-group-ID bit, when not root",
         buildkit="root keeps the bit",
         ours="it is gone",
         why="the kernel takes it away when an ordinary user writes; a `chmod` after that sets it again",
         words=r": mode [2-7]\d{3} in BuildKit's, 0\d{3} in ours",
-        sandboxes=("proot",),
+        sandboxes=("rootless", "proot"),
+    ),
+    "no-devices": Difference(
+        what="`mknod` of a device, in a user namespace",
+        buildkit="the device",
+        ours="refused; a device of a layer below stays one",
+        why="the kernel lets nobody make one there",
+        words=r"BuildKit builds it, ours refuses: (.|\n)*mknod: .*Operation not permitted",
+        sandboxes=("rootless",),
     ),
     "proot-setgid": Difference(
         what="A folder copied (`cp -r`) into one with the set-group-ID bit, under proot",

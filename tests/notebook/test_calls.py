@@ -14,7 +14,6 @@ from dockerlab.errors import (
     ContextError,
     DockerlabError,
     ImageNotFoundError,
-    RegistryError,
     RunError,
     RunTimeoutError,
 )
@@ -257,32 +256,6 @@ def test_charts_are_made_from_builds_and_references(chosen: FakeEngine) -> None:
         bundle = picture._repr_mimebundle_()
         assert {"text/plain", "text/html"} <= set(bundle)
         json.dumps(bundle)
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (RegistryError("no registry answers"), "no registry can be reached"),
-        (RegistryError("the registry cannot be reached: no such host"), "no registry can be reached"),
-        (RegistryError("the image is not in its registry: denied"), "its cell says why"),
-        (RunError("ended", exit_code=100, log=("Could not resolve 'a.example'",)), "no network"),
-        (RunError("ended", exit_code=100, log=("E: Unable to locate package jq",)), "no such package"),
-        (RunError("ended", exit_code=1, log=("no such file",)), "its cell says why"),
-    ],
-    ids=["registry", "registry-on-docker", "refused", "resolver", "apt-without-lists", "other"],
-)
-def test_built_says_in_one_line_what_was_not(
-    engine: FakeEngine, capsys: pytest.CaptureFixture[str], error: DockerlabError, said: str
-) -> None:
-    """A failed build is told in one line with its likely cause, and makes the answer False."""
-    one = lab.build(TWO, engine=engine, quiet=True)
-    assert lab.built(one, one)
-    assert capsys.readouterr().out == ""
-    assert lab.built(one, error) is False
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1
-    assert said in lines[0]
-    assert "Read on" in lines[0]
 
 
 def test_whatever_is_shown_carries_its_numbers_as_data(chosen: FakeEngine) -> None:

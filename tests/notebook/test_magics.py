@@ -21,9 +21,10 @@ from nbclient.exceptions import CellExecutionError
 import dockerlab
 from dockerlab import engines
 from dockerlab.engines.results import Build
-from dockerlab.errors import ContextError, DockerlabError, OptionError, RegistryError, RunError
+from dockerlab.errors import ContextError, OptionError, RegistryError
 from dockerlab.notebook import calls as notebook
 from dockerlab.notebook.magics import find_context, split
+from dockerlab.notebook.not_built import NotBuilt
 from tests.fake_engine import FakeEngine
 
 ROOT = Path(__file__).parents[2]
@@ -196,23 +197,16 @@ def test_split(line: str, words: list[str]) -> None:
 def test_help_lists_every_option(shell: InteractiveShell, engine: FakeEngine) -> None:
     """`%%dockerfile?` and `--help` describe all options, and `--help` builds nothing."""
     function = shell.find_cell_magic("dockerfile")
-    for option in ("NAME", "--context", "--tag", "--engine", "--build-arg", "--no-cache", "--allow-fail"):
+    for option in ("NAME", "--context", "--tag", "--engine", "--build-arg", "--no-cache", "--brief"):
         assert option in (function.__doc__ or "")
-    assert "--allow-fail" in magic(shell, "--help").stdout
+    assert "--brief" in magic(shell, "--help").stdout
     assert engine.seen == []
 
 
-def test_a_failed_build_raises(shell: InteractiveShell) -> None:
-    """Without --allow-fail the engine's error reaches the notebook, and NAME stays unbound."""
-    with pytest.raises(RunError, match="Dockerfile line 2"):
-        shell.run_cell_magic("dockerfile", "bad", "FROM scratch\nRUN false\n")
-    assert "bad" not in shell.user_ns
-
-
-def test_allow_fail_binds_the_error(shell: InteractiveShell) -> None:
-    """With --allow-fail the message is shown as HTML and text, and NAME gets the error."""
-    shown = magic(shell, "bad --allow-fail", "FROM scratch\nRUN false\n").outputs[-1].data
-    assert isinstance(shell.user_ns["bad"], DockerlabError)
+def test_a_failed_build_is_bound_as_such(shell: InteractiveShell) -> None:
+    """The message is shown as HTML and text, and NAME gets what says that it was not built."""
+    shown = magic(shell, "bad", "FROM scratch\nRUN false\n").outputs[-1].data
+    assert isinstance(shell.user_ns["bad"], NotBuilt)
     assert shown["text/plain"].startswith("RunError: Dockerfile line 2")
     assert 'role="alert"' in shown["text/html"]
 
@@ -220,14 +214,14 @@ def test_allow_fail_binds_the_error(shell: InteractiveShell) -> None:
 def test_a_base_that_is_away_is_one_calm_line(
     shell: InteractiveShell, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With --allow-fail a base that no registry gives is told without alarm: nothing was done wrong."""
+    """A base that no registry gives is told without alarm: nothing was done wrong."""
 
     def away(*args: object, **named: object) -> Build:
         raise RegistryError("no registry answers", line=1)
 
     monkeypatch.setattr(engine, "build", away)
-    shown = magic(shell, "far --allow-fail", "FROM registry.invalid/far:1\n")
-    assert isinstance(shell.user_ns["far"], DockerlabError)
+    shown = magic(shell, "far", "FROM registry.invalid/far:1\n")
+    assert isinstance(shell.user_ns["far"], NotBuilt)
     assert shown.stdout.startswith("far was not built: its base image is not here")
     assert not any("alert" in str(output.data) for output in shown.outputs)
 
@@ -242,18 +236,41 @@ def test_a_notebook_is_small_and_names_the_engine() -> None:
     assert [output["output_type"] for output in outputs] == ["display_data"] * 3
 
 
-def test_a_failed_cell_fails_without_a_traceback_wall() -> None:
-    """In a real kernel a failed build is one short error output, and running the notebook stops there."""
+def test_a_notebook_goes_on_without_a_build() -> None:
+    """In a real kernel a failed build, and each use of it, is a short output and no error.
+
+    What a cell would have made of it, a later cell is answered too.
+    """
     failing = "%%dockerfile bad\nFROM scratch\nRUN false\n"
-    (outputs,) = run(failing, allow_errors=True)
-    errors = [output for output in outputs if output["output_type"] == "error"]
-    assert [error["ename"] for error in errors] == ["RunError"]
-    assert errors[0]["traceback"] == [
-        "RunError: Dockerfile line 2: the command ended with exit code 1\n    working"
+    uses = [
+        "import dockerlab as lab\nlab.layers(bad)",
+        "seconds = bad.seconds",
+        "1 - seconds",
+        "bad",
+        "1 / 0",
     ]
-    assert "not built, failed at line 2" in outputs[0]["data"]["text/plain"]
-    with pytest.raises(CellExecutionError):
-        run(failing)
+    built, *used, other = run(failing, *uses, allow_errors=True)
+    assert "not built, failed at line 2" in built[0]["data"]["text/plain"]
+    assert built[-1]["data"]["text/plain"].startswith("RunError: Dockerfile line 2: the command ended")
+    said = "bad was not built: its cell says why. Read on, or mend it and run its cell again."
+    assert [[one.get("text") or one["data"]["text/plain"] for one in outputs] for outputs in used] == [
+        *[[f"{said}\n"]] * 3,
+        [said],
+    ]
+    assert other[0]["ename"] == "ZeroDivisionError"
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        run(failing, *uses)
+
+
+def test_a_name_that_no_cell_made_says_what_to_run() -> None:
+    """After a restart a cell says that another comes first: one line, and still an error."""
+    cell, function = run("task.check(mine)", "def f():\n    return nowhere\nf()", allow_errors=True)
+    (error,) = cell
+    assert error["traceback"] == [
+        "NameError: There is no task here. If a cell above makes it, run that one first, then this one "
+        "again: a restart forgets what cells have made."
+    ]
+    assert len(function[0]["traceback"]) > 1
 
 
 def test_a_prediction_in_a_kernel_has_buttons_and_a_text_form() -> None:
@@ -343,13 +360,6 @@ def test_a_real_build_in_a_real_kernel(tmp_path: Path, monkeypatch: pytest.Monke
         "(2, [None, False, None, False])",
         "(2, [None, True, None, True])",
     ]
-    assert outputs[5][-1]["traceback"][0].startswith('ContextError: Dockerfile line 2: "hello" is not in')
-
-
-def test_built_calls_a_failed_build_by_its_variable(
-    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`lab.built` names what `--allow-fail` bound as the learner did."""
-    magic(shell, "broken --allow-fail", "FROM scratch\nRUN false\n")
-    assert notebook.built(shell.user_ns["broken"]) is False
-    assert capsys.readouterr().out.startswith("broken was not built: ")
+    assert outputs[5][-1]["data"]["text/plain"].startswith(
+        'ContextError: Dockerfile line 2: "hello" is not in'
+    )

@@ -1,13 +1,15 @@
-"""An ordinary user without namespaces: our builder under proot, and proot-distro.
+"""An ordinary user: our builder in a user namespace and under proot, and proot-distro.
 
-Started by root, the bench becomes one for this: the uid below, no capabilities, no new privileges, as in a
-Binder session. Run as a module it is the process that builds as that user: a line of JSON in, one out.
+Started by root, the bench becomes one for this. For proot it is the uid below, without capabilities or new
+privileges, as in a Binder session; for a user namespace the user that tests/ordinary.sh makes, as newuidmap
+wants one with a name. Run as a module it is the process that builds as that user: a line of JSON in, one out.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -26,7 +28,9 @@ from tools.bench.works import BASE
 from tools.course import ROOT
 
 UID = 1000
+NAMED = "dockerlab-test"  # by tests/ordinary.sh
 OURS_ALONE = "dockerlab, an ordinary user under proot"
+OURS_ROOTLESS = "dockerlab, an ordinary user in a user namespace"
 PROOT_DISTRO = "proot-distro, the same user"
 _PD = "import sys; sys.argv[0] = 'proot-distro'; from proot_distro.cli import main; sys.exit(main())"
 
@@ -40,7 +44,7 @@ class Person:
     python: str
 
     @classmethod
-    def of(cls, home: Path) -> Person:
+    def of(cls, home: Path, *, sandbox: str = "proot") -> Person:
         """Give `home` to an ordinary user. Raises EngineError where root has no way to become one."""
         home.mkdir(exist_ok=True)
         paths = os.pathsep.join([str(ROOT), sysconfig.get_paths()["purelib"]])
@@ -50,14 +54,12 @@ class Person:
             "PYTHONPATH": paths,
             "PYTHONDONTWRITEBYTECODE": "1",
             "DOCKERLAB_HOME": str(home / "store"),
-            "DOCKERLAB_SANDBOX": "proot",
+            "DOCKERLAB_SANDBOX": sandbox,
             "LANG": "C.UTF-8",
         }
         if os.geteuid() != 0:
             return cls((), env, sys.executable)
-        os.chown(home, UID, UID)
-        ids = ("--reuid", str(UID), "--regid", str(UID), "--clear-groups", "--no-new-privs")
-        before = ("setpriv", *ids, "--bounding-set=-all", "--inh-caps=-all")
+        before = _becoming(sandbox, home)
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         for python in (sys.executable, f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"):
             # env starts it, so that setpriv's own rights do not help to find it
@@ -91,14 +93,29 @@ class _Remote:
             raise EngineError(answer.strip() or "its process ended")
 
 
+def _becoming(sandbox: str, home: Path) -> tuple[str, ...]:
+    """Return what to put before a command for it to run as the user of a sandbox, whose `home` becomes."""
+    if sandbox == "proot":
+        os.chown(home, UID, UID)
+        ids = ("--reuid", str(UID), "--regid", str(UID), "--clear-groups", "--no-new-privs")
+        return ("setpriv", *ids, "--bounding-set=-all", "--inh-caps=-all")
+    try:
+        uid = pwd.getpwnam(NAMED).pw_uid
+    except KeyError:
+        raise EngineError(f"there is no user {NAMED}, which tests/ordinary.sh makes") from None
+    os.chown(home, uid, uid)
+    return ("setpriv", "--reuid", NAMED, "--regid", NAMED, "--init-groups")
+
+
 @contextmanager
-def ours(work: Path, archive: Path) -> Iterator[dict[str, Builder]]:
+def ours(work: Path, archive: Path, *, sandbox: str) -> Iterator[dict[str, Builder]]:
     """Start our builder as an ordinary user, with the base image in a store of that user's."""
-    person = Person.of(work / "ordinary")
+    home = work / f"ordinary-{sandbox}"
+    person = Person.of(home, sandbox=sandbox)
     with subprocess.Popen(
         [*person.before, "env", person.python, "-m", "tools.bench.ordinary"],
         env=person.env,
-        cwd=work / "ordinary",
+        cwd=home,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -108,7 +125,7 @@ def ours(work: Path, archive: Path) -> Iterator[dict[str, Builder]]:
         try:
             remote = _Remote(process.stdin, process.stdout)
             remote.ask({"load": str(archive)})
-            yield {OURS_ALONE: remote}
+            yield {OURS_ALONE if sandbox == "proot" else OURS_ROOTLESS: remote}
         finally:
             process.stdin.close()
             process.terminate()  # an interrupt may have come in the middle of a build

@@ -25,7 +25,7 @@ class Work:
     runs: int
     cached: bool = False  # built before, and nothing changed
     edited: str = ""  # built before, and this file gets another line each time
-    alone: bool = False  # for an ordinary user, in a sandbox without namespaces
+    alone: bool = False  # for an ordinary user
 
     def context(self, folder: Path) -> None:
         """Write the Dockerfile's context."""

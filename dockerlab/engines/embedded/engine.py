@@ -102,8 +102,9 @@ class EmbeddedEngine:
                 engine=self.describe,
                 on_event=on_event or _ignore,
             )
-            with self.store.kept.changing():
-                self.store.kept.hold_image(built.image)
+            if self.store.writable:  # else whoever can prune it is somebody else
+                with self.store.kept.changing():
+                    self.store.kept.hold_image(built.image)
         return built
 
     def _build_stand_in(self, dockerfile: str, tag: str) -> Image:

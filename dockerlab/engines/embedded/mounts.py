@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.dockerfile.mounts import MountSpec
 from dockerlab.engines.cache.inputs import Origin, Origins
 from dockerlab.engines.cache.sources import Digest
-from dockerlab.engines.embedded.sandbox.contract import Mount, Sandbox
+from dockerlab.engines.embedded.sandbox.contract import Mount, Owned, Sandbox
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
@@ -40,10 +40,9 @@ def prepare(
     if spec.type == "secret":
         place.write_bytes(secrets[spec.id])
         place.chmod(spec.mode if spec.mode is not None else 0o400)
-        _own(place, spec.uid or 0, spec.gid or 0)
-        return Mount("bind", spec.target, place, read_only=True)
+        return Mount("bind", spec.target, place, read_only=True, owners=_owned("", spec.uid, spec.gid))
     if spec.type == "cache":
-        return Mount("bind", spec.target, _cache(spec, stack, tools), read_only=spec.read_only)
+        return _cache(spec, stack, tools)
     origin = tools.origins(spec.origin)
     tree = _known(origin)
     top = tree.resolve(spec.source)
@@ -52,8 +51,8 @@ def prepare(
             f'"{spec.source}" is not in {origin.where}', hint="Look at the path and at .dockerignore."
         )
     with durable.plain_errors(tools.store.root):
-        checkout(tree, top, place)
-    return Mount("bind", spec.target, place, read_only=spec.read_only)
+        owners = checkout(tree, top, place)
+    return Mount("bind", spec.target, place, read_only=spec.read_only, owners=owners)
 
 
 def refuse_hidden(mounts: Sequence[Mount], tree: Tree, *, line: int) -> None:
@@ -72,20 +71,23 @@ def refuse_hidden(mounts: Sequence[Mount], tree: Tree, *, line: int) -> None:
                 )
 
 
-def _cache(spec: MountSpec, stack: ExitStack, tools: Tools) -> Path:
-    """Return the folder of a cache: one of the id, of what it starts with and of its mode and owner."""
+def _cache(spec: MountSpec, stack: ExitStack, tools: Tools) -> Mount:
+    """Mount the folder of a cache: one of the id, of what it starts with and of its mode and owner."""
     origin = tools.origins(spec.origin) if spec.origin is not None else None
     parts = [spec.id, spec.owned, f"{origin.key} {spec.source}" if origin is not None else ""]
     identity = "\n".join(part for part in parts if part)
     held = tools.store.cache_mount(identity, sharing=spec.sharing, emptied=tools.empty(identity))
     folder = stack.enter_context(held)
-    if origin is not None and not any(folder.iterdir()):
-        tree = _known(origin)
-        checkout(tree, tree.resolve(spec.source), folder)
+    owners: tuple[Owned, ...] = ()
+    with suppress(PermissionError):  # it was given away already: it has what it starts with, and its mode
+        if origin is not None and not any(folder.iterdir()):
+            tree = _known(origin)
+            owners = checkout(tree, tree.resolve(spec.source), folder)
+        if spec.owned:
+            folder.chmod(0o755 if spec.mode is None else spec.mode)
     if spec.owned:
-        folder.chmod(0o755 if spec.mode is None else spec.mode)
-        _own(folder, spec.uid or 0, spec.gid or 0)
-    return folder
+        owners += _owned("", spec.uid, spec.gid)
+    return Mount("bind", spec.target, folder, read_only=spec.read_only, owners=owners)
 
 
 def _known(origin: Origin) -> Tree:
@@ -93,25 +95,23 @@ def _known(origin: Origin) -> Tree:
     return origin.tree
 
 
-def checkout(tree: Tree, top: str, place: Path) -> None:
-    """Write what `tree` holds at `top` to the real path `place`, owners too where that is allowed."""
+def checkout(tree: Tree, top: str, place: Path, inside: str = "") -> tuple[Owned, ...]:
+    """Write what `tree` holds at `top` to the real path `place`; return whose it is to be."""
     node = tree.get(top)
+    owners = _owned(inside, node.entry.uid, node.entry.gid) if node is not None else ()
     if node is not None and node.entry.kind == "file":
         with node.origin.open(node.entry) as source, place.open("wb") as out:
             shutil.copyfileobj(source, out, CHUNK)
         place.chmod(node.entry.mode)
-        _own(place, node.entry.uid, node.entry.gid)
     elif node is not None and node.entry.kind == "symlink":
         place.symlink_to(node.entry.link)
     elif tree.is_dir(top):
         place.mkdir(exist_ok=True)
         for name in tree.children(top):
-            checkout(tree, join(top, name), place / name)
+            owners += checkout(tree, join(top, name), place / name, join(inside, name))
         place.chmod(node.entry.mode if node is not None else 0o755)
-        if node is not None:
-            _own(place, node.entry.uid, node.entry.gid)
+    return owners
 
 
-def _own(path: Path, uid: int, gid: int) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, uid, gid, follow_symlinks=False)
+def _owned(path: str, uid: int | None, gid: int | None) -> tuple[Owned, ...]:
+    return (Owned(path, uid or 0, gid or 0),) if uid or gid else ()

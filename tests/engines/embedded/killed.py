@@ -40,6 +40,12 @@ SECRET = b"what no leftover may hold"
 TAGS = 30
 
 
+def holding_secret(folder: Path) -> list[Path]:
+    """Return the files below a folder that hold the secret."""
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return [path for path in files if SECRET in path.read_bytes()]
+
+
 def context(number: int) -> Context:
     """Return the files of the build: the same for every number but for one file."""
     chance = random.Random(1)

@@ -236,6 +236,11 @@ def test_a_stand_in_is_shaped_as_the_official_image(base: Image) -> None:
     assert (shadow.entry.uid, shadow.entry.gid, shadow.entry.mode) == (0, 42, 0o640)
 
 
+def test_packages_are_not_kept_once_used(engine: EmbeddedEngine, base: Image) -> None:
+    """When a stand-in is made, what was downloaded for it is gone."""
+    assert list((engine.store.root / "downloads").iterdir()) == []
+
+
 def test_dpkg_finds_a_stand_in_whole(engine: EmbeddedEngine, base: Image) -> None:
     """dpkg and apt in the image see nothing half done, and every file of every package as it should be."""
     assert base.reference is not None

@@ -29,7 +29,7 @@ if sys.platform != "linux":
 
 from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.sandbox import syscalls
-from dockerlab.engines.embedded.sandbox.contract import Command, Mount
+from dockerlab.engines.embedded.sandbox.contract import Command, Mount, Sandbox
 from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
 from dockerlab.engines.embedded.sandbox.namespaces.overlay_snapshot import snapshot
 from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import unpack
@@ -123,9 +123,7 @@ def sandbox(tmp_path: Path) -> Iterator[NamespaceSandbox]:
     assert not list((work / "runs").iterdir()) if (work / "runs").exists() else True
 
 
-def shell(
-    sandbox: NamespaceSandbox, layers: list[BlobLayer], script: str, **more: object
-) -> tuple[int, str, bytes]:
+def shell(sandbox: Sandbox, layers: list[BlobLayer], script: str, **more: object) -> tuple[int, str, bytes]:
     """Run a shell script; return its exit code, what it printed, and the layer."""
     out, said = io.BytesIO(), bytearray()
     timeout = more.pop("timeout", 60.0)

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from dockerlab.engines.embedded import sandbox as sandboxes
+from dockerlab.engines.embedded.bases.debian import KEYRING, mirrors
 from dockerlab.engines.embedded.sandbox.contract import Command, Mount
-from dockerlab.engines.embedded.sandbox.proot import proot
+from dockerlab.engines.embedded.sandbox.proot import debian_proot, proot
 from dockerlab.engines.embedded.sandbox.proot.mountpoints import Bind
 from dockerlab.engines.embedded.sandbox.proot.patched_proot import mended
 from dockerlab.engines.embedded.sandbox.proot.worktree import WorkTree
@@ -440,9 +441,60 @@ def test_a_proot_that_does_not_work_is_said(tmp_path: Path, monkeypatch: pytest.
         sandboxes.choose(tmp_path / "work")
 
 
+def path_without(folder: Path, *missing: str) -> str:
+    """Return a PATH with every program of this host but some."""
+    folder.mkdir()
+    for place in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for program in Path(place).iterdir():
+            link = folder / program.name
+            if program.name not in missing and not link.is_symlink():
+                link.symlink_to(program)
+    return str(folder)
+
+
 def test_proot_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without proot, the probe names the package to install."""
+    """Without proot, and without apt to fetch it by, the probe names the package to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     why = proot.probe(tmp_path / "work")
     assert why is not None
     assert "apt-get install proot" in why
+
+
+def test_where_there_is_no_proot_debians_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why_not: str | None
+) -> None:
+    """Debian's proot works with its own loader and libraries, is mended, and is fetched once."""
+    if why_not or mirrors() is None or not KEYRING.is_file():
+        pytest.skip(why_not or "this host has no Debian mirror")
+    monkeypatch.setenv("DOCKERLAB_SANDBOX", "proot")
+    monkeypatch.setenv("PATH", path_without(tmp_path / "bin", "proot"))
+    assert proot.probe(tmp_path / "work") is None
+    monkeypatch.setenv("PATH", path_without(tmp_path / "less", "proot", "apt-get"))
+    found, why = sandboxes.explain(tmp_path / "work")
+    assert isinstance(found, proot.ProotSandbox)
+    assert why.startswith("It is Debian's, fetched by dockerlab, 5.1.0, mended.")
+    assert found.holds
+    assert [path.name for path in (tmp_path / "work" / "proot-debian").iterdir()] == ["root"]
+
+
+def test_a_host_proot_with_faults_gives_way_to_debians(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 5.1 whose code is not known is used as it is only where Debian's cannot be had."""
+    fake = tmp_path / "bin" / "proot"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho v5.1.0\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{fake.parent}:{PATH}")
+    theirs = tmp_path / "fetched" / "usr" / "bin" / "proot"
+    monkeypatch.setattr(debian_proot, "fetch", lambda work: theirs)
+    monkeypatch.setattr(debian_proot, "started_by", lambda program: (str(fake),))
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("")
+    assert proot.find_proot(tmp_path / "work").path == str(theirs)
+
+    def fail(work: Path) -> Path:
+        raise EngineError("no network")
+
+    monkeypatch.setattr(debian_proot, "fetch", fail)
+    assert proot.find_proot(tmp_path / "work").path == str(fake)

@@ -40,7 +40,7 @@ class Bases:
             return self._store.image(reference)
         except ImageNotFoundError:
             name = Reference.parse(reference).familiar
-        if self._registry_was_silent(name):
+        if not self._store.writable or self._registry_was_silent(name):
             kept = self._kept(name)
             if kept is not None:
                 return kept

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,8 +142,11 @@ class Apt:
             )
         self.architecture = self._output(["dpkg", "--print-architecture"]).strip()
 
-    def fetch(self, say: Callable[[str], None]) -> list[Path]:
-        """Download the packages of a minimal system; return the .deb files. `say` hears what is done."""
+    def fetch(self, say: Callable[[str], None], *, packages: Sequence[str] = _MINBASE) -> list[Path]:
+        """Download packages and what they depend on; return the .deb files. `say` hears what is done.
+
+        The default is a minimal system.
+        """
         self._configure()
         say(f"reading Debian's package lists ({self._suite})")
         try:
@@ -156,17 +159,17 @@ class Apt:
             self._apt("update")
         # Inst NAME (VERSION ORIGIN [ARCHITECTURE]); in apt's cache the colon of an epoch is written %3a.
         chosen = re.findall(
-            r"(?m)^Inst (\S+) \((\S+) .*\[(\w+)\]\)", self._apt("install", "--simulate", *_MINBASE)
+            r"(?m)^Inst (\S+) \((\S+) .*\[(\w+)\]\)", self._apt("install", "--simulate", *packages)
         )
         names = [f"{name}_{version.replace(':', '%3a')}_{machine}.deb" for name, version, machine in chosen]
         # Each line: 'URI' FILE SIZE HASH
-        uris = self._apt("install", "--print-uris", "-qq", *_MINBASE).splitlines()
+        uris = self._apt("install", "--print-uris", "-qq", *packages).splitlines()
         sizes = {line.split()[1]: int(line.split()[2]) for line in uris if line.startswith("'")}
         archives = self._home / "archives"
         missing = sum(size for name, size in sizes.items() if not (archives / name).is_file())
         if missing:
             say(f"downloading {len(names)} Debian packages ({missing / 1e6:.1f} MB)")
-        self._apt("install", "--download-only", "-qq", *_MINBASE)
+        self._apt("install", "--download-only", "-qq", *packages)
         return [archives / name for name in sorted(names)]
 
     def _configure(self) -> None:

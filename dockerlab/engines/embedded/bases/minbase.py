@@ -19,6 +19,7 @@ from dockerlab.dockerfile.scope import DEFAULT_PATH
 from dockerlab.engines.embedded.bases.debian import Apt, Mirrors
 from dockerlab.engines.embedded.bases.trust import FOLDER, own_certificates
 from dockerlab.engines.embedded.sandbox.contract import Command, Mount, Sandbox
+from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import BuildError
 from dockerlab.image import oci
@@ -146,7 +147,9 @@ def make(
             }
         ],
     }
-    return store.put_image(config, [layer], reference=name, stand_in=reference)
+    made = store.put_image(config, [layer], reference=name, stand_in=reference)
+    durable.remove_tree(home)  # the packages are of no use any more
+    return made
 
 
 def _unpacked(store: Store, debs: Iterable[Path], home: Path, *, slim: bool) -> tuple[Layer, int]:

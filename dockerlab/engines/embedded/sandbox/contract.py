@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,15 @@ from typing import BinaryIO, Literal, Protocol
 
 from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
 from dockerlab.image.image import Layer
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Whose a file or a folder below a mount's source is, as the command sees it; `path` "" is the source."""
+
+    path: str
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,13 @@ class Mount:
     source: Path | None = None
     read_only: bool = False
     size: int | None = None  # bytes a tmpfs may hold; proot cannot bound it
+    owners: tuple[Owned, ...] = ()  # of what is in `source`, where that is not root
+
+    def give_away(self) -> None:
+        """Give what is in `source` to its owners, as only root can."""
+        if self.source is not None:
+            for one in self.owners:
+                os.chown(self.source / one.path, one.uid, one.gid, follow_symlinks=False)
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,7 @@ class Command:
 class Sandbox(Protocol):
     """Runs a command on top of layers; what it changed is the next layer."""
 
-    name: str  # "namespaces" | "proot"
+    name: str  # "namespaces" | "user namespace" | "proot"
 
     def run(
         self,

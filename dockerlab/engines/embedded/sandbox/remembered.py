@@ -1,7 +1,7 @@
 """Which sandbox was found by trying, kept so that an engine can be named without trying again.
 
 Only the name is taken from here: whatever runs a command tries first. It holds for one start of the machine,
-one set of rights of the process, one $DOCKERLAB_SANDBOX and one proot program.
+one set of rights of the process, one $DOCKERLAB_SANDBOX, one proot program and one set of ids to give away.
 """
 
 from __future__ import annotations
@@ -39,4 +39,6 @@ def _conditions() -> list[str | None]:
         *_RIGHTS.findall(Path("/proc/self/status").read_text()),
         os.environ.get("DOCKERLAB_SANDBOX"),
         shutil.which("proot"),
+        shutil.which("newuidmap"),
+        *(path.read_text() for path in map(Path, ("/etc/subuid", "/etc/subgid")) if path.exists()),
     ]

@@ -180,9 +180,9 @@ def make_read_only(target: str) -> None:
 
 
 def locked_flags(path: str) -> int:
-    """Return the nosuid, nodev and noexec flags of the mount at `path`: a remount must not lose them."""
+    """Return the flags of the mount at `path` that a remount must not lose."""
     flags = os.statvfs(path).f_flag
-    return flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC)  # ST_* have the same values
+    return flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)  # ST_* have the same values
 
 
 def pivot_root(new: str, old: str) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dockerlab.engines.embedded.store import durable
+from dockerlab.engines.embedded.store.shared import Shared
 from dockerlab.errors import ImageError, StoreError
 from dockerlab.image import oci
 from dockerlab.image.filesystem import CHUNK, Entry
@@ -79,11 +82,11 @@ class NewLayer(io.RawIOBase, BinaryIO):
 
     def __init__(self, store: Blobs) -> None:
         self._store = store
-        self._fd, self.path = durable.claim_temporary(store.root / "tmp")
         self._pending = bytearray()
         self._hash = hashlib.sha256()
         self._size = 0
         self.layer: Layer | None = None
+        self._fd, self.path = durable.claim_temporary(store.root / "tmp")
 
     @property
     def name(self) -> str:
@@ -136,7 +139,7 @@ class NewLayer(io.RawIOBase, BinaryIO):
 
     def close(self) -> None:
         """Let go of the temporary file; without a commit it is removed."""
-        if not self.closed:
+        if not self.closed and hasattr(self, "_fd"):  # also called where the constructor raised
             if self.layer is None:
                 self.path.unlink(missing_ok=True)
             os.close(self._fd)
@@ -148,15 +151,46 @@ class Blobs:
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or default_root()).absolute()
-        self.work = self.root / "work"
+        self.shared = Shared.given(self.root)
         self._blobs = self.root / "blobs" / "sha256"
         self._open_layers: dict[
             str, StoredLayer
         ] = {}  # what a layer's headers say is read once, not once a build
         with durable.plain_errors(self.root):
-            for folder in FOLDERS:
-                (self.root / folder).mkdir(parents=True, exist_ok=True)
-            durable.clear_temporaries(self.root / "tmp")
+            if (
+                not self.root.exists()
+            ):  # a new store is its owner's alone; a folder that is there has its rights
+                self.root.parent.mkdir(parents=True, exist_ok=True)
+                self.root.mkdir(mode=0o700, exist_ok=True)
+            if self.writable or not (self.root / "index.json").exists():
+                for folder in FOLDERS:
+                    (self.root / folder).mkdir(parents=True, exist_ok=True)
+                durable.clear_temporaries(self.root / "tmp")
+
+    @cached_property
+    def writable(self) -> bool:
+        """Tell whether this process may write here; a store that is read-only, or another user's, is read."""
+        new = self.root / "tmp"
+        return os.access(new if new.exists() else self.root, os.W_OK)
+
+    def need_writable(self) -> None:
+        """Raise StoreError where this process may not write here."""
+        if not self.writable:
+            raise durable.store_error(
+                PermissionError(errno.EACCES, "Permission denied"), self.root, "image store"
+            )
+
+    @property
+    def work(self) -> Path:
+        """Return the sandboxes' own folder: in the store, or in the user's cache where that cannot be."""
+        if self.writable:
+            return self.root / "work"
+        cache = os.environ.get("XDG_CACHE_HOME", "")
+        home = Path(cache) if cache.startswith("/") else Path.home() / ".cache"
+        folder = home / "dockerlab" / hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        with durable.plain_errors(folder, "folder for what RUN needs"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     # Locks
 
@@ -179,25 +213,32 @@ class Blobs:
     # Blobs and layers
 
     def blob_path(self, digest: str) -> Path:
-        """Return where the blob of "sha256:..." is, or would be."""
+        """Return where the blob of "sha256:..." is in this store, or would be."""
         return self._blobs / digest.removeprefix("sha256:")
 
+    def _place(self, digest: str) -> Path:
+        """Return where a blob is read: here, or in the shared place where that has it and this has not."""
+        path = self.blob_path(digest)
+        shared = None if self.shared is None or path.exists() else self.shared.blob(digest)
+        return shared or path
+
     def has_layer(self, diff_id: str) -> bool:
-        """Tell whether the layer is here."""
-        return self.blob_path(diff_id).exists()
+        """Tell whether the layer is here, or shared."""
+        return self._place(diff_id).exists()
 
     def layer(self, diff_id: str) -> Layer:
         """Return the layer; raises ImageError when it is not in the store."""
         try:
-            return self._layer(diff_id, self.blob_path(diff_id).stat().st_size)
+            return self._layer(diff_id, self._place(diff_id).stat().st_size)
         except FileNotFoundError:
             raise self._missing(diff_id) from None
 
     def _layer(self, diff_id: str, size: int, *, compressed: int | None = None) -> StoredLayer:
         layer = self._open_layers.pop(diff_id, None)
         if layer is None or layer.size_tar != size:
-            path = self.blob_path(diff_id)
-            layer = StoredLayer(path, diff_id, length=size, index=self.root / "index" / f"{path.name}.json")
+            path = self._place(diff_id)
+            kept = path.parents[2] / "index" / f"{path.name}.json"
+            layer = StoredLayer(path, diff_id, length=size, index=kept, keeps=path.is_relative_to(self.root))
         if compressed is not None:
             layer.pulled_size = compressed
         self._open_layers[diff_id] = layer
@@ -220,11 +261,11 @@ class Blobs:
             yield new
 
     def _publish(self, fd: int, aside: Path, digest: str, size: int) -> None:
-        path = self.blob_path(digest)
-        if path.exists() and path.stat().st_size == size:
+        there = self._place(digest)
+        if there.exists() and there.stat().st_size == size:
             aside.unlink()
             return
-        durable.publish(fd, aside, path)
+        durable.publish(fd, aside, self.blob_path(digest))
 
     def _put_blob(self, data: bytes) -> str:
         digest = oci.digest_of(data)
@@ -236,7 +277,7 @@ class Blobs:
     def read_blob(self, digest: str) -> bytes:
         """Return a small blob (a manifest or a config), its digest checked."""
         try:
-            data = self.blob_path(digest).read_bytes()
+            data = self._place(digest).read_bytes()
         except FileNotFoundError:
             raise self._missing(digest) from None
         if "sha256:" + hashlib.sha256(data).hexdigest() != digest:

@@ -26,6 +26,8 @@ class BuildCache(Blobs):
     def step(self, key: str) -> Mapping[str, Any] | None:
         """Return the build cache's record of a step, or None."""
         record = self._record("steps", key)
+        if record is None and self.shared is not None:
+            record = self.shared.step(key)
         return record if isinstance(record, dict) else None
 
     def put_step(self, key: str, record: Mapping[str, Any]) -> None:
@@ -51,6 +53,8 @@ class BuildCache(Blobs):
             return None
 
     def _put_record(self, kind: str, key: str, record: Any) -> None:
+        if not self.writable:
+            return  # a build that is all cached needs none
         with durable.plain_errors(self.root):
             durable.write_whole(
                 self.root / kind / _hashed(key), oci.encoded(record), temporary=self.root / "tmp", sync=False

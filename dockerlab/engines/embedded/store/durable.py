@@ -10,10 +10,10 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dockerlab.errors import StoreError, StoreFullError
+from dockerlab.errors import EngineError, StoreError, StoreFullError
 
 LOCK_TIMEOUT = 30.0  # seconds; index changes hold the lock for milliseconds
 _POLL = 0.01
@@ -193,7 +193,32 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_tree(path: Path) -> int:
-    """Remove a file or a folder, unreadable folders of our own included; return the bytes freed on disk."""
+    """Remove a file or a folder, unreadable folders of our own included; return the bytes freed on disk.
+
+    What RUNs in a user namespace made may belong to other ids of this user's: it is removed from inside one.
+    """
+    try:
+        return _removed(path)
+    except PermissionError as error:
+        if not _is_others(Path(error.filename)):
+            raise
+        from dockerlab.engines.embedded import user_namespace  # few need it, and it takes long to load
+
+        with suppress(EngineError):
+            freed: int = user_namespace.call(_removed, path)
+            return freed
+        raise error
+
+
+def _is_others(path: Path) -> bool:
+    """Tell whether a file or its folder belongs to other ids; what its owner closed is to stay closed."""
+    try:
+        return any(place.lstat().st_uid != os.geteuid() for place in (path, path.parent))
+    except PermissionError:
+        return True
+
+
+def _removed(path: Path) -> int:
     freed = 0
     try:
         info = path.lstat()
@@ -202,8 +227,9 @@ def remove_tree(path: Path) -> int:
     if stat.S_ISDIR(info.st_mode):
         if info.st_mode & 0o700 != 0o700:
             path.chmod(0o700)
-        for item in os.scandir(path):
-            freed += remove_tree(Path(item.path))
+        with os.scandir(path) as items:
+            for item in items:
+                freed += _removed(Path(item.path))
         path.rmdir()
     else:
         freed = info.st_blocks * 512 if info.st_nlink == 1 else 0

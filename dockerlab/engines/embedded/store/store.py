@@ -8,8 +8,10 @@
     work/                    the sandboxes' own
     exports/                 archives made for Docker
     kept/                    which images Builds of living processes hold
-    downloads/               what is being pulled, to go on from after a break; packages for stand-ins
+    downloads/               what is being pulled, to go on from after a break; a stand-in's packages
     tmp/                     files being written; each is locked by its writer
+
+What $DOCKERLAB_BASES names is read as if it were here (shared.py): images built on it are whole only with it.
 
 Annotations: `org.opencontainers.image.ref.name` is "name:tag" as people write it, so `skopeo inspect
 oci:FOLDER:name:tag` finds it; `io.containerd.image.name` is the whole reference. `dev.dockerlab.*` are ours.
@@ -119,8 +121,8 @@ class Store(BuildCache):
                 about |= {oci.REF_NAME: name.familiar, oci.CONTAINERD_NAME: name.full}
             self._put_blob(manifest)
             descriptor = descriptor_of(manifest, config, annotations=about)
-            with self.changing() as index:
-                if descriptor not in index["manifests"]:
+            if descriptor not in self.read_index()["manifests"]:
+                with self.changing() as index:
                     self.write_index({**index, "manifests": with_descriptor(descriptor, index["manifests"])})
         return self.image_of(descriptor)
 
@@ -130,7 +132,16 @@ class Store(BuildCache):
 
     def find(self, reference: str) -> dict[str, Any]:
         """Return the index.json descriptor of an image; raises ImageNotFoundError."""
-        return self._find(reference, self.read_index()["manifests"])
+        return self._find(reference, self._manifests())
+
+    def _manifests(self) -> list[dict[str, Any]]:
+        """Return the descriptors of the images here, and of the shared ones but for names taken here."""
+        own: list[dict[str, Any]] = self.read_index()["manifests"]
+        if self.shared is None:
+            return own
+        taken = {notes_of(item).get(oci.REF_NAME) for item in own}
+        named = [item for item in self.shared.manifests() if oci.REF_NAME in notes_of(item)]
+        return [*(item for item in named if notes_of(item)[oci.REF_NAME] not in taken), *own]
 
     def _find(self, reference: str, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
         wanted = Wanted.parse(reference)
@@ -178,9 +189,7 @@ class Store(BuildCache):
 
     def images(self) -> list[ImageSummary]:
         """List the named images, the newest first."""
-        found = [
-            self.image_of(item) for item in self.read_index()["manifests"] if oci.REF_NAME in notes_of(item)
-        ]
+        found = [self.image_of(item) for item in self._manifests() if oci.REF_NAME in notes_of(item)]
         rows = [
             ImageSummary(
                 reference=image.reference or "",

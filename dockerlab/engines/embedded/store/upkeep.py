@@ -33,6 +33,7 @@ def prune(store: Store, *, all: bool = False) -> int:
     Returns the bytes freed on disk. With `all` the images go too. Raises StoreError while a build is
     running, and ImageError for an image that is too damaged to tell what it needs.
     """
+    store.need_writable()
     busy = "A build is running, and it may need what a prune would remove."
     freed = 0
     with (
@@ -58,7 +59,7 @@ def prune(store: Store, *, all: bool = False) -> int:
                 freed += durable.remove_tree(Path(item.path))
         for path in list(_unpacked(store.work, needed)):
             freed += durable.remove_tree(path)
-        for folder in ("tmp", "work/runs", "work/probes"):
+        for folder in ("tmp", "work/runs", "work/rootless/runs", "work/probes"):
             freed += durable.clear_temporaries(store.root / folder)
         for lock in store.root.glob(".mount-*.lock"):
             lock.unlink()
@@ -128,6 +129,14 @@ def validate(store: Store) -> list[str]:
     return wrong
 
 
+def leave_shared(store: Store) -> None:
+    """Leave of a store what others read of it in place: images, layers, and records of steps."""
+    with durable.plain_errors(store.root):
+        for folder in ("builds", "mounts", "work", "exports", "downloads", "kept"):
+            for path in (store.root / folder).glob("*"):
+                durable.remove_tree(path)
+
+
 def forget_layer(store: Store, diff_id: str) -> None:
     """Remove a layer that no image has, and what was unpacked of it."""
     name = diff_id.removeprefix("sha256:")
@@ -136,5 +145,6 @@ def forget_layer(store: Store, diff_id: str) -> None:
             return
         durable.remove_tree(store.blob_path(diff_id))
         durable.remove_tree(store.root / "index" / f"{name}.json")
-        for path in store.work.glob(f"*/{name}"):
-            durable.remove_tree(path)
+        for folder in ("*", "rootless/*"):
+            for path in store.work.glob(f"{folder}/{name}"):
+                durable.remove_tree(path)

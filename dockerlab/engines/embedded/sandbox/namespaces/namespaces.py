@@ -17,7 +17,12 @@ from dockerlab.engines.embedded.sandbox import syscalls
 from dockerlab.engines.embedded.sandbox.contract import Command
 from dockerlab.engines.embedded.sandbox.namespaces import fork_server as helpers
 from dockerlab.engines.embedded.sandbox.namespaces.overlay_snapshot import snapshot
-from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import is_opaque_root, unpack
+from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import (
+    in_user_namespace,
+    is_opaque_root,
+    make_opaque,
+    unpack,
+)
 from dockerlab.engines.embedded.store.durable import (
     claimed_folder,
     clear_temporaries,
@@ -39,9 +44,9 @@ _FILE_FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 _KILL_TIMEOUT = 10.0  # seconds for the helper to end everything; killing takes milliseconds
 _PROBE_TIMEOUT = 30.0
 _CHUNK = 1 << 16
-_OPTIONS = (
-    "index=off,redirect_dir=off,metacopy=off"  # hard links, renames and chmod give what BuildKit's give
-)
+# Hard links, renames and chmod give what BuildKit's give.
+_OPTIONS = "index=off,metacopy=off"
+_NO_REDIRECTS = {False: ",redirect_dir=off", True: ",userxattr"}  # by whether in a user namespace
 _NO_SYNC = ",volatile"  # dpkg syncs a lot, for nothing here: see _prepare
 _NO_SYNC_SINCE = (5, 10)  # Linux
 
@@ -94,6 +99,10 @@ class NamespaceSandbox:
             return "this process may not mount file systems (it lacks CAP_SYS_ADMIN)"
         said = bytearray()
         try:
+            with self._plain_errors():
+                self._prepare()
+                with claimed_folder(self._runs) as folder:
+                    make_opaque(str(folder))  # refused where the file system keeps no attributes
             # There is nothing to execute: that it is looked for in the new root proves every step before.
             self.run([], Command(("/probe",), {}), output=said.extend, layer=None, timeout=_PROBE_TIMEOUT)
         except StoreFullError:
@@ -179,6 +188,7 @@ class NamespaceSandbox:
         for mount in command.mounts:
             if mount.source is not None and not mount.source.exists():
                 raise BuildError(f"What is to be mounted on {mount.target} is not there: {mount.source}")
+            mount.give_away()
             size = "" if mount.size is None else f",size={mount.size}"
             bind = _bind(
                 mount.source, mount.target, read_only=mount.read_only, flags=syscalls.MS_NODEV, size=size
@@ -213,7 +223,7 @@ def _bind(source: Path | None, target: str, *, read_only: bool, flags: int, size
 
 def _options() -> str:
     version = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
-    return _OPTIONS + (_NO_SYNC if version >= _NO_SYNC_SINCE else "")
+    return _OPTIONS + _NO_REDIRECTS[in_user_namespace()] + (_NO_SYNC if version >= _NO_SYNC_SINCE else "")
 
 
 def _make_folder(path: Path) -> None:

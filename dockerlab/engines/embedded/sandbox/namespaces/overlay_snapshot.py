@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import is_opaque
+from dockerlab.engines.embedded.sandbox.namespaces.overlay_unpack import is_opaque, marked_device
 from dockerlab.image.filesystem import Entry, Kind
 from dockerlab.image.tar_writer import LayerWriter, encode
 
@@ -50,6 +50,11 @@ def _entry(place: str, path: str, status: os.stat_result) -> Entry | None:
     kind = _kind(status)
     if kind is None:
         return None
+    device = (0, 0)
+    if kind in ("char", "block"):
+        device = (os.major(status.st_rdev), os.minor(status.st_rdev))
+    elif kind == "file" and not status.st_size:
+        kind, device = marked_device(place) or (kind, device)
     return Entry(
         path,
         kind,
@@ -60,7 +65,7 @@ def _entry(place: str, path: str, status: os.stat_result) -> Entry | None:
         size=status.st_size if kind == "file" else 0,
         link=os.readlink(place) if kind == "symlink" else "",  # noqa: PTH115 - as above
         xattrs=_xattrs(place) if kind in ("file", "dir") else (),
-        device=(os.major(status.st_rdev), os.minor(status.st_rdev)) if kind in ("char", "block") else (0, 0),
+        device=device,
     )
 
 

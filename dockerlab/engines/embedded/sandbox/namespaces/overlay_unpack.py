@@ -1,7 +1,8 @@
 """Unpacking a layer into a folder that overlay can stack.
 
 Its form (kernel documentation, filesystems/overlayfs): a whiteout is a character device 0:0, an opaque folder
-has the extended attribute trusted.overlay.opaque=y. What reads it back is overlay_snapshot.py.
+has the extended attribute trusted.overlay.opaque=y. In a user namespace that is user.overlay.opaque=y, and an
+empty file with an attribute stands for a device, as none can be made. What reads it is overlay_snapshot.py.
 """
 
 from __future__ import annotations
@@ -12,15 +13,31 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from dockerlab.errors import ImageError
-from dockerlab.image.filesystem import CHUNK, Entry
+from dockerlab.image.filesystem import CHUNK, Entry, Kind
 from dockerlab.image.image import Layer
 
-OPAQUE = "trusted.overlay.opaque"
-_PRIVATE = "trusted.overlay."
+DEVICE = "user.dockerlab.device"  # of what stands for one: "char 1 3"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@cache
+def in_user_namespace() -> bool:
+    """Tell whether the ids of this process are not the machine's own (user_namespaces(7), uid_map)."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+def private_prefix() -> str:
+    """Return what the extended attributes begin with that overlay keeps for itself."""
+    return "user.overlay." if in_user_namespace() else "trusted.overlay."
+
+
+def make_opaque(folder: int | str) -> None:
+    """Let a folder hide what is below it."""
+    os.setxattr(folder, f"{private_prefix()}opaque", b"y")
 
 
 def unpack(layer: Layer, folder: Path) -> None:
@@ -43,11 +60,24 @@ def is_opaque_root(folder: Path) -> bool:
 def is_opaque(place: str) -> bool:
     """Tell whether a folder in overlay form is opaque."""
     try:
-        return os.getxattr(place, OPAQUE, follow_symlinks=False) == b"y"
+        return os.getxattr(place, f"{private_prefix()}opaque", follow_symlinks=False) == b"y"
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.ENOTSUP):
             return False
         raise
+
+
+def marked_device(place: str) -> tuple[Kind, tuple[int, int]] | None:
+    """Return the device that a file stands for in a user namespace, None where it is a file."""
+    if not in_user_namespace():
+        return None
+    try:
+        kind, major, minor = os.getxattr(place, DEVICE, follow_symlinks=False).decode().split()
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return None
+        raise
+    return ("char" if kind == "char" else "block"), (int(major), int(minor))
 
 
 @dataclass
@@ -71,10 +101,10 @@ class _Unpacker:
     def add(self, entry: Entry, layer: Layer) -> None:
         if not entry.path:
             if entry.kind == "opaque":
-                os.setxattr(self._root_fd, OPAQUE, b"y")
+                make_opaque(self._root_fd)
             return
         if entry.kind == "opaque":
-            os.setxattr(self._folder(entry.path), OPAQUE, b"y")
+            make_opaque(self._folder(entry.path))
             return
         parent, _, name = entry.path.rpartition("/")
         if name in ("", ".", ".."):
@@ -111,8 +141,7 @@ class _Unpacker:
         elif kind == "fifo":
             os.mkfifo(name, 0o600, dir_fd=at)
         else:
-            form = stat.S_IFCHR if kind == "char" else stat.S_IFBLK
-            os.mknod(name, form | 0o600, os.makedev(*entry.device), dir_fd=at)
+            _make_device(entry, name, at)
         os.chown(name, entry.uid, entry.gid, dir_fd=at, follow_symlinks=False)
         if kind not in ("symlink", "whiteout"):
             os.chmod(name, entry.mode, dir_fd=at)
@@ -161,7 +190,7 @@ class _Unpacker:
         hides = stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
         if entry.kind == "whiteout":
             if stat.S_ISDIR(found.st_mode):
-                os.setxattr(f"/proc/self/fd/{at}/{name}", OPAQUE, b"y")
+                make_opaque(f"/proc/self/fd/{at}/{name}")
             return
         if stat.S_ISDIR(found.st_mode):
             if entry.kind == "dir":
@@ -178,7 +207,7 @@ class _Unpacker:
         os.unlink(name, dir_fd=at)
         self._make(entry, layer, name, at)
         if hides and entry.kind == "dir":
-            os.setxattr(f"/proc/self/fd/{at}/{name}", OPAQUE, b"y")
+            make_opaque(f"/proc/self/fd/{at}/{name}")
 
     @contextmanager
     def _kept(self, fd: int) -> Iterator[int]:
@@ -230,9 +259,23 @@ def _enter(name: str, at: int, path: str, *, make: bool) -> int:
         raise ImageError(f"{path!r} leads through {name!r}, which its layer says is no folder") from None
 
 
+def _make_device(entry: Entry, name: str, at: int) -> None:
+    if in_user_namespace():
+        fd = os.open(
+            name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at
+        )
+        try:
+            os.setxattr(fd, DEVICE, f"{entry.kind} {entry.device[0]} {entry.device[1]}".encode())
+        finally:
+            os.close(fd)
+        return
+    form = stat.S_IFCHR if entry.kind == "char" else stat.S_IFBLK
+    os.mknod(name, form | 0o600, os.makedev(*entry.device), dir_fd=at)
+
+
 def _set_xattrs(target: str | int, entry: Entry) -> None:
     for name, value in entry.xattrs:
-        if name.startswith(_PRIVATE):
+        if name.startswith(private_prefix()):
             raise ImageError(f"{entry.path!r} carries {name}, which would change how layers are stacked")
         try:
             if isinstance(target, int):

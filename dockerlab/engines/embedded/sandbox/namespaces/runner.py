@@ -296,7 +296,7 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
     sources = {
         path: os.open(path, os.O_PATH | os.O_CLOEXEC)
         for path in [bind["source"] for bind in spec["binds"]]
-        + ["/sys/fs/cgroup"]
+        + ["/sys", "/sys/fs/cgroup"]
         + [f"/dev/{n}" for n, _, _ in docker.NODES]
         if path is not None and os.path.lexists(path)
     }
@@ -304,10 +304,15 @@ def _enter_root(spec: Spec, made: set[str]) -> None:
     syscalls.pivot_root(".", ".")
     syscalls.mount("proc", "/proc", "proc", PLAIN)
     _fill_dev(sources)
-    syscalls.mount("sysfs", "/sys", "sysfs", PLAIN | syscalls.MS_RDONLY)
-    if "/sys/fs/cgroup" in sources and os.path.isdir("/sys/fs/cgroup"):
-        _bind(sources["/sys/fs/cgroup"], "/sys/fs/cgroup")
-        syscalls.make_read_only("/sys/fs/cgroup")
+    try:
+        syscalls.mount("sysfs", "/sys", "sysfs", PLAIN | syscalls.MS_RDONLY)
+    except PermissionError:  # in a user namespace with the machine's network: its view of that is borrowed
+        _bind(sources["/sys"], "/sys")
+        syscalls.make_read_only("/sys")
+    else:
+        if "/sys/fs/cgroup" in sources and os.path.isdir("/sys/fs/cgroup"):
+            _bind(sources["/sys/fs/cgroup"], "/sys/fs/cgroup")
+            syscalls.make_read_only("/sys/fs/cgroup")
     for bind in spec["binds"]:
         # The old root lies on top of this one, and the kernel takes ".." for a way to it; realpath does not.
         source, target = bind["source"], os.path.realpath(bind["target"])

@@ -42,6 +42,8 @@ def binds(tree: WorkTree, below: Tree, mounts: Sequence[Mount]) -> list[Bind]:
     ours = len(found)
     targets = {id(mount): below.resolve(mount.target) for mount in mounts}
     for number, mount in enumerate(sorted(mounts, key=lambda item: targets[id(item)].count("/"))):
+        if os.geteuid() == 0:
+            mount.give_away()
         place = tree.scratch / f"mount-{number}"
         target = targets[id(mount)]
         if mount.kind == "tmpfs" or mount.source is None:

@@ -23,6 +23,7 @@ import platform
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 # x86_64: cmpb $0,24(register), then je or jne. Debian's 5.1.0 has it 9 times, in bookworm and trixie, and
@@ -35,8 +36,11 @@ _OPTION_PLACES = 2
 _TRIAL_SECONDS = 10
 
 
-def mended(path: str, folder: Path) -> str:
-    """Return a mended copy of a proot, kept in `folder`; `path` itself where its code is not known."""
+def mended(path: str, folder: Path, *, before: Sequence[str] = ()) -> str:
+    """Return a mended copy of a proot, kept in `folder`; `path` itself where its code is not known.
+
+    `before` is what the proot is started by, its loader.
+    """
     if platform.machine() not in ("x86_64", "AMD64"):
         return path
     code = Path(path).read_bytes()
@@ -52,14 +56,14 @@ def mended(path: str, folder: Path) -> str:
             stream.write(changed)
         Path(unfinished).chmod(0o755)
         Path(unfinished).replace(copy)
-    return str(copy) if _starts(copy) else path
+    return str(copy) if _starts([*before, str(copy)]) else path
 
 
-def _starts(program: Path) -> bool:
+def _starts(program: Sequence[str]) -> bool:
     """Tell whether programs may be started from where this one is (a mount can forbid it)."""
     try:
         ran = subprocess.run(
-            [program, "--version"],
+            [*program, "--version"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,

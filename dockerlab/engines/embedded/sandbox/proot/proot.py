@@ -38,8 +38,8 @@ from typing import IO, Any, BinaryIO
 from dockerlab.dockerfile.scope import DEFAULT_PATH
 from dockerlab.engines.embedded.sandbox import bpf as seccomp
 from dockerlab.engines.embedded.sandbox.contract import Command
+from dockerlab.engines.embedded.sandbox.proot import debian_proot, treepool
 from dockerlab.engines.embedded.sandbox.proot import supervisor as supervise
-from dockerlab.engines.embedded.sandbox.proot import treepool
 from dockerlab.engines.embedded.sandbox.proot.mountpoints import Bind, MountPoints, binds
 from dockerlab.engines.embedded.sandbox.proot.owners import Recorded
 from dockerlab.engines.embedded.sandbox.proot.patched_proot import mended
@@ -60,10 +60,13 @@ _PROBE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Tool:
-    """The proot found on this host."""
+    """A proot: this host's, or one that was fetched and needs its own loader before it."""
 
     path: str
     version: tuple[int, ...]
+    before: tuple[str, ...] = ()
+    holds: bool = False  # whether a command is known to end with its proot, whatever ends that
+    origin: str = ""  # as a user is told
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,17 +78,34 @@ class Tool:
         return {"PROOT_NO_SECCOMP": "1"} if self.version >= (5, 2) else {}
 
 
-def find_proot() -> Tool:
-    """Return this host's proot. Raises EngineError that names the package when there is none."""
+def find_proot(work: Path) -> Tool:
+    """Return this host's proot where its faults are mended or it has none, else Debian's, fetched once.
+
+    Where that cannot be had, the host's is used as it is. Raises EngineError where there is none either.
+    """
     path = shutil.which("proot")
-    if path is None:
-        raise EngineError(
-            "proot is not installed, and RUN without namespaces needs it.",
-            hint="Install the package proot (Debian and Ubuntu: apt-get install proot).",
-        )
-    text = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    host = None if path is None else _tool(path, work, origin=path)
+    if host is not None and (host.holds or host.version >= (5, 2)):
+        return host
+    try:
+        program = debian_proot.fetch(work)
+    except EngineError:
+        if host is None:
+            raise
+        return host
+    before = debian_proot.started_by(program)
+    return _tool(str(program), work, before=before, origin="Debian's, fetched by dockerlab")
+
+
+def _tool(path: str, work: Path, *, before: tuple[str, ...] = (), origin: str) -> Tool:
+    text = subprocess.run(
+        [*before, path, "--version"], capture_output=True, text=True, check=False, timeout=10
+    ).stdout
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return Tool(path, tuple(int(part) for part in match.groups()) if match else (5, 4, 0))
+    version = tuple(int(part) for part in match.groups()) if match else (5, 4, 0)
+    copy = mended(path, work / "proot-mended", before=before) if version < (5, 2) else path
+    told = f"{origin}, {'.'.join(map(str, version))}{', mended' if copy != path else ''}"
+    return Tool(copy, version, before, holds=copy != path, origin=told)
 
 
 class ProotSandbox:
@@ -98,11 +118,9 @@ class ProotSandbox:
 
     def __init__(self, work: Path) -> None:
         self._trees = work / "proot"
-        found = tool = find_proot()
-        if tool.version < (5, 2):
-            tool = Tool(mended(tool.path, work / "proot-mended"), tool.version)
-        self._tool = tool
-        self.holds = tool != found  # whether a command is known to end with its proot, whatever ends that
+        self._tool = find_proot(work)
+        self.holds = self._tool.holds
+        self.origin = self._tool.origin
         self._machine = seccomp.machine()
 
     def run(
@@ -165,7 +183,7 @@ class ProotSandbox:
         request_file, result_file = tree.scratch / "request.json", tree.scratch / "result.json"
         program = seccomp.program(self._machine, network=command.network)
         request = {
-            "argv": [self._tool.path, *self._arguments(tree, command, wanted)],
+            "argv": [*self._tool.before, self._tool.path, *self._arguments(tree, command, wanted)],
             "env": {**command.env, **self._tool.environment},
             "filter": base64.b64encode(program).decode(),
             "seccomp": self._machine.numbers["seccomp"],

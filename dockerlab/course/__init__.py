@@ -1,0 +1,1 @@
+"""The course as a learner gets it: a copy of their own."""

@@ -1,0 +1,73 @@
+"""The same Dockerfile after an edit: one call, and one that says which lines ran."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import dockerlab as lab
+from dockerlab import engines
+from dockerlab.analysis.cache import EditLike
+from dockerlab.engines.embedded.engine import EmbeddedEngine
+from dockerlab.engines.results import Build
+from dockerlab.errors import ContextError
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the embedded engine runs on Linux")
+FILES = {"words.txt": "one\n", "app.py": "print(1)\n"}
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
+    """Return a real build, of files alone, in a store of its own."""
+    engine = EmbeddedEngine(tmp_path)
+    monkeypatch.setattr(engines, "choose", lambda name=None: (engine, "the test's own"))
+    text = "FROM scratch\nCOPY words.txt /\nCOPY app.py /\nLABEL a=b\n"
+    return lab.build(text, name="app", context=FILES, quiet=True)
+
+
+def test_an_edit_runs_the_same_lines_each_time(app: Build) -> None:
+    """An edit is new to all builds before: the same lines run each time, and the files given stay."""
+    assert lab.ran(app).data == [2, 3]
+    for _ in range(2):
+        assert lab.ran(lab.rebuild(app, FILES)).data == []
+        edited = lab.rebuild(app, FILES, edit="app.py", name="edited")
+        assert (edited.name, lab.ran(edited).data) == ("edited", [3])
+    assert FILES["app.py"] == "print(1)\n"
+    assert lab.ran(lab.rebuild(app, FILES, no_cache=True)).data == [2, 3]
+
+
+def test_edits_run_the_same_lines_each_time(app: Build) -> None:
+    """Each edit is made to the files as given, on nothing built before; reasons name lines as written."""
+    edits: dict[str, EditLike] = {
+        "mode": {"words.txt": lab.File("one\n", mode=0o600)},
+        "last file": {"app.py": "print(2)\n"},
+        "other": {"notes.txt": "new\n"},
+    }
+    for _ in range(2):
+        made = lab.after_edits(app, edits, FILES)
+        assert lab.ran(made).data == {"mode": [2, 3], "last file": [3], "other": []}
+        assert [step.reason for step in made["mode"].steps[1:3]] == [
+            "words.txt changed: its mode was 0644, is 0600",
+            "an earlier step (line 2) ran again",
+        ]
+
+
+def test_which_lines_ran_is_a_sentence(app: Build) -> None:
+    """One build is a sentence, several are a table under one; no time or size is in it."""
+    assert repr(lab.ran(app)) == "app: lines 2, 3 ran, no line from the cache"
+    edited = lab.rebuild(app, FILES, edit="app.py")
+    said = repr(lab.ran({"first": app, "after an edit": edited})).splitlines()
+    assert said[0] == "Which lines ran, and which came from the cache"
+    assert [" ".join(line.split()) for line in said[1:]] == [
+        "build ran from the cache",
+        "first lines 2, 3 no line",
+        "after an edit line 3 line 2",
+    ]
+
+
+def test_an_edit_of_what_is_not_there_is_refused(app: Build) -> None:
+    """A path that is not among the files is named with those that are."""
+    with pytest.raises(ContextError, match=r"no file 'nowhere' to edit.*\n.*app.py, words.txt"):
+        lab.rebuild(app, FILES, edit="nowhere")
