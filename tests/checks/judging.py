@@ -46,16 +46,16 @@ def judged(name: str, answer: str | Answer, *, seed: int = 1) -> Report:
     tag = f"dockerlab/answer-{name}:{os.getpid()}"  # other workers judge too
     wanted = definition.CONTEXT if answer.files is None else answer.files
     context = None if wanted is None else Context.files(wanted)
+    attempt = engine.build(
+        answer.dockerfile,
+        context=context,
+        tag=tag,
+        secrets=answer.secrets,
+        build_args=answer.build_args,
+        target=answer.target,
+        squash=answer.squash,
+    )
     try:
-        attempt = engine.build(
-            answer.dockerfile,
-            context=context,
-            tag=tag,
-            secrets=answer.secrets,
-            build_args=answer.build_args,
-            target=answer.target,
-            squash=answer.squash,
-        )
         return judge(definition, attempt, name=name, on_wait=lambda said: None, draw=Random(seed))
     finally:
         engine.remove(tag)

@@ -27,9 +27,9 @@ EXPOSE 8080
 ENTRYPOINT ["sh"]
 CMD ["/opt/serve.sh"]
 """,
-    "the-secret-as-a-variable": f"""\
+    "the-secret-required-and-readable": f"""\
 {COPY}WORKDIR /app
-RUN --mount=type=secret,id=token,env=TOKEN sh /opt/fetch.sh > receipt.txt
+RUN --mount=type=secret,id=token,mode=0444,required sh /opt/fetch.sh > receipt.txt
 {SETTINGS.replace("nobody", "65534")}""",
     "a-number-with-zeros": COPY + FETCH + SETTINGS.replace("USER nobody", "USER 065534:065534"),
     "a-secret": COPY + FETCH + SETTINGS,
