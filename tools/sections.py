@@ -77,7 +77,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "long": Section(
             "Long tests: right and wrong answers to every exercise",
-            900,
+            1700,
             ((*PYTEST, *side_by_side, "-m", "long and not docker"),),
         ),
         "conformance": Section(
