@@ -9,7 +9,7 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,8 +27,7 @@ def free_port() -> int:
 def running(command: Sequence[str], port: int) -> Iterator[None]:
     """Run a server that listens at a port of 127.0.0.1, here and in the daemon's network."""
     with ExitStack() as ended:
-        network = _network_of_daemon()
-        for prefix in [[], *([["nsenter", f"--net={network}"]] if network else [])]:
+        for prefix in {(), beside_daemon()}:
             server = subprocess.Popen(
                 [*prefix, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
@@ -61,6 +60,12 @@ def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
                 thread.join()
 
 
+def beside_daemon(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what to put before a command that is to run in the daemon's network."""
+    network = _network_of_daemon(environment)
+    return ("nsenter", f"--net={network}") if network else ()
+
+
 def _listens(pid: int, port: int) -> bool:
     """Tell whether somebody listens at a port of 127.0.0.1 in the network of a process."""
     wanted = f"0100007F:{port:04X}"
@@ -71,9 +76,9 @@ def _listens(pid: int, port: int) -> bool:
     return any(row[1] == wanted and row[3] == "0A" for row in rows)
 
 
-def _network_of_daemon() -> Path | None:
+def _network_of_daemon(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the network namespace of the daemon behind a unix DOCKER_HOST, or None if it is ours."""
-    scheme, _, path = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").partition("://")
+    scheme, _, path = environment.get("DOCKER_HOST", "unix:///var/run/docker.sock").partition("://")
     if scheme != "unix":
         return None
     with socket.socket(socket.AF_UNIX) as peer:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.loopback import beside_daemon
 from tests.stores.conftest import STORES
 from tools.sections import NBVAL
 
@@ -105,8 +106,14 @@ def test_a_store_that_was_never_used(daemon: dict[str, str], tmp_path: Path, bus
 
 
 def _on(daemon: dict[str, str], *command: str) -> None:
+    """Run a command in the daemon's network, as on a machine whose Docker is its own."""
     done = subprocess.run(
-        command, env=daemon, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        (*beside_daemon(daemon), *command),
+        env=daemon,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout.decode()
 
