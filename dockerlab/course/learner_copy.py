@@ -146,6 +146,8 @@ def without_outputs(text: str) -> str:
 def _brought(folder: Path) -> Mapping[str, str]:
     """Return what the folder's record holds, begun here where it is new; StartError if it is no copy."""
     record = folder / COPY_RECORD
+    # Listed before the record is looked for: who makes the copy at the same time writes that first.
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     try:
         found: Mapping[str, str] = json.loads(record.read_text(encoding="utf-8"))["brought"]
         return dict(found)
@@ -153,8 +155,7 @@ def _brought(folder: Path) -> Mapping[str, str]:
         pass
     except (ValueError, TypeError, KeyError):
         return {}  # damaged: whatever differs counts as changed by the learner
-    names = (path.name for path in folder.iterdir()) if folder.exists() else ()
-    if foreign := next((name for name in sorted(names) if not name.startswith(f".{COPY_RECORD}.")), None):
+    if foreign := next((name for name in names if not name.startswith(f".{COPY_RECORD}.")), None):
         raise StartError(
             f"{folder} holds something else already ({foreign}), so no copy of the course was made in it.",
             hint="Name a folder that is new or empty: dockerlab start FOLDER.",

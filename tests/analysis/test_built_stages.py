@@ -43,7 +43,7 @@ BELOW: Mapping[str, tuple[str, dict[str, str]]] = {
     ),
     "with a default in the word": ("FROM scratch AS low\nCOPY a /\nFROM ${X:-low}\nCOPY b /\n", {}),
     "by its machine": (
-        "ARG TARGETOS\nFROM scratch AS on-linux\nCOPY a /\nFROM on-$TARGETOS\nCOPY b /\n",
+        "FROM scratch AS on-linux\nCOPY a /\nFROM on-$TARGETOS\nCOPY b /\n",
         {},
     ),
     "of two with the name": (
