@@ -82,7 +82,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "conformance": Section(
             "Long tests beside Docker: the embedded builder and BuildKit",
-            1200,
+            1600,
             ((*PYTEST, "-m", "long and docker", f"--record={RECORDED}"),),
         ),
         "proot-cases": Section(
@@ -97,7 +97,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "rootless-cases": Section(
             "The same as an ordinary user who has user namespaces, as on a laptop",
-            130,
+            300,
             (
                 (
                     *(*AS_ON_A_LAPTOP, ".venv/bin/python", *PYTEST[1:], "-k", "rootless"),
@@ -106,7 +106,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1600, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1030, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
