@@ -87,7 +87,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "proot-cases": Section(
             "The same as an ordinary user, as on Binder",
-            250,
+            130,
             (
                 (
                     *(*AS_ON_BINDER, ".venv/bin/python", *PYTEST[1:], "tests/conformance"),
@@ -97,7 +97,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "rootless-cases": Section(
             "The same as an ordinary user who has user namespaces, as on a laptop",
-            300,
+            150,
             (
                 (
                     *(*AS_ON_A_LAPTOP, ".venv/bin/python", *PYTEST[1:], "-k", "rootless"),
@@ -106,7 +106,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1030, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1300, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
