@@ -2,7 +2,8 @@
 # Usage: tools/modern_docker.sh up [overlay2|containerd]... | down     (root on Debian 12 or later)
 # The Docker that people have today (28.5, buildx 0.29, from Debian testing) beside the one that is installed: one daemon
 # for each image store, both unless one is named, each with mount and network namespaces, data and socket of its own, so
-# that nothing touches the installed one. `up` prints where they are, as lines for a shell or $GITHUB_ENV, on stdout:
+# that nothing touches the installed one. `down` stops them and removes what they hold.
+# `up` prints where they are, as lines for a shell or $GITHUB_ENV, on stdout:
 #   MODERN_DOCKER_OVERLAY2=unix://...     MODERN_DOCKER_CONTAINERD=unix://...     for DOCKER_HOST
 #   MODERN_DOCKER_CONFIG=...              for DOCKER_CONFIG: its buildx; its docker is in the folder's bin
 # The first time takes minutes (a Debian of 600 MB below $MODERN_DOCKER_HOME), then seconds. Safe to repeat.
@@ -116,6 +117,8 @@ stop() { # stop STORE
         rm -f "$home/$1.$program.pid"
     done
     rm -f "$root/$1.sock"
+    # A store that many runs have filled makes every later run slow.
+    rm -rf --one-file-system "$root/var/lib/docker-$1"
 }
 
 start() { # start STORE: a daemon of its own for this image store
