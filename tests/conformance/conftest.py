@@ -181,25 +181,13 @@ def oracle(
 @pytest.fixture(scope="package")
 def namespaces(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
     """Return an engine with a store of its own that runs commands in namespaces."""
-    engine = EmbeddedEngine(tmp_path_factory.mktemp("namespaces"))
-    sandbox = NamespaceSandbox(engine.store.work)
-    refused = sandbox.probe()
-    if refused is not None:
-        pytest.skip(f"needs namespaces: {refused}")
-    engine.__dict__["sandbox"] = sandbox
-    return _loaded(engine, archives)
+    return _loaded(_running(NamespaceSandbox, tmp_path_factory.mktemp("namespaces")), archives)
 
 
 @pytest.fixture(scope="package")
 def rootless(archives: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
     """Return an engine with a store of its own that runs commands in a user namespace."""
-    engine = EmbeddedEngine(tmp_path_factory.mktemp("rootless"))
-    sandbox = RootlessSandbox(engine.store.work)
-    refused = sandbox.probe()
-    if refused is not None:
-        pytest.skip(f"needs a user namespace: {refused}")
-    engine.__dict__["sandbox"] = sandbox
-    return _loaded(engine, archives)
+    return _loaded(_running(RootlessSandbox, tmp_path_factory.mktemp("rootless")), archives)
 
 
 @pytest.fixture(scope="package")
@@ -215,6 +203,16 @@ def proot(
             raise
         pytest.skip(f"needs proot: {error.message}")
     return _loaded(engine, archives)
+
+
+def _running(kind: type[NamespaceSandbox | RootlessSandbox], root: Path) -> EmbeddedEngine:
+    engine = EmbeddedEngine(root)
+    sandbox = kind(engine.store.work)
+    refused = sandbox.probe()
+    if refused is not None:
+        pytest.skip(f"the machine refuses: {refused}")
+    engine.__dict__["sandbox"] = sandbox
+    return engine
 
 
 def _loaded(engine: EmbeddedEngine, archives: Mapping[str, Path]) -> EmbeddedEngine:
