@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import advise as advise
     from dockerlab.notebook.calls import build as build
     from dockerlab.notebook.calls import compare as compare
+    from dockerlab.notebook.calls import equipment as equipment
     from dockerlab.notebook.calls import explore as explore
     from dockerlab.notebook.calls import history as history
     from dockerlab.notebook.calls import images as images
@@ -55,6 +56,7 @@ _HOMES = {
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
+    "equipment": "dockerlab.notebook.calls",
     "errors": "dockerlab.errors",
     "exercise": "dockerlab.checks.exercise",
     "explore": "dockerlab.notebook.calls",
@@ -86,6 +88,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "charts",
     "compare",
     "compare_builders",
+    "equipment",
     "errors",
     "exercise",
     "explore",

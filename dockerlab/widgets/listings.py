@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dockerlab.analysis.equipment import PARTS, equipment
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines.results import Build, Engine, ImageSummary, Ran
 from dockerlab.image.image import Image
@@ -58,6 +59,13 @@ def _base_row(below: Sequence[Row], name: str) -> tuple[str, str, str, str]:
     layers = sum(row.makes_layer for row in below)
     size = human_bytes(sum(row.size_unpacked for row in below))
     return "base", f"# {name}: {count(len(below), 'row')}", count(layers, "layer"), size
+
+
+def equipment_table(subjects: Sequence[Build | Image]) -> Table:
+    """Return which parts of a system images have, a column an image."""
+    found = {name_of(subject): equipment(image_of(subject)) for subject in subjects}
+    rows = ((part, *("yes" if has[part] else "no" for has in found.values())) for part in PARTS)
+    return Table("What a container can count on", ("", *found), tuple(rows), data=found)
 
 
 def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:
