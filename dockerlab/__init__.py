@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import predict as predict
     from dockerlab.notebook.calls import run as run
     from dockerlab.notebook.calls import status as status
+    from dockerlab.notebook.registries import pull as pull
+    from dockerlab.notebook.registries import push as push
+    from dockerlab.notebook.registries import registry as registry
     from dockerlab.units import human_bytes as human_bytes
     from dockerlab.units import human_seconds as human_seconds
 
@@ -70,9 +73,12 @@ _HOMES = {
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
+    "pull": "dockerlab.notebook.registries",
+    "push": "dockerlab.notebook.registries",
     "ran": "dockerlab.notebook.again",
     "read_archive": "dockerlab.image.stored",
     "rebuild": "dockerlab.notebook.again",
+    "registry": "dockerlab.notebook.registries",
     "run": "dockerlab.notebook.calls",
     "status": "dockerlab.notebook.calls",
     "what_if": "dockerlab.notebook.cache_questions",
@@ -102,9 +108,12 @@ __all__ = [  # a test holds it equal to _HOMES
     "playground",
     "predict",
     "progress",
+    "pull",
+    "push",
     "ran",
     "read_archive",
     "rebuild",
+    "registry",
     "run",
     "status",
     "what_if",

@@ -98,7 +98,8 @@ WRONG = {
         {SYSTEM},
     ),
     "a-shell-that-was-removed": (
-        f"{WORK}RUN cp --parents /bin/sh /usr/bin/rm /out && cp /lib/*/libselinux* /lib/*/libpcre2-8* /out/lib/*/"
+        f"{WORK}RUN cp --parents /bin/sh /usr/bin/rm /out"
+        " && cp /lib/*/libselinux* /lib/*/libpcre2-8* /out/lib/*/"
         f"\n{SCRATCH}{FILES}RUN rm /bin/sh\n{END}",
         {SYSTEM},
     ),
