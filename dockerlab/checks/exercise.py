@@ -17,6 +17,7 @@ from dockerlab.checks.exercises import (
     metadata,
     multi_stage,
     package_managers,
+    push_and_pull,
     real_image,
     run_chaining,
     squash,
@@ -78,6 +79,7 @@ EXERCISES: dict[str, Definition] = {
     "13-real-image-2": real_image.FASTER,
     "13-real-image-3": real_image.ALL,
     "14-which-base": which_base,
+    "15-push-and-pull": push_and_pull,
 }
 
 

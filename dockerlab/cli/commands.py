@@ -64,7 +64,7 @@ def save(args: Namespace) -> Answer:
 def push(args: Namespace) -> Answer:
     """Send an image to a registry: the layers that are not there."""
     from dockerlab.cli.shapes import push_shape
-    from dockerlab.registry.push import push as push_image
+    from dockerlab.registries.push import push as push_image
     from dockerlab.widgets.listings import push_table
 
     image = _engine(args).image(args.image)

@@ -12,7 +12,7 @@ from dockerlab.engines.results import Build, Event, Finished, ImageSummary, Log,
 from dockerlab.image.image import Image
 
 if TYPE_CHECKING:
-    from dockerlab.registry.push import Pushed
+    from dockerlab.registries.push import Pushed
 
 
 def build_shape(build: Build) -> Shape:

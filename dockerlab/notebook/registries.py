@@ -7,10 +7,10 @@ from pathlib import Path
 from dockerlab.engines.results import Build, Engine
 from dockerlab.image.image import Image
 from dockerlab.notebook.calls import Subject, engine_of
-from dockerlab.registry.fetch import fetch
-from dockerlab.registry.push import Packing
-from dockerlab.registry.push import push as push_image
-from dockerlab.registry.server import Registry
+from dockerlab.registries.fetch import fetch
+from dockerlab.registries.push import Packing
+from dockerlab.registries.push import push as push_image
+from dockerlab.registries.server import Registry
 from dockerlab.widgets.listings import pull_table, push_table
 from dockerlab.widgets.table import Table
 

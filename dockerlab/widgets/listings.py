@@ -16,8 +16,8 @@ from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
 
 if TYPE_CHECKING:
-    from dockerlab.registry.fetch import Fetched
-    from dockerlab.registry.push import Pushed
+    from dockerlab.registries.fetch import Fetched
+    from dockerlab.registries.push import Pushed
 
 
 def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:

@@ -16,6 +16,7 @@ from tests.checks.answers import (
     metadata,
     multi_stage,
     package_managers,
+    push_and_pull,
     real_image,
     run_chaining,
     squash,
@@ -47,6 +48,7 @@ ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
     "13-real-image-2": (real_image.DEPLOY_RIGHT, real_image.DEPLOY_WRONG),
     "13-real-image-3": (real_image.ALL_RIGHT, real_image.ALL_WRONG),
     "14-which-base": (which_base.RIGHT, which_base.WRONG),
+    "15-push-and-pull": (push_and_pull.RIGHT, push_and_pull.WRONG),
 }
 
 

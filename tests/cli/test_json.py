@@ -16,7 +16,7 @@ from dockerlab.cli import main
 from dockerlab.cli.parser import COMMANDS
 from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.registry.server import Registry
+from dockerlab.registries.server import Registry
 from tests.fake_engine import FakeEngine
 from tests.tiny_images import stack
 

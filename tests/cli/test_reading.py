@@ -17,7 +17,7 @@ from dockerlab.context.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import EngineError, StoreError
-from dockerlab.registry.server import Registry
+from dockerlab.registries.server import Registry
 
 if sys.platform != "linux":
     pytest.skip("the embedded engine is for Linux", allow_module_level=True)

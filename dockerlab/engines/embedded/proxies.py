@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 
 from dockerlab.engines.embedded.buildargs import PROXY
-from dockerlab.registry.credentials import docker_config
+from dockerlab.registries.credentials import docker_config
 
 _CONFIG_KEYS = dict(zip(PROXY, ("httpProxy", "httpsProxy", "ftpProxy", "noProxy", "allProxy"), strict=True))
 

@@ -18,7 +18,7 @@ from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Event, Note
 from dockerlab.errors import DockerlabError, RegistryError
 from dockerlab.image.image import Image
-from dockerlab.registry.repository import forget_silent_registries
+from dockerlab.registries.repository import forget_silent_registries
 from tests.engines.embedded.test_registry import Fake
 from tests.engines.embedded.test_store import put_image
 

@@ -27,8 +27,8 @@ from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Event, Note
 from dockerlab.errors import RegistryError
 from dockerlab.image.platform import here
-from dockerlab.registry import credentials, transport
-from dockerlab.registry.repository import forget_silent_registries
+from dockerlab.registries import credentials, transport
+from dockerlab.registries.repository import forget_silent_registries
 from tests.engines.embedded.test_store import layer_tar, names, put_layer
 
 ARCHITECTURE = here().architecture

@@ -14,7 +14,7 @@ from dockerlab.image import oci
 from dockerlab.image.compression import MAGIC, decompress, detect_compression
 from dockerlab.image.image import Image, Layer
 from dockerlab.image.reference import Reference
-from dockerlab.registry.repository import Descriptor, Repository, endpoints, for_this_machine
+from dockerlab.registries.repository import Descriptor, Repository, endpoints, for_this_machine
 
 _CONFIGS = (oci.CONFIG, oci.DOCKER_CONFIG)
 _OTHER_PULL = 600.0  # seconds to wait for another process that is pulling

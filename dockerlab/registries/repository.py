@@ -17,7 +17,7 @@ from dockerlab.errors import RegistryError
 from dockerlab.image import oci
 from dockerlab.image.platform import Platform, here
 from dockerlab.image.reference import DOCKER_HUB, Reference
-from dockerlab.registry.transport import TRIES, Connection, forget_silent_registries, scheme
+from dockerlab.registries.transport import TRIES, Connection, forget_silent_registries, scheme
 
 __all__ = [
     "Descriptor",

@@ -14,10 +14,10 @@ import requests
 from dockerlab.errors import RegistryError
 from dockerlab.image.image import Image, validate
 from dockerlab.image.stored import read_archive
-from dockerlab.registry.fetch import fetch
-from dockerlab.registry.push import push
-from dockerlab.registry.server import Registry
-from dockerlab.registry.transport import forget_silent_registries
+from dockerlab.registries.fetch import fetch
+from dockerlab.registries.push import push
+from dockerlab.registries.server import Registry
+from dockerlab.registries.transport import forget_silent_registries
 from tests.engines.embedded.test_registry import real_registry
 from tests.tiny_images import stack
 

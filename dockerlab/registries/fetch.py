@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dockerlab.image import oci
 from dockerlab.image.reference import Reference
-from dockerlab.registry.repository import Descriptor, Repository, endpoints, for_this_machine
+from dockerlab.registries.repository import Descriptor, Repository, endpoints, for_this_machine
 
 
 @dataclass(frozen=True)

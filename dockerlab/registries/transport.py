@@ -16,7 +16,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from dockerlab.errors import RegistryError
 from dockerlab.image.reference import DOCKER_HUB, Reference
-from dockerlab.registry import credentials
+from dockerlab.registries import credentials
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0

@@ -18,7 +18,7 @@ from dockerlab.image.compression import chunks
 from dockerlab.image.image import Image
 from dockerlab.image.layer import PUSH_LEVEL, Layer
 from dockerlab.image.reference import DOCKER_HUB, Reference
-from dockerlab.registry.transport import Connection, scheme
+from dockerlab.registries.transport import Connection, scheme
 
 Packing = Literal["gzip", "zstd"]
 _ZSTD_LEVEL = 3  # zstd's own default, and BuildKit's
