@@ -36,7 +36,7 @@ RIGHT = {
 
 SAYS, FIRST, UPDATE, RUNS = range(4)  # the rules, in order
 
-WRONG = {
+WRONG: dict[str, tuple[str | Answer, set[int]]] = {
     "the-starter": (push_and_pull.STARTER, {FIRST, UPDATE, RUNS}),
     "without-the-modes": (f"{BASE}COPY . .\nRUN sort -u words.txt > index.txt\n{CMD}", {UPDATE, RUNS}),
     "release-first": (f"{BASE}COPY find.sh release.txt ./\n{INDEX}{CMD}", {UPDATE, RUNS}),
