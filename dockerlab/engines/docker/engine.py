@@ -24,10 +24,10 @@ from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.results import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
 from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
 from dockerlab.image import oci
-from dockerlab.image.archive import packed, write_archive
+from dockerlab.image.archive_reader import Stored
+from dockerlab.image.archive_writer import packed, write_archive
 from dockerlab.image.image import Image
-from dockerlab.image.reference import OWN_PREFIX, Reference, Wanted, parsed
-from dockerlab.image.stored import Stored
+from dockerlab.image.reference import OWN_PREFIX, ImageQuery, Reference, parsed
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
 ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
@@ -187,7 +187,7 @@ class DockerEngine:
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
-        wanted = Wanted.parse(reference)
+        wanted = ImageQuery.parse(reference)
         with _talking():
             known = self._inspect(reference)
             tags = [tag for tag in _names(known) if not _is_kept(tag)]
@@ -297,7 +297,7 @@ class DockerEngine:
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
             names = _names(known) or [reference]
-            for name in [name for name in names if Wanted.parse(reference).names(name)] or names:
+            for name in [name for name in names if ImageQuery.parse(reference).names(name)] or names:
                 self._api.remove_image(name)
 
     def prune(self) -> int:
