@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -70,10 +70,16 @@ def printed() -> str:
     return text[text.index("\nFROM ") + 1 :]
 
 
+def buildpacks() -> Path:
+    """Return the folder of repo2docker's own files; to import it is to get its warnings."""
+    spec = find_spec("repo2docker")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "buildpacks"
+
+
 def locked(python: str) -> list[str]:
     """Return the versions that repo2docker's environment for a Python has, as pip writes them."""
-    lock = resources.files("repo2docker") / "buildpacks" / "conda" / f"environment.py-{python}-linux-64.lock"
-    text = lock.read_text()
+    text = (buildpacks() / "conda" / f"environment.py-{python}-linux-64.lock").read_text()
     found = [re.search(rf"/{re.escape(name)}-([0-9][0-9.]*)-", text) for name in FROM_LOCK]
     return [f"{name}=={match[1]}" for name, match in zip(FROM_LOCK, found, strict=True) if match]
 
@@ -87,7 +93,8 @@ def adapted(text: str, *, base: str, pins: list[str]) -> str:
         (r"(?m)^COPY .*install-2dbase.*$", ""),
         (
             r"(?s)RUN TIMEFORMAT='time: %3R' \\\nbash -c 'time /tmp/install-base-env.bash'.*?\n\n",
-            "RUN python3 -m venv ${NB_PYTHON_PREFIX} && chown -R ${NB_USER} ${CONDA_DIR}\n\n",
+            "RUN python3 -m venv ${NB_PYTHON_PREFIX} && chown -R ${NB_USER} ${CONDA_DIR} "
+            """&& echo 'PATH=/srv/conda/envs/notebook/bin:$PATH' >/etc/profile.d/environment.sh\n\n""",
         ),
         (
             r"(?s)RUN TIMEFORMAT='time: %3R' \\\nbash -c 'time \$\{MAMBA_EXE\} env update.*?\n'\n",
@@ -125,7 +132,7 @@ def make(text: str) -> None:
         archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
         subprocess.run(["tar", "-x", "-C", str(context / "src")], input=archive.stdout, check=True)
         for script in ("python3-login", "repo2docker-entrypoint"):
-            shutil.copy(str(resources.files("repo2docker") / "buildpacks" / script), context / script)
+            shutil.copy(buildpacks() / script, context / script)
         (context / "Dockerfile").write_text(adapted(text, base=base(), pins=locked("3.12")))
         line = ["docker", "build", "--tag", IMAGE, "--label", "dev.dockerlab=1"]
         line += ["--build-arg", f"NB_USER={USER}", "--build-arg", "NB_UID=1000", name]
