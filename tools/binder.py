@@ -31,7 +31,7 @@ from dockerlab.engines import choose
 from dockerlab.engines.embedded.bases.standins import kept_as
 from dockerlab.errors import BuildError
 from dockerlab.units import human_bytes
-from tools.course import ROOT, read_course
+from tools.course import ROOT
 from tools.jupyterlab import free_port
 
 IMAGE = "dockerlab/test-binder"
@@ -73,7 +73,8 @@ def printed() -> str:
 def buildpacks() -> Path:
     """Return the folder of repo2docker's own files; to import it is to get its warnings."""
     spec = find_spec("repo2docker")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / "buildpacks"
 
 
@@ -146,14 +147,14 @@ def size(image: str) -> int:
 
 
 @contextmanager
-def session(port: int) -> Iterator[str]:
-    """Run the image as Binder runs it, its server on a port of loopback; yields the container's id."""
+def session(port: int) -> Iterator[None]:
+    """Run the image as Binder runs it, its server on a port of loopback."""
     line = ["docker", "run", "--rm", "--detach", *LIMITS, "--publish", f"127.0.0.1:{port}:8888", IMAGE]
     line += ["jupyter", "lab", "--ip", "0.0.0.0", "--port", "8888", "--IdentityProvider.token="]
     line += ["--ServerApp.allow_remote_access=True", "--expose-app-in-browser"]
     container = subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
     try:
-        yield container
+        yield
     finally:
         subprocess.run(["docker", "kill", container], capture_output=True, check=False)
 
@@ -198,11 +199,11 @@ def main() -> int:
     make(text)
     print(f"image: {human_bytes(size(IMAGE))}, its base {human_bytes(size(base()))} of it")
     launch()
-    port = free_port()
-    with session(port) as container:
-        began = time.monotonic()
-        code = subprocess.run(["docker", "exec", container, "python", "-c", ALL], check=False).returncode
-        print(f"all: {time.monotonic() - began:.0f} s, lessons {len(read_course().lessons)}")
+    began = time.monotonic()
+    code = subprocess.run(
+        ["docker", "run", "--rm", *LIMITS, IMAGE, "python", "-c", ALL], check=False
+    ).returncode
+    print(f"all: {time.monotonic() - began:.0f} s")
     return code
 
 
