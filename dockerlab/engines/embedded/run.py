@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from dockerlab.dockerfile.parser import Instruction
 from dockerlab.engines.cache.inputs import Run, read_run, run_inputs
+from dockerlab.engines.embedded import mirror
 from dockerlab.engines.embedded.build_request import Request
 from dockerlab.engines.embedded.mounts import RunResources, prepare, refuse_hidden
 from dockerlab.engines.embedded.proxies import proxied
@@ -121,6 +122,11 @@ def command(
             path.write_text(run.script, encoding="utf-8")
             path.chmod(0o755)
             mounts.append(Mount("bind", run.script_path, path, read_only=True))
+        kept = mirror.folder(tools.store) if run.network != "none" else None
+        if kept is not None:
+            variables, settings = stack.enter_context(mirror.serving(kept, folder / "apt.conf"))
+            env = {**variables, **env}
+            mounts.append(settings)
         refuse_hidden(mounts, state.tree, line=line)
         yield Command(
             run.argv,
