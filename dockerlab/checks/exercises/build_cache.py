@@ -86,11 +86,13 @@ def _shows(trial: Trial, before: Files, edited: list[Files]) -> Found:
         order = sorted(str(files["words.txt"]).split())
         wanted = [*order, str(files["page.txt"]).strip()]
         head = str(files["page.sh"]).split(" made")[0].removeprefix('echo "')
-        if found[2:] != wanted or not found[0].startswith(head) or found[0] == old[0]:
+        index = str(files["index.sh"]).split(" made")[0].removeprefix('echo "')
+        made = [one.startswith(start) for one, start in zip(found, (head, index), strict=False)]
+        if found[2:] != wanted or not all(made) or found[0] == old[0]:
             return Found(
                 False,
                 *contrast(
-                    " / ".join(found), f"{head} made at ... / index made at ... / {' / '.join(wanted)}"
+                    " / ".join(found), f"{head} made at ... / {index} made at ... / {' / '.join(wanted)}"
                 ),
             )
         if files["words.txt"] != before["words.txt"] and found[1] == old[1]:

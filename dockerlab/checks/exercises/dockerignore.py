@@ -56,7 +56,7 @@ def rules(trial: Trial) -> list[Verdict]:
     }
 
     def other(*paths: str) -> Files:
-        return {path: draw.randbytes(100_000).hex() for path in paths}
+        return {path: draw.randbytes(len(str(_PROJECT[path]))).hex() for path in paths}
 
     secrets, history, packages = other(".env", "deploy/.env"), other(".git/objects/pack"), other(_PACKAGES)
     logs, plan = other("debug.log", "data/old/import.log"), other("docs/plan.md")

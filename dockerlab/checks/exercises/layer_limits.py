@@ -65,7 +65,7 @@ def rules(trial: Trial) -> list[Verdict]:
             trial,
             book,
             edits=edits,
-            modes=True,
+            modes="kept",
         ),
         untouched_by("The drafts are in no layer", LINES, trial, drafts, edits=edits),
         layers_at_most(f"At most {LAYERS} layers on top of the base", CHANGE, trial, LAYERS),

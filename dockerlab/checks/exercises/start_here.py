@@ -13,7 +13,7 @@ from dockerlab.checks.rules import Found, ran, rule
 from dockerlab.checks.said import ended, shown
 from dockerlab.checks.trial import Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
+from dockerlab.context.context import File
 from dockerlab.engines.results import Ran
 from dockerlab.units import human_bytes
 
@@ -61,12 +61,8 @@ def _prints_a_name(trial: Trial) -> Found:
 def _reads_the_file(trial: Trial) -> Found:
     """Put other names on top of the image, so that a command that prints a fixed one does not pass."""
     for other in (f"Guest {trial.draw.getrandbits(32):08x}", f"Zoë O'{trial.draw.getrandbits(20):x} the 2nd"):
-        trial.again()
-        files = Context.files({NAME: f"{other}\n"})
-        text = f"FROM {trial.tag}\nCOPY {NAME} /{NAME}\n"
-        named = trial.engine.build(text, context=files, tag=trial.tag, builder=trial.attempt.builder)
+        named = trial.on_top(f"COPY {NAME} /{NAME}\n", files={NAME: f"{other}\n"})
         printed = ran(named, None, engine=trial.engine)
-        trial.forget()
         if not _says(printed, other):
             break
     return Found(_says(printed, other), ended(printed), f"prints {other!r}")

@@ -66,16 +66,12 @@ def rules(trial: Trial) -> list[Verdict]:
 @rule
 def _nothing_else(trial: Trial, edits: Files) -> Found:
     """Compare the folder both ways, and every mode."""
-    same = same_files("", "", trial, [APP], edits=edits, owners=True)
+    same = same_files("", "", trial, [APP], edits=edits, modes="same", owners=True)
     found, wanted = (build.image.tree() for build in (trial.again(edits), trial.model(edits)))
     more = [f"/{path} is there too" for path in found.walk(APP) if path not in wanted]
-    wide = [
-        f"/{path} has mode {mine.entry.mode:o}, not {theirs.entry.mode:o}"
-        for path in wanted.walk(APP)
-        if (mine := found.get(path)) and (theirs := wanted.get(path)) and mine.entry.mode != theirs.entry.mode
-    ]
-    faults = [*more, *wide] or ([] if same.passed else [same.measured])
-    return Found(not faults, ", ".join(faults) or "the same", f"/{APP} as the starter makes it")
+    return Found(
+        same.passed and not more, ", ".join(more) or same.measured, f"/{APP} as the starter makes it"
+    )
 
 
 @rule
