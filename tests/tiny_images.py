@@ -19,7 +19,8 @@ Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 def layer_tar(members: Members | Sequence[tuple[str, object]]) -> bytes:
     """Make a layer: path -> content, a size in bytes, None (removed), "dir", "opaque", or (kind, target).
 
-    Kinds with a target are "symlink" and "hardlink"; an empty file may be ("mode", "755"). A sequence of pairs may name a path twice.
+    Kinds with a target are "symlink" and "hardlink"; ("mode", "755") is an empty file. A sequence of pairs
+    may name a path twice.
     """
     out = io.BytesIO()
     pairs = members.items() if isinstance(members, Mapping) else members

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
 
 from dockerlab.checks.rules import (
     Found,
@@ -21,7 +20,6 @@ from dockerlab.checks.rules import (
 )
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 STARTER = """\
@@ -66,7 +64,7 @@ def _wheel(version: str, ending: str) -> bytes:
     return out.getvalue()
 
 
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+CONTEXT: Files | None = {
     "app.py": _APP,
     "requirements.txt": "louder==1.0\n",
     "wheels/louder-1.0-py3-none-any.whl": _wheel("1.0", ""),

@@ -6,14 +6,11 @@ up, a stage of its own, a tmpfs. Looking is the exercise: no line of the Dockerf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.analysis.ledger import ledger
 from dockerlab.checks.contents import below, final_file, same_content
 from dockerlab.checks.rules import answers, bytes_at_most, nothing_in_layers, same_files, wastes_at_most
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -26,7 +23,7 @@ CMD ["/opt/words/lookup", "123456"]
 
 PAGES, LIST, SORTED, INDEX = "var/cache/words/pages", "opt/words/list", "var/tmp/words", "opt/words/index"
 
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "fetch.sh": f"""\
 set -e
 mkdir -p /opt/words /var/cache/words

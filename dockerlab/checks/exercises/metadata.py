@@ -7,14 +7,12 @@ build secret, or a stage of which only the result is copied.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 from dockerlab.checks.contents import final_file
 from dockerlab.checks.rules import Found, layers_at_most, rule, settings, told_by, untouched_by
 from dockerlab.checks.said import contrast, shown
 from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -27,7 +25,7 @@ RUN export PORT=8080
 RUN echo "PORT=8080" >> /etc/environment
 CMD ["sh", "/opt/serve.sh"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+CONTEXT: Files | None = {
     "fetch.sh": """\
 # Stands for a download that needs a token, from a variable or from a build secret.
 token="${TOKEN:-$(cat /run/secrets/token 2> /dev/null)}"

@@ -7,8 +7,6 @@ no network is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.rules import (
     Found,
     answers,
@@ -19,7 +17,6 @@ from dockerlab.checks.rules import (
 )
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 STARTER = """\
@@ -48,7 +45,7 @@ print $page "<link rel=stylesheet href=style.css>\\n";
 while (<$words>) { chomp; next if /^#/ || !length; print $page "<p>$_: $rank{$_}\\n"; }
 """
 
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "make-index.pl": _MAKE_INDEX,
     "make-page.pl": _MAKE_PAGE,
     "pages.txt": "word1\nword20\nword300\n",

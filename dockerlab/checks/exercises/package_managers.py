@@ -6,14 +6,11 @@ never made, in cache mounts, in a stage that is left behind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.contents import below, holding
 from dockerlab.checks.exercises.run_chaining import LISTS, jq_questions
 from dockerlab.checks.rules import answers, nothing_in_layers
-from dockerlab.checks.trial import Trial
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM python:3.13-slim
@@ -23,7 +20,7 @@ RUN apt-get update
 RUN apt-get install -y --no-install-recommends jq
 RUN rm -rf /var/lib/apt/lists/* /root/.cache
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 # What package managers keep, wherever it lies: packages and apt's index; wheels, pip's answers, sources.
 _BY_APT = (rb"!<arch>\ndebian-binary", rb"\A\xdc\x76\xfe\x98.{1000}")

@@ -6,15 +6,13 @@ stage of its own, a squash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
 
 from dockerlab.checks.contents import Picks, below, holding
 from dockerlab.checks.readings import keeps_no_readings, other_readings
 from dockerlab.checks.rules import Questions, answers, nothing_in_layers, same_files
-from dockerlab.checks.trial import Trial
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -25,7 +23,7 @@ RUN jq -n 'reduce inputs as $reading (0; . + $reading)' /tmp/readings.txt > /srv
 RUN rm /tmp/readings.txt
 RUN apt-get clean
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 READINGS = "tmp/readings.txt"
 RESULT = "srv/total.txt"

@@ -7,16 +7,14 @@ themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
 from dockerlab.checks.contents import final_file
 from dockerlab.checks.readings import keeps_no_readings, other_readings
 from dockerlab.checks.rules import Found, ran, rule, settings
 from dockerlab.checks.said import contrast, ended
-from dockerlab.checks.trial import Given, Trial
+from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 BASE = "debian:trixie-slim"
@@ -33,7 +31,7 @@ FROM scratch
 COPY --from=all / /
 CMD ["sh", "-c", "echo $(id -un) in $(pwd): $(cut -c 1-8 /srv/seal.txt) ${UNIT:-no unit}"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 SEAL = "srv/seal.txt"
 BUDGET = 100_000  # bytes (unpacked) above the base: room for what programs log, not for the readings

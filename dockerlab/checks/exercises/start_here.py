@@ -6,14 +6,11 @@ a stage, another command. Deleting the numbers by a later line is too late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.contents import final_file
 from dockerlab.checks.rules import Found, ran, rule
 from dockerlab.checks.said import ended, shown
-from dockerlab.checks.trial import Trial
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.engines.results import Ran
 from dockerlab.units import human_bytes
 
@@ -23,7 +20,7 @@ RUN seq 1000000 > /numbers.txt
 RUN echo "your name" > /name.txt
 CMD ["cat", "/name.txt"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 NAME = "name.txt"
 PERCENT = 1  # of the starter's bytes: room for a script or a user, not for the numbers

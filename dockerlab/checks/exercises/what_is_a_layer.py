@@ -6,14 +6,12 @@ stage to take the result from. One RUN for all that follows a COPY is too late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from dockerlab.analysis.ledger import blame, ledger
 from dockerlab.checks.rules import Found, answers, layers_at_most, rule, same_files, settings
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.image.filesystem import Entry, Tree
 from dockerlab.units import human_bytes
 
@@ -31,7 +29,7 @@ EXPOSE 8080
 CMD ["./show.sh"]
 """
 SCRIPT = '#!/bin/sh\necho "$(pwd) opens with: $(head -n 1 book.txt)"\n'
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "show.sh": SCRIPT,
     "draft.txt": "A line of the book.\n" * 75_000,
     "notes.txt": "A note that nobody needs any more.\n" * 30_000,
