@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-USE = "from dockerlab.image import temporary; (temporary.home() / 'left').write_text('x'); print(temporary.home())"
+USE = (
+    "from dockerlab.image import temporary;"
+    "(temporary.home() / 'left').write_text('x'); print(temporary.home())"
+)
 
 
 def started(place: Path, code: str) -> subprocess.Popen[str]:

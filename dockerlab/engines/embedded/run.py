@@ -122,7 +122,7 @@ def command(
             path.write_text(run.script, encoding="utf-8")
             path.chmod(0o755)
             mounts.append(Mount("bind", run.script_path, path, read_only=True))
-        kept = mirror.folder(tools.store) if run.network != "none" else None
+        kept = mirror.folder(resources.store) if run.network != "none" else None
         if kept is not None:
             variables, settings = stack.enter_context(mirror.serving(kept, folder / "apt.conf"))
             env = {**variables, **env}
