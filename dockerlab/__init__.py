@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from dockerlab import errors as errors
     from dockerlab.checks.card import progress as progress
     from dockerlab.checks.exercise import exercise as exercise
+    from dockerlab.checks.serving import ask as ask
     from dockerlab.context.context import Context as Context
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
     from dockerlab.image.stored import read_archive as read_archive
     from dockerlab.notebook.again import after_edits as after_edits
+    from dockerlab.notebook.again import log as log
     from dockerlab.notebook.again import ran as ran
     from dockerlab.notebook.again import rebuild as rebuild
     from dockerlab.notebook.cache_questions import compare_builders as compare_builders
@@ -41,6 +43,11 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import predict as predict
     from dockerlab.notebook.calls import run as run
     from dockerlab.notebook.calls import status as status
+    from dockerlab.notebook.legacy import legacy as legacy
+    from dockerlab.notebook.piles import layer_limit as layer_limit
+    from dockerlab.notebook.stored import files as files
+    from dockerlab.notebook.stored import pulls as pulls
+    from dockerlab.notebook.stored import sizes as sizes
     from dockerlab.units import human_bytes as human_bytes
     from dockerlab.units import human_seconds as human_seconds
 
@@ -51,6 +58,7 @@ _HOMES = {
     "File": "dockerlab.context.context",
     "advise": "dockerlab.notebook.calls",
     "after_edits": "dockerlab.notebook.again",
+    "ask": "dockerlab.checks.serving",
     "build": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
@@ -58,20 +66,26 @@ _HOMES = {
     "errors": "dockerlab.errors",
     "exercise": "dockerlab.checks.exercise",
     "explore": "dockerlab.notebook.calls",
+    "files": "dockerlab.notebook.stored",
     "history": "dockerlab.notebook.calls",
     "human_bytes": "dockerlab.units",
     "human_seconds": "dockerlab.units",
     "images": "dockerlab.notebook.calls",
+    "layer_limit": "dockerlab.notebook.piles",
     "layers": "dockerlab.notebook.calls",
     "ledger": "dockerlab.notebook.calls",
+    "legacy": "dockerlab.notebook.legacy",
+    "log": "dockerlab.notebook.again",
     "parse": "dockerlab.dockerfile.parser",
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
+    "pulls": "dockerlab.notebook.stored",
     "ran": "dockerlab.notebook.again",
     "read_archive": "dockerlab.image.stored",
     "rebuild": "dockerlab.notebook.again",
     "run": "dockerlab.notebook.calls",
+    "sizes": "dockerlab.notebook.stored",
     "status": "dockerlab.notebook.calls",
     "what_if": "dockerlab.notebook.cache_questions",
     "why": "dockerlab.notebook.cache_questions",
@@ -82,6 +96,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "File",
     "advise",
     "after_edits",
+    "ask",
     "build",
     "charts",
     "compare",
@@ -89,20 +104,26 @@ __all__ = [  # a test holds it equal to _HOMES
     "errors",
     "exercise",
     "explore",
+    "files",
     "history",
     "human_bytes",
     "human_seconds",
     "images",
+    "layer_limit",
     "layers",
     "ledger",
+    "legacy",
+    "log",
     "parse",
     "playground",
     "predict",
     "progress",
+    "pulls",
     "ran",
     "read_archive",
     "rebuild",
     "run",
+    "sizes",
     "status",
     "what_if",
     "why",
