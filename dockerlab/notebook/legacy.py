@@ -16,9 +16,10 @@ def legacy(x: Build, files: ContextLike | None = None) -> Table:
     Where there is no Docker, or it has no such builder, the sentence says so. `.data` holds the Build, or the
     error.
     """
+    text = x.dockerfile
     try:
         made = build_dockerfile(
-            x.dockerfile,
+            text,
             name=f"{x.name}_legacy",
             context=files,
             engine="docker",
