@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dockerlab import charts as charts
     from dockerlab import errors as errors
+    from dockerlab import examples as examples
     from dockerlab.checks.card import progress as progress
     from dockerlab.checks.exercise import exercise as exercise
     from dockerlab.checks.serving import ask as ask
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import predict as predict
     from dockerlab.notebook.calls import run as run
     from dockerlab.notebook.calls import status as status
-    from dockerlab.notebook.legacy import legacy as legacy
+    from dockerlab.notebook.on_docker import on_docker as on_docker
     from dockerlab.notebook.piles import layer_limit as layer_limit
     from dockerlab.notebook.stored import files as files
     from dockerlab.notebook.stored import pulls as pulls
@@ -64,6 +65,7 @@ _HOMES = {
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
     "errors": "dockerlab.errors",
+    "examples": "dockerlab.examples",
     "exercise": "dockerlab.checks.exercise",
     "explore": "dockerlab.notebook.calls",
     "files": "dockerlab.notebook.stored",
@@ -74,8 +76,8 @@ _HOMES = {
     "layer_limit": "dockerlab.notebook.piles",
     "layers": "dockerlab.notebook.calls",
     "ledger": "dockerlab.notebook.calls",
-    "legacy": "dockerlab.notebook.legacy",
     "log": "dockerlab.notebook.again",
+    "on_docker": "dockerlab.notebook.on_docker",
     "parse": "dockerlab.dockerfile.parser",
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
@@ -102,6 +104,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "compare",
     "compare_builders",
     "errors",
+    "examples",
     "exercise",
     "explore",
     "files",
@@ -112,8 +115,8 @@ __all__ = [  # a test holds it equal to _HOMES
     "layer_limit",
     "layers",
     "ledger",
-    "legacy",
     "log",
+    "on_docker",
     "parse",
     "playground",
     "predict",
@@ -147,8 +150,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
-    from dockerlab.notebook.magics import DockerfileMagics
+    from dockerlab.notebook.magics import DockerfileMagics, find_own_commands
     from dockerlab.notebook.not_built import answer_in_one_line
 
+    find_own_commands()
     ipython.register_magics(DockerfileMagics(shell=ipython))
     answer_in_one_line(ipython)

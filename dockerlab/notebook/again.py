@@ -28,14 +28,14 @@ def rebuild(
     build_args: Mapping[str, str] | None = None,
     no_cache: bool = False,
 ) -> Build:
-    """Build the Dockerfile of a build once more, with these files, and show nothing.
+    """Build the Dockerfile of a build once more, with these files or those it had, and show nothing.
 
     Without `name` the image takes the name of the first; each Build stays the image it is.
     `edit` is the path of a file that gets a line more, or the line of a RUN that gets a word more: a comment
     that no build had before. The files given are not changed. ContextError where there is no such file,
     DockerfileError where no RUN of a shell begins in that line.
     """
-    text, context = x.dockerfile.text, as_context(files)
+    text, context = x.dockerfile.text, as_context(files) or x.recipe.context
     if isinstance(edit, int):
         text = _with_comment(x.dockerfile, edit)
     elif edit is not None:
@@ -56,13 +56,13 @@ def rebuild(
 def after_edits(
     x: Build, edits: Mapping[str, cache.EditLike], files: ContextLike | None = None
 ) -> dict[str, Build]:
-    """Build the Dockerfile of a build after each edit of these files; return the builds by the edits' names.
+    """Build the Dockerfile of a build after each edit; return the builds by the edits' names.
 
-    An edit is what `lab.compare_builders` takes, as a dict of changed files. Each is made to the files as
-    given, right after a build of those, on top of a small layer that no build had before: so it runs the same
+    An edit is what `lab.compare_builders` takes, as a dict of changed files. Each is made to the files given,
+    or those the build had, right after a build of those, on top of a small layer that no build had before: so it runs the same
     lines each time. Nothing is shown.
     """
-    text, context = x.dockerfile.text, as_context(files) or Context.files({})
+    text, context = x.dockerfile.text, as_context(files) or x.recipe.context or Context.files({})
     mark = secrets.token_hex(8)
     engine = engine_of(x)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,6 +90,14 @@ class DockerfileMagics(Magics):
             show(notebook.layers(built), notebook.history(built))
 
     dockerfile.__doc__ = f"{dockerfile.__doc__}\n\n{_parser().format_help()}"
+
+
+def find_own_commands() -> None:
+    """Have `!dockerlab` in a cell be the one of this kernel's environment, whatever the PATH it was given."""
+    here = str(Path(sys.executable).parent)
+    there = os.environ.get("PATH", "").split(os.pathsep)
+    if here not in there:
+        os.environ["PATH"] = os.pathsep.join([here, *there])
 
 
 def _arguments(line: str, variables: Mapping[str, Any]) -> Namespace:

@@ -36,6 +36,7 @@ def test_an_edit_runs_the_same_lines_each_time(app: Build) -> None:
         assert lab.ran(lab.rebuild(app, FILES)).data == []
         edited = lab.rebuild(app, FILES, edit="app.py", name="edited")
         assert (edited.name, lab.ran(edited).data) == ("edited", [3])
+    assert lab.ran(lab.rebuild(app, edit="app.py")).data == [3]  # of the files it had
     assert FILES["app.py"] == "print(1)\n"
     assert lab.ran(lab.rebuild(app, FILES, no_cache=True)).data == [2, 3]
 
@@ -48,7 +49,7 @@ def test_edits_run_the_same_lines_each_time(app: Build) -> None:
         "other": {"notes.txt": "new\n"},
     }
     for _ in range(2):
-        made = lab.after_edits(app, edits, FILES)
+        made = lab.after_edits(app, edits)
         assert lab.ran(made).data == {"mode": [2, 3], "last file": [3], "other": []}
         assert [step.reason for step in made["mode"].steps[1:3]] == [
             "words.txt changed: its mode was 0644, is 0600",
