@@ -42,7 +42,7 @@ def _text_or_bytes(data: bytes) -> str | bytes:
 
 
 def lived_in(name: str, *, env: str) -> dict[str, str | bytes]:
-    """Return a sample app as the folder of somebody who works on it: with a log, a Git history, and `env` in .env.
+    """Return a sample app as a folder somebody works in: with a log, a Git history, and `env` in .env.
 
     Its Dockerfiles and its .dockerignore are not there yet. FileNotFoundError when there is no such app.
     """

@@ -59,8 +59,8 @@ def after_edits(
     """Build the Dockerfile of a build after each edit; return the builds by the edits' names.
 
     An edit is what `lab.compare_builders` takes, as a dict of changed files. Each is made to the files given,
-    or those the build had, right after a build of those, on top of a small layer that no build had before: so it runs the same
-    lines each time. Nothing is shown.
+    or those the build had, right after a build of those, on top of a small layer that no build had before: so
+    it runs the same lines each time. Nothing is shown.
     """
     text, context = x.dockerfile.text, as_context(files) or x.recipe.context or Context.files({})
     mark = secrets.token_hex(8)
@@ -102,9 +102,9 @@ def _with_comment(dockerfile: Dockerfile, line: int) -> str:
 
 
 def log(x: Build, *words: str) -> Table:
-    """List what the RUNs of a build printed: with `words`, only lines that hold one of these.
+    """List what the RUNs of a build printed as they ran: with `words`, only lines that hold one of these.
 
-    A step from the cache prints what it printed when it ran. `.data` holds the lines of text.
+    `.data` holds the lines of text.
     """
     found = [
         (step.line, text.strip())

@@ -229,8 +229,8 @@ def predict(
 ) -> Prediction:
     """Make a prediction card: let it be the last line of its cell, call `.reveal(measured)` on it later.
 
-    `key` names the guess, so that re-running the cell finds it again: without one, the question does. `unit` is
-    written behind each option.
+    `key` names the guess, so that re-running the cell finds it again: without one, the question does.
+    `unit` is written behind each option.
     """
     return Prediction(question, options, key=key or question, unit=unit)
 

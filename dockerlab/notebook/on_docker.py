@@ -12,8 +12,8 @@ from dockerlab.widgets.table import Table
 def on_docker(x: Build, *, builder: Builder = "buildkit") -> Table:
     """Build a build once more on Docker, whatever engine made it; say in one sentence what came of it.
 
-    The image is kept as "dockerlab/<name>_<builder>". Where there is no Docker, or it has no such builder, the
-    sentence says so. `.data` holds the Build, or the error.
+    The image is kept as "dockerlab/<name>_<builder>". Where there is no Docker, or it has no such builder,
+    the sentence says so. `.data` holds the Build, or the error.
     """
     text, files, name = x.dockerfile, x.recipe.context, f"{x.name}_{builder}"
     who = "The legacy builder" if builder == "legacy" else "BuildKit"

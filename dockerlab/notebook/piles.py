@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dockerlab.errors import DockerlabError
 from dockerlab.inputs import ContextLike
@@ -21,24 +22,17 @@ def layer_limit(
     """
     refused: dict[int, str] = {}
 
-    def builds(layers: int) -> bool:
+    def tried(layers: int, *, start: bool) -> bool:
         try:
-            build_dockerfile(pile(layers), name="pile-tried", context=files, quiet=True)
-        except DockerlabError as error:
-            refused[layers] = error.message
-            return False
-        return True
-
-    def starts(layers: int) -> bool:
-        try:
-            return builds(layers) and run("dockerlab/pile-tried", "true").exit_code == 0
+            built = build_dockerfile(pile(layers), name="pile_tried", context=files, quiet=True)
+            return not start or run(built, "true").exit_code == 0
         except DockerlabError as error:
             refused[layers] = error.message
             return False
 
     found: dict[str, int] = {}
     rows = []
-    for what, works in (("builds", builds), ("starts", starts)):
+    for what, works in (("builds", partial(tried, start=False)), ("starts", partial(tried, start=True))):
         highest = found[what] = _highest(works, known, most)
         why = "" if highest == most else refused.get(highest + 1, "")
         rows.append((what, f"{most} and more" if highest == most else str(highest), why))

@@ -31,12 +31,12 @@ def files(x: Build, *paths: str, folders: bool = False) -> Table:
             for entry in x.image.layers[row.layer - 1].entries
             if (folders or entry.kind != "dir") and _is_wanted(entry.path, wanted)
         ]
-        line = str(row.line or "")
+        line, text = str(row.line or ""), row.text
         if not held and not wanted:
-            shown.append((line, row.text, "nothing" if folders else "no file", ""))
+            shown.append((line, text, "nothing" if folders else "no file", ""))
         for entry in held:
-            shown.append((line, row.text, *_said(entry)))
-            line = ""
+            shown.append((line, text, *_said(entry)))
+            line = text = ""  # said once, above the first of its entries
         found += held
     where = f" at {', '.join(paths)}" if paths else ""
     size = human_bytes(sum(entry.size for entry in found))

@@ -46,7 +46,9 @@ def test_files_can_be_asked_for_by_folder_and_by_pattern(builds: tuple[Build, Bu
     assert [entry.path for entry in lab.files(above, "*.deb").data] == ["srv/a/b.deb"]
     assert [entry.path for entry in lab.files(above, "/srv/a").data] == ["srv/a/b.deb"]
     assert lab.files(above, "srv/nothing").caption == "above stores nothing at srv/nothing"
-    shown = [row[2] for row in lab.files(below, folders=True).rows]
+    rows = lab.files(below, folders=True).rows
+    assert [row[0] for row in rows] == ["2", *[""] * (len(rows) - 1)]
+    shown = [row[2] for row in rows]
     assert {"srv/a/", "srv/a/one.txt"} <= set(shown)
 
 
