@@ -148,11 +148,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth saying that belongs to no step: a pull, a stand-in, bytes done of bytes to do."""
+    """Something worth saying that belongs to no step: a pull, a stand-in, what is done of what is to do."""
 
     text: str
     done: int = 0
     total: int = 0
+    unit: str = ""  # of both: "packages"; "" is bytes
 
 
 Event = Started | Log | Finished | Note
