@@ -233,12 +233,15 @@ def run(
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
 
 
-def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
+def predict(
+    question: str, options: Sequence[Option], *, key: str | None = None, unit: str = ""
+) -> Prediction:
     """Make a prediction card: let it be the last line of its cell, call `.reveal(measured)` on it later.
 
-    `key` names the guess, so that re-running the cell finds it again; `unit` is written behind each option.
+    `key` names the guess, so that re-running the cell finds it again: without one, the question does.
+    `unit` is written behind each option.
     """
-    return Prediction(question, options, key=key, unit=unit)
+    return Prediction(question, options, key=key or question, unit=unit)
 
 
 def _build_or_image(x: Subject, engine: str | Engine | None) -> Build | Image:

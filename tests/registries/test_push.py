@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from dockerlab.errors import RegistryError
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import Image, validate
-from dockerlab.image.stored import read_archive
 from dockerlab.registries.fetch import fetch
 from dockerlab.registries.push import push
 from dockerlab.registries.server import Registry

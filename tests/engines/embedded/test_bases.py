@@ -194,8 +194,13 @@ def base(engine: EmbeddedEngine) -> Image:
         image = engine.bases.stand_in("debian:trixie-slim", on_event=events.append)
     except RegistryError as error:
         pytest.skip(error.message)
-    texts = [event.text for event in events if isinstance(event, Note)]
-    assert any("setting up 7" in text for text in texts)
+    told = [event for event in events if isinstance(event, Note) and event.unit == "packages"]
+    for what in ("unpacking packages", "setting up packages"):
+        done = [event.done for event in told if what in event.text]
+        total = max(event.total for event in told if what in event.text)
+        assert done == sorted(done)
+        assert total - 1 <= done[-1] <= total
+        assert total > 70
     assert image is not None
     return image
 
