@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dockerlab.context.context import Context as Context
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
-    from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.image.archive_reader import read_archive as read_archive
     from dockerlab.notebook.again import after_edits as after_edits
     from dockerlab.notebook.again import ran as ran
     from dockerlab.notebook.again import rebuild as rebuild
@@ -69,7 +69,7 @@ _HOMES = {
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
     "ran": "dockerlab.notebook.again",
-    "read_archive": "dockerlab.image.stored",
+    "read_archive": "dockerlab.image.archive_reader",
     "rebuild": "dockerlab.notebook.again",
     "run": "dockerlab.notebook.calls",
     "status": "dockerlab.notebook.calls",

@@ -15,7 +15,7 @@ from dockerlab.image.filesystem import CHUNK, Node, Tree
 
 
 @contextlib.contextmanager
-def copied(tree: Tree) -> Iterator[Path]:
+def materialized(tree: Tree) -> Iterator[Path]:
     """Give a folder that holds `tree`, gone after the `with`."""
     with tempfile.TemporaryDirectory(dir=temporary.home(), ignore_cleanup_errors=ON_WINDOWS) as name:
         root = Path(name)
