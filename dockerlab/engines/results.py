@@ -85,6 +85,11 @@ class Build:
         """Count the layers this Dockerfile put on top of its base."""
         return len(self.image.layers) - self.image.base_layers
 
+    @property
+    def size_added(self) -> int:
+        """Return the unpacked bytes this Dockerfile put on top of its base."""
+        return sum(layer.size_unpacked for layer in self.image.layers[self.image.base_layers :])
+
     def __repr__(self) -> str:
         asked = [step for step in self.steps if step.cached is not None]
         cached = sum(bool(step.cached) for step in asked)
@@ -143,11 +148,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth saying that belongs to no step: a pull, a stand-in, bytes done of bytes to do."""
+    """Something worth saying that belongs to no step: a pull, a stand-in, what is done of what is to do."""
 
     text: str
     done: int = 0
     total: int = 0
+    unit: str = ""  # of both: "packages"; "" is bytes
 
 
 Event = Started | Log | Finished | Note

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from dockerlab.dockerfile.hints import after_failed_run
 from dockerlab.dockerfile.parser import Instruction
 from dockerlab.engines.cache.inputs import Run, read_run, run_inputs
 from dockerlab.engines.embedded import mirror
@@ -148,5 +149,5 @@ def _run_failed(instruction: Instruction, code: int, log: Sequence[str]) -> RunE
         exit_code=code,
         log=tuple(log),
         line=instruction.line,
-        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
+        hint=_FULL if full else after_failed_run(instruction.text, log),
     )

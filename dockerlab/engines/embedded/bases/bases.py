@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dockerlab.dockerfile.hints import near_base
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Note, OnEvent
@@ -66,7 +67,7 @@ class Bases:
             raise RegistryError(
                 f"{name} is not in the store; {not_pulled.message}\n"
                 f"There is no stand-in for it (there is for {', '.join(standins.references())}).",
-                hint=not_pulled.hint,
+                hint=near_base(name, standins.references()) or not_pulled.hint,
             ) from not_pulled
         return image
 
