@@ -14,6 +14,7 @@ the image. Needs Docker.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -145,7 +146,14 @@ def make(text: str) -> None:
         subprocess.run(["tar", "-x", "-C", str(context / "src")], input=archive.stdout, check=True)
         for script in ("python3-login", "repo2docker-entrypoint"):
             shutil.copy(buildpacks() / script, context / script)
-        (context / "Dockerfile").write_text(adapted(text, base=base(), pins=locked("3.12")))
+        made = adapted(text, base=base(), pins=locked("3.12"))
+        if certificates := os.environ.get(
+            "SSL_CERT_FILE"
+        ):  # where TLS is inspected, what is built trusts it too
+            shutil.copy(certificates, context / "host.crt")
+            first, rest = made.split("\n", 1)
+            made = f"{first}\nCOPY host.crt /etc/host.crt\nENV SSL_CERT_FILE=/etc/host.crt\n{rest}"
+        (context / "Dockerfile").write_text(made)
         line = ["docker", "build", "--tag", IMAGE, "--label", "dev.dockerlab=1"]
         line += ["--build-arg", f"NB_USER={USER}", "--build-arg", "NB_UID=1000", name]
         subprocess.run(line, check=True)
