@@ -45,3 +45,19 @@ def test_a_notebook_that_fails_makes_no_bundle(tmp_path: Path, monkeypatch: pyte
         json.loads((tmp_path / "course" / "solutions" / "wrong.ipynb").read_text())["cells"][0]["outputs"]
         == []
     )
+
+
+def test_a_build_that_failed_makes_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook goes on without a build that failed; a bundle must not be made of one."""
+
+    def bring(folder: Path) -> None:
+        (folder / "notebooks").mkdir(parents=True)
+        source = "print('app was not' + ' built: no network')"
+        cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": source}
+        cells = [{**cell, "outputs": [], "execution_count": None}]
+        text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        (folder / "notebooks" / "one.ipynb").write_text(text)
+
+    monkeypatch.setattr(offline, "bring", bring)
+    with pytest.raises(StartError, match="a build failed"):
+        offline.run_notebooks(tmp_path / "course", home=tmp_path / "store")
