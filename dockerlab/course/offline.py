@@ -50,6 +50,8 @@ def run_notebooks(folder: Path, *, home: Path) -> int:
         done = subprocess.run(
             line, env=environment, cwd=path.parent, capture_output=True, text=True, check=False
         )
+        if done.returncode == 0 and _not_built(path) > _not_built(course_folder() / path.relative_to(folder)):
+            return f"{path.relative_to(folder)}: a build failed that is in the course's own copy."
         said = "" if done.returncode == 0 else "\n".join(done.stderr.splitlines()[-15:])
         print(f"{path.relative_to(folder)}: {'failed' if said else 'run'}", file=sys.stderr, flush=True)
         return f"{path.relative_to(folder)} failed:\n{said}" if said else ""
@@ -59,6 +61,11 @@ def run_notebooks(folder: Path, *, home: Path) -> int:
     if failed:
         raise StartError(failed[0], hint="A bundle is made where every lesson passes: mend it, or try again.")
     return len(found)
+
+
+def _not_built(path: Path) -> int:
+    """Count the builds that failed in a notebook that was run: they do not end it."""
+    return path.read_text(encoding="utf-8").count("was not built: ") if path.exists() else 0
 
 
 def wheels(folder: Path, *, pythons: Sequence[str]) -> int:

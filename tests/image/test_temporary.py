@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-USE = (
-    "from dockerlab.image import temporary;"
-    "(temporary.home() / 'left').write_text('x'); print(temporary.home())"
-)
+USE = """
+from dockerlab.image import temporary
+(temporary.home() / "left").write_text("x")
+print(temporary.home(), flush=True)
+"""
 
 
 def started(place: Path, code: str) -> subprocess.Popen[str]:
@@ -25,11 +26,11 @@ def started(place: Path, code: str) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="TMPDIR and SIGKILL are not Windows'")
 def test_what_a_killed_process_left_goes_with_the_next(tmp_path: Path) -> None:
-    """A killed process's folder is removed by the next that makes one; a living one's and any other stay."""
+    """A killed process's folder goes with the next that makes one; a living one's and any other stay."""
     (tmp_path / "dockerlab-mine").mkdir()
     with (
-        started(tmp_path, f"{USE[:-1]}, flush=True); input()") as killed,
-        started(tmp_path, f"{USE[:-1]}, flush=True); input()") as living,
+        started(tmp_path, USE + "input()") as killed,
+        started(tmp_path, USE + "input()") as living,
     ):
         assert killed.stdout is not None
         assert living.stdout is not None

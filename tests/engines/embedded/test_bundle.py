@@ -62,6 +62,7 @@ def test_a_bundle_that_is_used_is_read_in_place_until_it_is_dropped(
     main(["doctor", "--engine", "embedded"])
     assert f"{tmp_path / 'own' / 'bundle'}: base:1" in capsys.readouterr().out
     assert main(["bundle", "drop"]) == 0
+    assert engine.images() == []  # a notebook's engine goes on without it
     with pytest.raises(ImageNotFoundError):
         EmbeddedEngine().store.image("base:1")
 

@@ -61,5 +61,8 @@ class Shared:
 
     def manifests(self) -> list[dict[str, Any]]:
         """Return the descriptors of its index.json."""
-        found: list[dict[str, Any]] = json.loads((self.root / "index.json").read_bytes())["manifests"]
+        try:
+            found: list[dict[str, Any]] = json.loads((self.root / "index.json").read_bytes())["manifests"]
+        except FileNotFoundError:  # a bundle that another process dropped
+            return []
         return found
