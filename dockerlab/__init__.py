@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dockerlab.context.context import Context as Context
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
-    from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.image.archive_reader import read_archive as read_archive
     from dockerlab.notebook.again import after_edits as after_edits
     from dockerlab.notebook.again import log as log
     from dockerlab.notebook.again import ran as ran
@@ -84,7 +84,7 @@ _HOMES = {
     "progress": "dockerlab.checks.card",
     "pulls": "dockerlab.notebook.stored",
     "ran": "dockerlab.notebook.again",
-    "read_archive": "dockerlab.image.stored",
+    "read_archive": "dockerlab.image.archive_reader",
     "rebuild": "dockerlab.notebook.again",
     "run": "dockerlab.notebook.calls",
     "sizes": "dockerlab.notebook.stored",

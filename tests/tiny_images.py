@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import Image
-from dockerlab.image.stored import read_archive
 
 Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 
@@ -19,7 +19,8 @@ Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 def layer_tar(members: Members | Sequence[tuple[str, object]]) -> bytes:
     """Make a layer: path -> content, a size in bytes, None (removed), "dir", "opaque", or (kind, target).
 
-    Kinds with a target are "symlink" and "hardlink". A sequence of pairs may name a path twice.
+    Kinds with a target are "symlink" and "hardlink"; ("mode", "755") is an empty file. A sequence of pairs
+    may name a path twice.
     """
     out = io.BytesIO()
     pairs = members.items() if isinstance(members, Mapping) else members
@@ -34,6 +35,8 @@ def layer_tar(members: Members | Sequence[tuple[str, object]]) -> bytes:
                 info.name = f"{path}/.wh..wh..opq"
             elif what == "dir":
                 info.type, info.mode = tarfile.DIRTYPE, 0o755
+            elif isinstance(what, tuple) and what[0] == "mode":
+                info.mode = int(what[1], 8)
             elif isinstance(what, tuple):
                 info.type = tarfile.SYMTYPE if what[0] == "symlink" else tarfile.LNKTYPE
                 info.linkname = what[1]

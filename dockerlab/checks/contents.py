@@ -18,11 +18,10 @@ _UNPACKED = 100_000_000  # bytes: of a larger file nobody looks for what is pack
 Picks = Callable[[Entry, Layer], bool]
 
 
-def below(*folders: str) -> Picks:
-    """Pick what is at one of these paths or below it."""
-    return lambda entry, _: any(
-        entry.path == folder or entry.path.startswith(f"{folder}/") for folder in folders
-    )
+def below(*folders: str, but: str = r"\0") -> Picks:
+    """Pick what is at one of these paths or below it; not what ends in `but`, a pattern."""
+    inside, kept = tuple(f"{folder}/" for folder in folders), re.compile(f"(?:{but})$")
+    return lambda entry, _: f"{entry.path}/".startswith(inside) and not kept.search(entry.path)
 
 
 def same_content(starter: Build, *paths: str) -> Picks:

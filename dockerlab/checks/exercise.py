@@ -8,6 +8,7 @@ from random import Random
 from typing import Protocol
 
 from dockerlab import engines
+from dockerlab.checks.contents import content_of, digest_of
 from dockerlab.checks.exercises import (
     build_cache,
     copy_order,
@@ -150,6 +151,7 @@ class Exercise:
         self.name = name
         self.definition = definition
         self.hints = tuple(hints)
+        self._files: dict[str, str | bytes | File] = {}  # as given to the learner, who edits them
         self._unsaved = ExerciseRecord()  # what is known where the progress file cannot be used
 
     @property
@@ -159,8 +161,9 @@ class Exercise:
 
     @property
     def context(self) -> dict[str, str | bytes | File]:
-        """The files to build it with; none where the exercise needs none."""
-        return dict(self.definition.CONTEXT or {})
+        """The files to build it with, anew each time; none where the exercise needs none."""
+        self._files = dict(self.definition.CONTEXT or {})
+        return self._files
 
     def check(self, mine: object, *, record: bool = True) -> Report:
         """Measure a build against the rules and show what was found.
@@ -168,15 +171,32 @@ class Exercise:
         `mine` is what `%%dockerfile` or `lab.build` returned. `record=False` leaves the progress file alone.
         Raises DockerlabError when there is no build to measure.
         """
-        report = judge(self.definition, _as_build(mine), name=self.name, on_wait=_say)
+        build = _as_build(mine)
+        report = judge(self.definition, build, name=self.name, on_wait=_say)
+        late = self._edited_since(build)
         if not record:
-            return report
+            return replace(report, notes=late)
         known, notes = self._update(lambda known: known.after(report))
         if report.passed:
             notes = (*notes, f"How others did it, and why: ../solutions/solution-{self.name}.ipynb")
         elif known.hints < len(self.hints):
             notes = (*notes, f"task.hint() opens hint {known.hints + 1} of {len(self.hints)}.")
-        return replace(report, notes=notes)
+        return replace(report, notes=(*late, *notes))
+
+    def _edited_since(self, build: Build) -> tuple[str, ...]:
+        """Say which of the files the learner edited and did not build with."""
+        given, used = self.definition.CONTEXT or {}, build.recipe.context or Context.files({})
+        edited = {path: one for path, one in self._files.items() if one != given.get(path)}
+        there = used.all_files()
+        late = [
+            path
+            for path, one in edited.items()
+            if (node := there.get(path)) is None or digest_of(content_of(node)) != digest_of(one)
+        ]
+        if not late:
+            return ()
+        then = f"run the cell that begins with %%dockerfile {build.name} again, then this one."
+        return (f"{build.name} was built before {' and '.join(late)} became what it is now: {then}",)
 
     def hint(self) -> Hints:
         """Open the next hint, and show it below those already open; all of them once it is passed."""

@@ -37,7 +37,8 @@ def forms(data: bytes, deep: int = _DEEPEST) -> Iterator[bytes]:
         digits = b"".join(data.split())
         yield from forms(binascii.unhexlify(digits[: len(digits) // 2 * 2]), deep - 1)
     if _BASE64.fullmatch(data):
-        letters = b"".join(data.split()).rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+        # Lines that are padded each, as of several pieces, are one text without the padding between them.
+        letters = b"".join(data.split()).replace(b"=", b"").translate(bytes.maketrans(b"-_", b"+/"))
         whole = letters[: len(letters) // 4 * 4 + (0 if len(letters) % 4 == 1 else len(letters) % 4)]
         yield from forms(base64.b64decode(whole + b"=" * (-len(whole) % 4)), deep - 1)
 

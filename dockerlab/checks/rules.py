@@ -10,9 +10,19 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec
+from typing import Concatenate, Literal, NamedTuple, ParamSpec
 
-from dockerlab.checks.contents import Picks, content_of, digest_in, digest_of, followed, holding, stored
+from dockerlab.analysis.ledger import ledger
+from dockerlab.checks.contents import (
+    Picks,
+    content_of,
+    digest_in,
+    digest_of,
+    final_file,
+    followed,
+    holding,
+    stored,
+)
 from dockerlab.checks.forms import pieces
 from dockerlab.checks.said import contrast, ended, shown, trouble
 from dockerlab.checks.trial import AS_IT_WAS, Files, Given, Trial
@@ -29,8 +39,10 @@ from dockerlab.errors import (
 from dockerlab.image.filesystem import Entry, Node, Tree
 from dockerlab.units import count, human_bytes
 
-NOISE = 1_000_000  # bytes that two builds of one Dockerfile may differ by: logs, a package's new version
+# What a package manager writes anew whatever it installs: its own books, and what is made from them.
+_BOOKS = ("etc/", "var/cache/debconf/", "var/cache/ldconfig/", "var/lib/apt/", "var/lib/dpkg/", "var/log/")
 
+Modes = Literal["any", "kept", "same"]
 Questions = Sequence[Sequence[str] | None]  # commands; None is the image's own
 P = ParamSpec("P")
 
@@ -83,12 +95,13 @@ def same_files(
     *,
     edits: Files | None = None,
     given: Given = AS_IT_WAS,
-    modes: bool = False,
+    modes: Modes = "any",
     owners: bool = False,
 ) -> Found:
     """Compare files and folders with those of the starter, both built with the edits; nothing may be lost.
 
-    Content and kind are compared; with `modes` that who could read or run them can, with `owners` the user.
+    Content and kind are compared; of the modes that who could read or run them can, or all; with `owners` the
+    user.
     """
     found, wanted = trial.again(edits, given).image.tree(), trial.model(edits, given).image.tree()
     everything = dict.fromkeys(one for path in paths for one in [path, *wanted.walk(path)])
@@ -101,7 +114,7 @@ def same_files(
     return Found(not faults, (", ".join(faults[:2]) or "the same") + more, "as the starter makes them")
 
 
-def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: bool) -> str | None:
+def _fault(path: str, found: Tree, wanted: Node | None, *, modes: Modes, owners: bool) -> str | None:
     node = followed(found, path)
     if wanted is None or node is None:
         return f"there is no /{path}"
@@ -110,7 +123,8 @@ def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: 
         return f"/{path} is a {mine.kind}"
     if theirs.kind == "dir":
         return None
-    if modes and theirs.mode & ~mine.mode & 0o555:
+    lost = theirs.mode & ~mine.mode & 0o555
+    if (modes == "same" and mine.mode != theirs.mode) or (modes == "kept" and lost):
         return f"/{path} has mode {mine.mode:o}, not {theirs.mode:o}"
     if owners and mine.uid != theirs.uid:
         return f"/{path} belongs to user {mine.uid}, not {theirs.uid}"
@@ -121,17 +135,27 @@ def _fault(path: str, found: Tree, wanted: Node | None, *, modes: bool, owners: 
 
 
 @rule
-def untouched_by(trial: Trial, unwanted: Files, *, edits: Files) -> Found:
-    """Build with other files that the image has no need of: no layer may differ, whatever their form there.
+def untouched_by(
+    trial: Trial,
+    unwanted: Files,
+    *,
+    edits: Files | None = None,
+    given: Sequence[Given] = (AS_IT_WAS, AS_IT_WAS, Given(fresh=1)),
+    but: Sequence[str] = (),
+) -> Found:
+    """Build with other files, or given something else, that the image has no need of: no layer may differ.
 
-    What differs from build to build anyway, as what notes a time does, is told by a third build without the
-    cache; where a copy of such a file is found there is no need to ask.
+    What is at the paths `but` may. `given` is of the build before, of the one after, and of the same once
+    more, which tells what differs from build to build anyway, as what notes a time does; where a copy of such
+    a file is found there is no need to ask.
     """
-    first, second = trial.again(edits), trial.again({**edits, **unwanted})
-    found = list(differences(trial, first, second))
+    after = {**(edits or {}), **unwanted}
+    first, second = trial.again(edits, given[0]), trial.again(after, given[1])
+    results = {digest_of(final_file(second, path)) for path in but}  # whatever they are called
+    found = [one for one in differences(trial, first, second) if one.digest not in results]
     copies = {digest_of(content) for content in unwanted.values()}
     if found and not any(one.digest in copies for one in found):
-        control = trial.again({**edits, **unwanted}, Given(fresh=True))
+        control = trial.again(after, given[2])
         anyway = {one.path: abs(one.grown) + 100 for one in differences(trial, second, control)}
         found = [one for one in found if abs(one.grown) > anyway.get(one.path, -1)]
     told = [f"/{one.path} ({one.where})" for one in found[:2]]
@@ -171,27 +195,11 @@ def differences(trial: Trial, first: Build, second: Build) -> Iterator[Differenc
                 grown = (other.size if other else 0) - (one.size if one else 0)
                 yield Difference(path, row.where, grown, digests[1])
     if len(ours) != len(others):
-        yield Difference("", "another number of layers", NOISE, "")
+        yield Difference("", "another number of layers", 1, "")
 
 
 def _plain(entry: Entry | None) -> object:
     return entry and (entry.kind, entry.mode, entry.uid, entry.gid, entry.link)
-
-
-@rule
-def no_larger(trial: Trial, given: Given, unwanted: Sequence[Picks]) -> Found:
-    """Look for what the image does not need; with other such bytes, more and random, it may not grow."""
-    plain = nothing_in_layers("", "", trial, unwanted)
-    if not plain.passed:
-        return Found(False, plain.measured, "in no layer, under no name")
-    before, after = trial.own(trial.attempt), trial.own(trial.again(None, given))
-    grown = [
-        (large.size_unpacked - small.size_unpacked, row.where)
-        for (row, small), (_, large) in zip(reversed(before), reversed(after), strict=False)
-    ]
-    total = sum(layer.size_unpacked for _, layer in after) - sum(layer.size_unpacked for _, layer in before)
-    found = f"stored by {max(grown)[1]}: with more of it {human_bytes(total)} more" if total >= NOISE else ""
-    return Found(not found, found or "in no layer", "in no layer, under no name")
 
 
 @rule
@@ -238,6 +246,20 @@ def bytes_at_most(build: Build, budget: int) -> Found:
     """
     size = build.image.size_unpacked
     return Found(size <= budget, human_bytes(size), f"at most {human_bytes(budget)}")
+
+
+@rule
+def wastes_at_most(trial: Trial, spare: int) -> Found:
+    """Sum the bytes, in any layer, that the own lines made useless; a package manager's books not."""
+    found = [
+        one
+        for one in ledger(trial.attempt).claims
+        if one.wasted_by is not None and not one.wasted_by.base and not one.path.startswith(_BOOKS)
+    ]
+    wasted = sum(one.bytes for one in found)
+    largest = max(found, key=lambda one: one.bytes, default=None)
+    by = f", the most by {largest.wasted_by.where}: /{largest.path}" if largest and largest.wasted_by else ""
+    return Found(wasted <= spare, f"{human_bytes(wasted)} wasted{by}", f"at most {human_bytes(spare)}")
 
 
 @rule

@@ -32,7 +32,7 @@ class Given:
 
     build_args: Mapping[str, str] | None = None
     secrets: Mapping[str, bytes] | None = None
-    fresh: bool = False  # without the cache
+    fresh: int = 0  # not from the cache, and the how manyth build that is not
     rewrite: Callable[[Dockerfile], str] | None = None  # of the text, before it is built
 
 
@@ -47,13 +47,8 @@ class Trial:
         self.starter = starter
         self.engine = engine
         self.draw = draw
-        self._tag = f"dockerlab/check-{name}:{getpid()}"
+        self.tag = f"dockerlab/check-{name}:{getpid()}"
         self._made: dict[object, Build | DockerlabError] = {}
-
-    @property
-    def tag(self) -> str:
-        """Return the name that the build made last has, for FROM: no engine builds on an ID."""
-        return self._tag
 
     def again(self, edits: Files | None = None, given: Given = AS_IT_WAS) -> Build:
         """Build the attempt again with edited files; raises the error of a build that fails, each time."""
@@ -70,9 +65,12 @@ class Trial:
             self.attempt = whole
             self.attempt = self.again()
 
-    def forget(self) -> None:
-        """Let the next build be made in any case, so that the name is its own again."""
-        self._made.clear()
+    def on_top(self, lines: str, *, files: Files | None = None, given: Given = AS_IT_WAS) -> Build:
+        """Build an image of these lines on top of the attempt, as it is built again; it is not kept."""
+        self._made.clear()  # so that the name is the attempt's: no engine builds on an ID
+        self.again(given=given)
+        text, context = f"FROM {self.tag}\n{lines}", Context.files(files or {})
+        return self.engine.build(text, context=context, tag=self.tag, builder=self.attempt.builder)
 
     def ran_again(self, path: str, more: str) -> tuple[Build, list[Step]]:
         """Put an edit that nobody has seen at the end of a file; return the build, and the RUN steps it cost.
@@ -130,11 +128,11 @@ class Trial:
         return self.engine.build(
             build.dockerfile if given.rewrite is None else given.rewrite(build.dockerfile),
             context=context,
-            tag=self._tag,
+            tag=self.tag,
             target=recipe.target,
             build_args={**recipe.build_args, **(given.build_args or {})},
             secrets={**recipe.secrets, **(given.secrets or {})} or None,
-            no_cache=given.fresh,
+            no_cache=given.fresh > 0,
             squash=recipe.squash,
             # The legacy builder has no heredocs, which a rewritten text may have.
             builder=None if given.rewrite and build.builder == "legacy" else build.builder,

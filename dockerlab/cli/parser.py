@@ -139,6 +139,22 @@ def _bases(parser: ArgumentParser) -> None:
     )
 
 
+def _bundle(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        choices=("create", "use", "drop"),
+        help="make a file, unpack one into the store, or stop using it",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the bundle")
+    parser.add_argument(
+        "--python",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="put wheels for this Python in, such as 3.12 (default: the one that runs; may be repeated)",
+    )
+
+
 def _grade(parser: ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="DIR", type=Path, help="where the learners' progress files are; none is changed"
@@ -169,7 +185,7 @@ def _none(parser: ArgumentParser) -> None:
     """Add nothing."""
 
 
-WITHOUT_ENGINE = {"bases", "start", "grade"}
+WITHOUT_ENGINE = {"bases", "bundle", "start", "grade"}
 COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it does, its options
     "doctor": ("commands.doctor", "say what is used here and why, and what is missing", _doctor),
     "build": ("build.build", "build a Dockerfile", _build),
@@ -180,6 +196,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "rm": ("commands.rm", "remove images; on Docker only those made here", _rm),
     "prune": ("commands.prune", "remove the build cache and what no image needs", _none),
     "bases": ("bases.bases", "put base images into a folder that others read in place", _bases),
+    "bundle": ("bundle.run", "carry the course to machines that have no network, as one file", _bundle),
     "run": ("commands.run", "run a command in an image; what it writes is not kept", _run),
     "ledger": (
         "looking.ledger",

@@ -13,7 +13,7 @@ from dockerlab.units import count, human_bytes, human_seconds
 if TYPE_CHECKING:
     from dockerlab.context.context import Context
     from dockerlab.dockerfile.parser import Dockerfile
-    from dockerlab.dockerfile.scope import Given
+    from dockerlab.dockerfile.scope import BuildArguments
     from dockerlab.image.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
@@ -78,7 +78,7 @@ class Build:
     base: str | None = None  # the FROM reference of the final stage; None: scratch
     stand_in: str | None = None  # set when that base is a stand-in
     recipe: Recipe = field(default_factory=Recipe)
-    given: Given | None = None  # the build arguments, and what the ARGs above the first FROM came to
+    given: BuildArguments | None = None  # the build arguments, and what the ARGs above the first FROM came to
 
     @property
     def layers_added(self) -> int:

@@ -10,7 +10,8 @@ import pytest
 from dockerlab import engines
 from dockerlab.checks import Exercise, Report, Verdict, exercise
 from dockerlab.checks.trial import Trial
-from dockerlab.context.context import File
+from dockerlab.context.context import Context, File
+from dockerlab.engines.results import Build, Recipe
 from dockerlab.errors import BuildError, DockerlabError, ImageNotFoundError, NotBuiltError
 from dockerlab.notebook.not_built import NotBuilt
 from tests.fake_engine import FakeEngine
@@ -186,3 +187,37 @@ def test_a_report_names_a_stand_in() -> None:
     """Numbers that come from a stand-in base say so."""
     report = Report("x", (), "an engine", stand_in="debian:12")
     assert "on a stand-in for debian:12" in report.headline
+
+
+class WithFiles(Fewer):
+    """The same with files to edit."""
+
+    CONTEXT: Mapping[str, str | bytes | File] | None = {"app.py": "1", "b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        ({}, ""),
+        ({".dockerignore": "b\n"}, "mine was built before .dockerignore became what it is now"),
+        ({".dockerignore": "b\n", "app.py": "2"}, "mine was built before app.py and .dockerignore became"),
+    ],
+    ids=["none", "ignore-file", "two"],
+)
+def test_an_edit_that_was_not_built_is_told(engine: FakeEngine, edits: dict[str, str], told: str) -> None:
+    """The check says which files were edited after the build; built again with them, it says nothing."""
+    task = Exercise("fewer", WithFiles(), HINTS)
+    files = task.context
+    files.update({".dockerignore": ""} if edits else {})
+
+    def notes(build: Build) -> str:
+        return " ".join(task.check(build).notes)
+
+    built = replace(
+        engine.build(Fewer.STARTER, tag="mine:1"), name="mine", recipe=Recipe(Context.files(files))
+    )
+    files.update(edits)
+    assert told in notes(built)
+    assert ("was built before" in notes(built)) == bool(told)
+    built = replace(built, recipe=Recipe(Context.files(files)))
+    assert "was built before" not in notes(built)

@@ -24,10 +24,23 @@ SECRET = "key-5d1e9a7c40b83f26"
         base64.encodebytes,
         base64.urlsafe_b64encode,
         lambda data: data.hex().encode(),
+        lambda data: base64.b64encode(data[:9]) + b"\n" + base64.b64encode(data[9:]),
         lambda data: base64.b64encode(gzip.compress(data)),
         lambda data: gzip.compress(data.hex().encode()),
     ],
-    ids=["plain", "gzip", "bzip2", "xz", "base64", "lines", "url", "hex", "base64-of-gzip", "gzip-of-hex"],
+    ids=[
+        "plain",
+        "gzip",
+        "bzip2",
+        "xz",
+        "base64",
+        "lines",
+        "url",
+        "hex",
+        "pieces",
+        "base64-of-gzip",
+        "gzip-of-hex",
+    ],
 )
 def test_what_is_packed_or_encoded_is_found(hide: object) -> None:
     """The bytes are among the forms, whatever they were packed with or encoded as."""
@@ -38,7 +51,14 @@ def test_what_is_packed_or_encoded_is_found(hide: object) -> None:
 
 def test_what_only_looks_packed_is_itself() -> None:
     """Damaged archives and text that is not quite base64 are no error."""
-    for data in (b"\x1f\x8bnot gzip", b"BZh nothing", b"abcdefghijklm", b"abc", os.urandom(100)):
+    for data in (
+        b"\x1f\x8bnot gzip",
+        b"BZh nothing",
+        b"abcdefghijklm",
+        b"abc",
+        b"API_KEY=key-5d1e9a7c40b",
+        os.urandom(100),
+    ):
         assert next(forms(data)) == data
         assert list(forms(data))
 

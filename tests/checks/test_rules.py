@@ -200,6 +200,31 @@ def test_an_unwanted_file_may_change_no_layer(
     assert (verdict.passed, verdict.measured) == (measured == "in no layer", measured)
 
 
+def test_what_is_made_of_an_input_may_follow_it(tmp_path: Path) -> None:
+    """A result may differ with what it is made of, under any name; what else does may not."""
+    builds = [
+        build_of(tmp_path / one, [{"total": one.encode(), "copy": one.encode(), "kept": kept}])
+        for one, kept in (("1", b"x"), ("2", b"x"), ("3", b"y"))
+    ]
+    for second, measured in ((builds[1], "in no layer"), (builds[2], "/kept (layer 1)")):
+        trial = Prepared(tmp_path, builds[0], builds[0], builds[0], second, second)
+        assert rules.untouched_by("a rule", "Why", trial, {}, but=["total"]).measured == measured
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept", "same"), [(0o755, True, False), (0o555, True, True), (0o550, False, False)]
+)
+def test_modes_are_kept_or_the_same(tmp_path: Path, mode: int, kept: bool, same: bool) -> None:
+    """A mode that lets more do more is kept, not the same; one that lets less do less is neither."""
+    mine, theirs = (
+        build_of(tmp_path / f"{number}{one:o}", [{"run": ("mode", f"{one:o}")}])
+        for number, one in enumerate((mode, 0o555))
+    )
+    trial = Prepared(tmp_path, mine, theirs)
+    assert rules.same_files("a rule", "Why", trial, ["run"], modes="kept").passed is kept
+    assert rules.same_files("a rule", "Why", trial, ["run"], modes="same").passed is same
+
+
 def test_a_rebuild_that_fails_breaks_the_rule(tmp_path: Path) -> None:
     """An error of the rebuild is a verdict that names the line, not the end of the check."""
 

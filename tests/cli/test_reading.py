@@ -39,6 +39,7 @@ WRITES = {  # the others, and what a store that cannot be written makes of them
     "load": ["--input", "{elsewhere}/new.tar"],
     "rm": ["app:1"],
     "prune": [],
+    "bundle": ["drop"],
 }
 NO_STORE = {"start", "grade", "bases"}  # the last makes one of its own
 

@@ -8,13 +8,11 @@ its result.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 
 from dockerlab.checks.rules import Found, ran, rule
 from dockerlab.checks.said import contrast
 from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -25,7 +23,7 @@ RUN sh /src/index.sh /src/words.txt > /srv/index.txt
 RUN sh /src/page.sh /src/page.txt /srv/index.txt > /srv/page.txt
 CMD ["cat", "/srv/page.txt"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+CONTEXT: Files | None = {
     "index.sh": """\
 # The slow part: one second stands for an hour.
 sleep 1
@@ -62,14 +60,12 @@ def rules(trial: Trial) -> list[Verdict]:
         _shows(
             "An edit of page.txt or page.sh is in what the image prints", WHY, trial, files, [page, script]
         ),
-        _keeps("An edit of page.txt does not make the index again", CHANGE, trial, files, page, first=1),
+        _keeps("An edit of page.txt does not make the index again", CHANGE, trial, files, page, 1),
         _shows("An edit of words.txt makes the index and the page again", WHY, trial, files, [words]),
         _in_environment(
             "RELEASE is in the image's environment, as it was given to the build", ORDER, trial, files
         ),
-        _keeps(
-            "Another RELEASE makes neither the index nor the page again", ORDER, trial, files, files, first=0
-        ),
+        _keeps("Another RELEASE makes neither the index nor the page again", ORDER, trial, files, files, 2),
     ]
 
 
@@ -86,11 +82,13 @@ def _shows(trial: Trial, before: Files, edited: list[Files]) -> Found:
         order = sorted(str(files["words.txt"]).split())
         wanted = [*order, str(files["page.txt"]).strip()]
         head = str(files["page.sh"]).split(" made")[0].removeprefix('echo "')
-        if found[2:] != wanted or not found[0].startswith(head) or found[0] == old[0]:
+        index = str(files["index.sh"]).split(" made")[0].removeprefix('echo "')
+        made = [one.startswith(start) for one, start in zip(found, (head, index), strict=False)]
+        if found[2:] != wanted or not all(made) or found[0] == old[0]:
             return Found(
                 False,
                 *contrast(
-                    " / ".join(found), f"{head} made at ... / index made at ... / {' / '.join(wanted)}"
+                    " / ".join(found), f"{head} made at ... / {index} made at ... / {' / '.join(wanted)}"
                 ),
             )
         if files["words.txt"] != before["words.txt"] and found[1] == old[1]:
@@ -99,21 +97,16 @@ def _shows(trial: Trial, before: Files, edited: list[Files]) -> Found:
 
 
 @rule
-def _keeps(trial: Trial, before: Files, after: Files, *, first: int) -> Found:
-    """Compare what says when page and index were made; the page is line 0, the index line 1."""
-    old, new = _said(trial, before), _said(trial, after, "release-1" if first else secrets.token_hex(4))
+def _keeps(trial: Trial, before: Files, after: Files, parts: int) -> Found:
+    """Compare when the index was made; with two parts when the page was too, for another release."""
+    old = _said(trial, before)
+    new = _said(trial, after, f"release-{secrets.token_hex(4)}") if parts > 1 else _said(trial, after)
     if len(old) < 2 or not old[1].startswith("index"):
         return Found(False, "no index", "the same as before")
-    made = (
-        [name for name, one, other in zip(("the page", "the index"), old, new, strict=False) if one != other][
-            first:
-        ]
-        if first == 0
-        else (["the index"] if old[1] != new[1] else [])
-    )
-    return Found(
-        not made, f"made again: {' and '.join(made)}" if made else "the same as before", "the same as before"
-    )
+    names = ("the index", "the page")[:parts]
+    again = [name for name, one, other in zip(names, old[1::-1], new[1::-1], strict=False) if one != other]
+    found = f"made again: {' and '.join(again)}" if again else "the same as before"
+    return Found(not again, found, "the same as before")
 
 
 @rule

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
 
-from dockerlab.analysis.ledger import ledger
-from dockerlab.checks.contents import digest_in
-from dockerlab.checks.rules import Found, answers, rule, runs_again_at_most, same_files, settings
+from dockerlab.checks.rules import (
+    Found,
+    answers,
+    rule,
+    runs_again_at_most,
+    same_files,
+    settings,
+    wastes_at_most,
+)
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 STARTER = """\
@@ -60,7 +64,7 @@ def _wheel(version: str, ending: str) -> bytes:
     return out.getvalue()
 
 
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+CONTEXT: Files | None = {
     "app.py": _APP,
     "requirements.txt": "louder==1.0\n",
     "wheels/louder-1.0-py3-none-any.whl": _wheel("1.0", ""),
@@ -89,7 +93,7 @@ def rules(trial: Trial) -> list[Verdict]:
             trial,
             mine,
             edits=edits,
-            modes=True,
+            modes="kept",
             owners=True,
         ),
         settings("A container still runs as user 1000", _ONCE, trial, {"user": "1000"}),
@@ -103,34 +107,24 @@ def rules(trial: Trial) -> list[Verdict]:
             asked,
             edits=second,
         ),
-        _stored_once("No file of any size is stored twice", _ONCE, trial),
+        _stored_once("No file of any size is stored twice", _ONCE, trial, edits),
     ]
 
 
 @rule
-def _stored_once(trial: Trial) -> Found:
-    """Count copies of the words, and what lines store again at the same path, as a chown does."""
-    wanted = digest_in(
-        *next(
-            (layer, one)
-            for layer in trial.starter.image.layers
-            for one in layer.entries
-            if one.path == "app/words.txt"
-        )
+def _stored_once(trial: Trial, edits: Files) -> Found:
+    """Build with more words: what that stores more than once, under any name and in any form, is too much."""
+    text = str(edits["words.txt"]) * 2 + trial.draw.randbytes(500_000).hex()
+    before, after = (
+        [(row, layer.size_unpacked) for row, layer in trial.own(trial.again(one))]
+        for one in (edits, {**edits, "words.txt": text})
     )
-    stored = [
-        row.where
-        for row, layer in trial.own(trial.attempt)
-        for entry in layer.entries
-        if entry.size == len(_WORDS) and digest_in(layer, entry) == wanted
-    ]
-    again = [one for one in ledger(trial.attempt).claims if one.kind == "again" and not one.stored_by.base]
-    size = sum(one.bytes for one in again)
-    largest = (
-        f", /{max(again, key=lambda one: one.bytes).path} by {again[0].stored_by.where}" if again else ""
-    )
+    grown = [(large - small, row.where) for (row, small), (_, large) in zip(before, after, strict=False)]
+    lines = " and ".join(where for size, where in grown if size > _SPARE) or "no line"
+    more, stored = len(text) - len(str(edits["words.txt"])), sum(size for size, _ in grown)
+    again = wastes_at_most("", "", trial, _SPARE)
     return Found(
-        len(stored) < 2 and size <= _SPARE,
-        f"words.txt by {' and '.join(stored) or 'no line'}; {human_bytes(size)} again{largest}",
-        f"words.txt by one line; at most {human_bytes(_SPARE)} again",
+        stored <= more + _SPARE and again.passed,
+        f"of {human_bytes(more)} more words {human_bytes(stored)} by {lines}; {again.measured}",
+        f"once; at most {human_bytes(_SPARE)} wasted",
     )

@@ -6,8 +6,6 @@ The answer is in the context more than in the Dockerfile, so what a build read o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.rules import Found, answers, keeps_secret, rule, untouched_by
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
@@ -35,8 +33,8 @@ _PROJECT: dict[str, str | bytes | File] = {
     ".git/objects/pack": b"\0" * 1_000_000,
     _PACKAGES: "// left\n" * 100_000,
 }
-CONTEXT: Mapping[str, str | bytes | File] | None = _PROJECT
-SOLVED: Mapping[str, str | bytes | File] = {  # the tests build the solution's Dockerfiles with these
+CONTEXT: Files | None = _PROJECT
+SOLVED: Files = {  # the tests build the solution's Dockerfiles with these
     **_PROJECT,
     ".dockerignore": "*\n!report.sh\n!data/table.csv\n!docs/help.md\n",
 }
@@ -56,7 +54,7 @@ def rules(trial: Trial) -> list[Verdict]:
     }
 
     def other(*paths: str) -> Files:
-        return {path: draw.randbytes(100_000).hex() for path in paths}
+        return {path: draw.randbytes(len(str(_PROJECT[path]))).hex() for path in paths}
 
     secrets, history, packages = other(".env", "deploy/.env"), other(".git/objects/pack"), other(_PACKAGES)
     logs, plan = other("debug.log", "data/old/import.log"), other("docs/plan.md")

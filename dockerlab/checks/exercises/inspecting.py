@@ -6,15 +6,11 @@ up, a stage of its own, a tmpfs. Looking is the exercise: no line of the Dockerf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.analysis.ledger import ledger
 from dockerlab.checks.contents import below, final_file, same_content
-from dockerlab.checks.rules import Found, answers, bytes_at_most, nothing_in_layers, rule, same_files
+from dockerlab.checks.rules import answers, bytes_at_most, nothing_in_layers, same_files, wastes_at_most
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
-from dockerlab.units import human_bytes
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -27,7 +23,7 @@ CMD ["/opt/words/lookup", "123456"]
 
 PAGES, LIST, SORTED, INDEX = "var/cache/words/pages", "opt/words/list", "var/tmp/words", "opt/words/index"
 
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "fetch.sh": f"""\
 set -e
 mkdir -p /opt/words /var/cache/words
@@ -87,13 +83,13 @@ def rules(trial: Trial) -> list[Verdict]:
             trial,
             [INDEX, "opt/words/lookup"],
             edits=edits,
-            modes=True,
+            modes="same",
         ),
         nothing_in_layers("The file that no script ever removes is in no layer", INSIDE, trial, pages),
         nothing_in_layers(
             "What a script makes and the last removes is in no layer", HISTORY, trial, made_and_removed
         ),
-        _nothing_wasted("No line makes bytes useless that a layer holds", LEDGER, trial),
+        wastes_at_most("No line makes bytes useless that a layer holds", LEDGER, trial, SPARE),
         bytes_at_most(
             "The layers hold at most 100 kB more than the base and the index",
             CHANGE,
@@ -106,11 +102,3 @@ def rules(trial: Trial) -> list[Verdict]:
 def budget(trial: Trial) -> int:
     """Return the bytes (unpacked, all layers) that an answer may have: the base, one index, and 100 kB."""
     return ledger(trial.starter).base.content + len(final_file(trial.starter, INDEX) or b"") + SPARE
-
-
-@rule
-def _nothing_wasted(trial: Trial) -> Found:
-    found = [account for account in ledger(trial.attempt).rows if not account.row.base and account.wastes]
-    wasted = sum(account.wastes for account in found)
-    lines = f" by {', '.join(account.row.where for account in found)}" if found else ""
-    return Found(wasted <= SPARE, f"{human_bytes(wasted)} wasted{lines}", f"at most {human_bytes(SPARE)}")

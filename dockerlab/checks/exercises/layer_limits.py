@@ -6,8 +6,6 @@ a folder that .dockerignore has thinned, a stage, a bind mount. Few layers at th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.rules import (
     Found,
     answers,
@@ -39,7 +37,7 @@ _FILES: dict[str, str | bytes | File] = {
     "chapters/draft-61.txt": _DRAFT,
     "chapters/draft-62.txt": _DRAFT,
 }
-CONTEXT: Mapping[str, str | bytes | File] = _FILES
+CONTEXT: Files = _FILES
 LAYERS = 4  # on top of the base
 
 BUILD, LINES, CHANGE, PRICE = "Build", "Lines are not layers", "Change one thing", "And the price"
@@ -65,7 +63,7 @@ def rules(trial: Trial) -> list[Verdict]:
             trial,
             book,
             edits=edits,
-            modes=True,
+            modes="kept",
         ),
         untouched_by("The drafts are in no layer", LINES, trial, drafts, edits=edits),
         layers_at_most(f"At most {LAYERS} layers on top of the base", CHANGE, trial, LAYERS),

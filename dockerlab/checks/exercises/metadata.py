@@ -7,14 +7,12 @@ build secret, or a stage of which only the result is copied.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 from dockerlab.checks.contents import final_file
-from dockerlab.checks.rules import Found, differences, layers_at_most, rule, settings, told_by
+from dockerlab.checks.rules import Found, layers_at_most, rule, settings, told_by, untouched_by
 from dockerlab.checks.said import contrast, shown
 from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -27,7 +25,7 @@ RUN export PORT=8080
 RUN echo "PORT=8080" >> /etc/environment
 CMD ["sh", "/opt/serve.sh"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = {
+CONTEXT: Files | None = {
     "fetch.sh": """\
 # Stands for a download that needs a token, from a variable or from a build secret.
 token="${TOKEN:-$(cat /run/secrets/token 2> /dev/null)}"
@@ -57,7 +55,8 @@ def rules(trial: Trial) -> list[Verdict]:
     tokens = [f"token-{trial.draw.getrandbits(80):020x}" for _ in range(2)]
     legacy = trial.attempt.builder == "legacy"
     given = [
-        Given({"TOKEN": token}, None if legacy else {"token": token.encode()}, fresh=True) for token in tokens
+        Given({"TOKEN": token}, None if legacy else {"token": token.encode()}, fresh=turn)
+        for turn, token in enumerate([*tokens, tokens[1]], 1)
     ]
     digest = hashlib.sha256(tokens[1].encode()).hexdigest()[:16]
     return [
@@ -69,7 +68,7 @@ def rules(trial: Trial) -> list[Verdict]:
             given[1],
             f"fetched with {mark} of digest {digest}",
         ),
-        _nowhere("The token is in no layer and in no history row", SECRET, trial, edits, given, tokens),
+        _nowhere("The token is in no layer and in no history row", SECRET, trial, edits, given, tokens[1]),
         _serves(
             "A container says where it serves, and as whom",
             CHANGE,
@@ -110,12 +109,8 @@ def _serves(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
 
 
 @rule
-def _nowhere(trial: Trial, edits: Files, given: list[Given], tokens: list[str]) -> Found:
+def _nowhere(trial: Trial, edits: Files, given: list[Given], token: str) -> Found:
     """Another token may change the receipt alone; what of it is in history and settings is looked for."""
-    first, second = (trial.again(edits, one) for one in given)
-    receipt = hashlib.sha256(final_file(second, RECEIPT) or b"").hexdigest()  # whatever it is called
-    places = [
-        f"/{one.path} ({one.where})" for one in differences(trial, first, second) if one.digest != receipt
-    ]
-    places += told_by(trial, second, tokens[1])
-    return Found(not places, ", ".join(places) or "nowhere", "nowhere, in no form")
+    found = untouched_by("", "", trial, {}, edits=edits, given=given, but=[RECEIPT])
+    places = told_by(trial, trial.again(edits, given[1]), token)
+    return Found(found.passed and not places, ", ".join(places) or found.measured, found.target)

@@ -7,16 +7,14 @@ themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from dockerlab.analysis.sizes import missing_layers
-from dockerlab.checks.contents import below, final_file
-from dockerlab.checks.readings import with_readings
-from dockerlab.checks.rules import Found, no_larger, ran, rule, settings
+from dockerlab.checks.contents import final_file
+from dockerlab.checks.readings import keeps_no_readings, other_readings
+from dockerlab.checks.rules import Found, ran, rule, settings
 from dockerlab.checks.said import contrast, ended
-from dockerlab.checks.trial import Given, Trial
+from dockerlab.checks.trial import Files, Given, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.units import human_bytes
 
 BASE = "debian:trixie-slim"
@@ -33,7 +31,7 @@ FROM scratch
 COPY --from=all / /
 CMD ["sh", "-c", "echo $(id -un) in $(pwd): $(cut -c 1-8 /srv/seal.txt) ${UNIT:-no unit}"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 SEAL = "srv/seal.txt"
 BUDGET = 100_000  # bytes (unpacked) above the base: room for what programs log, not for the readings
@@ -43,27 +41,36 @@ GONE, CHANGE, WHY = "What else is gone", "Change one thing", "Why"  # headings o
 
 def rules(trial: Trial) -> list[Verdict]:
     """Measure what the image says, and what a machine that holds the base would have to fetch."""
-    seed = trial.draw.getrandbits(30)
-    other = Given(rewrite=lambda dockerfile: with_readings(dockerfile, seed))
+    readings = other_readings(trial.draw)
     wanted = {"UNIT": "mm", "folder": "/srv", "user": "65534"}
     return [
-        _says("A container says who and where it is, and the seal of the readings", GONE, trial, other),
+        _says("A container says who and where it is, and the seal of the readings", GONE, trial, readings[0]),
         settings("Unit, folder and user are settings of the image", GONE, trial, wanted),
-        no_larger("The readings are in no layer", CHANGE, trial, other, [below("tmp/readings.txt")]),
+        keeps_no_readings("The readings are in no layer", CHANGE, trial, readings, "tmp/readings.txt", SEAL),
         _fetches_little("A machine that has the base fetches next to nothing", WHY, trial),
     ]
 
 
 @rule
 def _says(trial: Trial, other: Given) -> Found:
-    """Ask twice, the second time with other readings: a seal that is typed in stays as it is."""
+    """Ask with other readings too, then with another user and unit, and a `seq` that prints nothing."""
+    unit = f"u{trial.draw.getrandbits(32):x}"
     said, expected = "", ""
-    for given in (Given(), other):
-        seal = (final_file(trial.model(given=given), SEAL) or b"").decode()
-        wanted = f"nobody in /srv: {seal[:8]} mm"
-        found = ran(trial.again(given=given), None, engine=trial.engine)
-        said, expected = contrast(ended(found), f"prints {wanted!r}")
-        if found.exit_code or not re.search(rf"nobody in /srv\b.*{seal[:8] or '-'}.*\bmm\b", found.output):
+    for given, user, lines in (
+        (Given(), "nobody", ""),
+        (other, "nobody", ""),
+        (other, "daemon", f"ENV UNIT={unit}\nUSER 0\nCOPY --chmod=755 false /usr/bin/seq\nUSER daemon\n"),
+    ):
+        seal = (final_file(trial.model(given=given), SEAL) or b"").decode()[:8] or "-"
+        mine = (
+            trial.on_top(lines, files={"false": "#!/bin/sh\n"}, given=given)
+            if lines
+            else trial.again(given=given)
+        )
+        found = ran(mine, None, engine=trial.engine)
+        wanted = (f"{user} in /srv", seal, unit if lines else "mm")
+        said, expected = contrast(ended(found), f"prints '{wanted[0]}: {wanted[1]} {wanted[2]}'")
+        if found.exit_code or not re.search(r"\b.*".join(wanted) + r"\b", found.output):
             return Found(False, said, expected)
     return Found(True, said, expected)
 

@@ -6,14 +6,11 @@ a stage, another command. Deleting the numbers by a later line is too late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from dockerlab.checks.contents import final_file
 from dockerlab.checks.rules import Found, ran, rule
 from dockerlab.checks.said import ended, shown
-from dockerlab.checks.trial import Trial
+from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import Context, File
 from dockerlab.engines.results import Ran
 from dockerlab.units import human_bytes
 
@@ -23,7 +20,7 @@ RUN seq 1000000 > /numbers.txt
 RUN echo "your name" > /name.txt
 CMD ["cat", "/name.txt"]
 """
-CONTEXT: Mapping[str, str | bytes | File] | None = None
+CONTEXT: Files | None = None
 
 NAME = "name.txt"
 PERCENT = 1  # of the starter's bytes: room for a script or a user, not for the numbers
@@ -61,12 +58,8 @@ def _prints_a_name(trial: Trial) -> Found:
 def _reads_the_file(trial: Trial) -> Found:
     """Put other names on top of the image, so that a command that prints a fixed one does not pass."""
     for other in (f"Guest {trial.draw.getrandbits(32):08x}", f"Zoë O'{trial.draw.getrandbits(20):x} the 2nd"):
-        trial.again()
-        files = Context.files({NAME: f"{other}\n"})
-        text = f"FROM {trial.tag}\nCOPY {NAME} /{NAME}\n"
-        named = trial.engine.build(text, context=files, tag=trial.tag, builder=trial.attempt.builder)
+        named = trial.on_top(f"COPY {NAME} /{NAME}\n", files={NAME: f"{other}\n"})
         printed = ran(named, None, engine=trial.engine)
-        trial.forget()
         if not _says(printed, other):
             break
     return Found(_says(printed, other), ended(printed), f"prints {other!r}")

@@ -10,14 +10,12 @@ from __future__ import annotations
 import io
 import random
 import zipfile
-from collections.abc import Mapping
 
 from dockerlab.checks.contents import content_of
 from dockerlab.checks.rules import Found, bytes_at_most, keeps_secret, rule
 from dockerlab.checks.serving import pulls_little, serves
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 
 STARTER = """\
 FROM python:3.13
@@ -91,7 +89,7 @@ def _wheel(seed: int = 12) -> bytes:
     return made.getvalue()
 
 
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "app.py": APP,
     "pages/word.html": "<p>{word} has rank {rank}.</p>\n",
     "requirements.txt": "rarewords==1.0\n",

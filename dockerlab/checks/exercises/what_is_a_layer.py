@@ -6,14 +6,12 @@ stage to take the result from. One RUN for all that follows a COPY is too late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from dockerlab.analysis.ledger import blame, ledger
 from dockerlab.checks.rules import Found, answers, layers_at_most, rule, same_files, settings
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
-from dockerlab.context.context import File
 from dockerlab.image.filesystem import Entry, Tree
 from dockerlab.units import human_bytes
 
@@ -31,7 +29,7 @@ EXPOSE 8080
 CMD ["./show.sh"]
 """
 SCRIPT = '#!/bin/sh\necho "$(pwd) opens with: $(head -n 1 book.txt)"\n'
-CONTEXT: Mapping[str, str | bytes | File] = {
+CONTEXT: Files = {
     "show.sh": SCRIPT,
     "draft.txt": "A line of the book.\n" * 75_000,
     "notes.txt": "A note that nobody needs any more.\n" * 30_000,
@@ -66,16 +64,12 @@ def rules(trial: Trial) -> list[Verdict]:
 @rule
 def _nothing_else(trial: Trial, edits: Files) -> Found:
     """Compare the folder both ways, and every mode."""
-    same = same_files("", "", trial, [APP], edits=edits, owners=True)
+    same = same_files("", "", trial, [APP], edits=edits, modes="same", owners=True)
     found, wanted = (build.image.tree() for build in (trial.again(edits), trial.model(edits)))
     more = [f"/{path} is there too" for path in found.walk(APP) if path not in wanted]
-    wide = [
-        f"/{path} has mode {mine.entry.mode:o}, not {theirs.entry.mode:o}"
-        for path in wanted.walk(APP)
-        if (mine := found.get(path)) and (theirs := wanted.get(path)) and mine.entry.mode != theirs.entry.mode
-    ]
-    faults = [*more, *wide] or ([] if same.passed else [same.measured])
-    return Found(not faults, ", ".join(faults) or "the same", f"/{APP} as the starter makes it")
+    return Found(
+        same.passed and not more, ", ".join(more) or same.measured, f"/{APP} as the starter makes it"
+    )
 
 
 @rule

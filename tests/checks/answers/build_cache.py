@@ -65,6 +65,11 @@ EOF
 PRINTED, INDEX_KEPT, WORDS, ENVIRONMENT, RELEASE_KEPT = range(5)  # the rules, in order
 
 WRONG = {
+    "a-script-typed-in": (
+        "FROM debian:trixie-slim\nCOPY words.txt /src/\n"
+        'RUN (echo "index made at $(date +%s%N)"; sort /src/words.txt) > /srv/index.txt\n' + PAGE + RELEASE,
+        {PRINTED, WORDS},
+    ),
     "all-made-when-it-starts": (
         "FROM debian:trixie-slim\nCOPY . /src/\nARG RELEASE=dev\nENV RELEASE=$RELEASE\n"
         "CMD sh /src/index.sh /src/words.txt > /tmp/i && sh /src/page.sh /src/page.txt /tmp/i\n",

@@ -19,6 +19,12 @@ START = 'USER 1000\nCMD ["python3", "/app/app.py"]\n'
 APP = f"COPY --chown=1000:1000 app.py words.txt /app/\n{START}"
 
 RIGHT = {
+    "packages-where-they-are": f"""\
+{BASE.strip()} AS build
+COPY requirements.txt wheels /w/
+RUN pip install --no-index --find-links=/w -r /w/requirements.txt
+{BASE}COPY --from=build /usr/local/lib/python3.13/site-packages /usr/local/lib/python3.13/site-packages
+{APP}""",
     "all-in-the-folder-of-the-app": f"""\
 {BASE}WORKDIR /app/
 COPY requirements.txt .
@@ -56,6 +62,11 @@ COPY --from=0 /opt/lib /opt/lib
 WORKS, OWNER, USER, EDIT, INSTALLS, ONCE = range(6)  # the rules, in order
 
 WRONG = {
+    "words-in-pieces": (
+        f"{BASE}{LENT}COPY --chown=1000:1000 app.py words.txt /app/\n"
+        f"RUN mkdir /opt/p && gzip -c /app/words.txt | split -b 100k - /opt/p/\n{START}",
+        {ONCE},
+    ),
     "the-command-lost": (
         f"{FIRST}COPY --chown=1000:1000 app.py words.txt /app/\nUSER 1000\n",
         {WORKS},

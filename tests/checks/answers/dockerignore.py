@@ -21,6 +21,14 @@ def _ignoring(dockerfile: str, ignore: str) -> Answer:
 
 
 RIGHT: dict[str, str | Answer] = {
+    "little-read-and-left-in-a-stage": (
+        Answer(
+            "FROM debian:trixie-slim AS all\nCOPY . /all\nFROM debian:trixie-slim\nWORKDIR /app\n"
+            "COPY --from=all /all/report.sh ./\nCOPY --from=all /all/data/table.csv data/\n"
+            'COPY --from=all /all/docs/help.md docs/\nCMD ["sh", "/app/report.sh"]\n',
+            files={**PROJECT, ".dockerignore": ".git\nnode_modules\n*.log\n**/.env\n"},
+        )
+    ),
     "a-stage-and-an-entry-point": _ignoring(
         f"{BASE.strip()} AS files\nCOPY . /app/\n{BASE}COPY --from=files /app /app\n"
         'WORKDIR /app/\nUSER nobody\nENTRYPOINT ["sh"]\nCMD ["/app/report.sh"]\n',

@@ -59,6 +59,10 @@ COPY --from=0 / /
 ANSWERS, INDEX, PAGES, LIST, WASTE, BYTES = range(6)  # the rules, in order
 
 WRONG = {
+    "modes-of-everybody": (
+        f"{BASE}COPY . /setup\nRUN {ALL}\n{BASE}COPY --from=0 --chmod=777 /opt/words /opt/words\n{START}",
+        {INDEX},
+    ),
     "the-command-lost": (f"{BASE}COPY . /setup\nRUN {ALL} && {CLEAN}\n", {ANSWERS}),
     "modes-lost": (
         f"{BASE}COPY . /setup\nRUN {ALL}\n{BASE}COPY --from=0 --chmod=400 /opt/words /opt/words\n{START}",

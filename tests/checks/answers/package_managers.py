@@ -18,6 +18,17 @@ LISTS_MOUNT = "--mount=type=cache,target=/var/lib/apt/lists,sharing=locked"
 APT_MOUNT = "--mount=type=cache,target=/var/cache/apt,sharing=locked"
 
 RIGHT = {
+    "cleaned-up-by-pip-and-apt": """\
+FROM python:3.13-slim
+RUN pip install langdetect && pip cache purge \\
+ && apt-get update && apt-get install -y --no-install-recommends jq && apt-get distclean
+""",
+    "packages-of-a-stage": f"""\
+FROM python:3.13-slim AS build
+RUN pip install --prefix=/install langdetect
+FROM python:3.13-slim
+{APT}COPY --from=build /install /usr/local
+""",
     "an-entry-point-and-another-user": f'{BASE}{APT}USER nobody\nWORKDIR /srv\nENTRYPOINT ["jq"]\n',
     "one-more-package": f"{BASE}{APT.replace(' jq ', ' jq less ')}",
     "the-cache-removed-in-time": (

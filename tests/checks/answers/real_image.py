@@ -157,6 +157,10 @@ DEPLOY_WRONG = {
     ),
 }
 ALL_WRONG = {
+    "the-key-in-other-letters": (
+        AFTER.replace("USER nobody", "RUN --mount=source=.env,target=/e tr a-z b-za < /e > .e\nUSER nobody"),
+        {2},
+    ),
     "root-by-another-spelling": (AFTER.replace("USER nobody", "USER 00"), {1}),
     "root-by-another-name": (
         AFTER.replace("USER nobody", "RUN useradd -o -u 0 -M boss\nUSER boss"),

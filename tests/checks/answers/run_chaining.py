@@ -21,6 +21,10 @@ RUN seq 2000000 > /tmp/readings.txt \\
 TOOLS = f"FROM debian:trixie-slim\n{INSTALL}"
 
 RIGHT = {
+    "cleaned-up-by-apt": (
+        "FROM debian:trixie-slim\nRUN apt-get update && apt-get install -y jq && apt-get distclean\n"
+        "RUN seq 2000000 | jq -s add > /srv/total.txt\n"
+    ),
     "an-entry-point-and-a-folder": (
         f"{TOOLS}WORKDIR /srv/\nRUN seq 2000000 > /tmp/r && {ADD_UP} /tmp/r > total.txt && rm /tmp/r\n"
         'ENTRYPOINT ["jq"]\nCMD ["--version"]\nLABEL a=b\n'
@@ -88,6 +92,14 @@ RUN mkdir -p /tmp/l/partial && apt-get -o Dir::State::lists=/tmp/l update \\
 JQ, RESULT, READINGS, LISTS = range(4)  # the rules, in order
 
 WRONG = {
+    "a-tenth-of-the-readings": (
+        f"{TOOLS}{WORK[:-1]} && seq 2000000 | awk 'NR % 20 == 0' | gzip > /srv/sample\n",
+        {READINGS},
+    ),
+    "the-number-of-readings": (
+        f"{TOOLS}RUN n=$(seq 2000000 | wc -l) && echo $((n * (n + 1) / 2)) > /srv/total.txt\n",
+        {RESULT},
+    ),
     "the-total-typed-in": (f"{TOOLS}RUN echo 2000001000000 > /srv/total.txt\n", {RESULT}),
     "the-total-by-a-formula": (
         f"{TOOLS}RUN jq -n '2000000 as $n | $n * ($n + 1) / 2' > /srv/total.txt\n",
@@ -144,7 +156,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get c
         f"{TOOLS}{WORK}RUN apt-get purge -y --auto-remove jq\n",
         {JQ},
     ),
-    "the-result-made-up": (f"{TOOLS}RUN echo 42 > /srv/total.txt\n", {RESULT}),
     "the-result-left-out": (TOOLS, {RESULT}),
     "all-of-it-commented-out": (
         "FROM debian:trixie-slim\n# RUN apt-get update && apt-get install -y jq\n",
@@ -155,28 +166,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends jq && apt-get c
         {JQ},
     ),
     "only-the-result": (f"{TOOLS}{WORK}FROM scratch\nCOPY --from=0 /srv/total.txt /srv/\n", {JQ}),
-    "a-script-in-place-of-the-program": (
-        """\
-FROM debian:trixie-slim
-RUN echo 2000001000000 > /srv/total.txt \\
- && printf '#!/bin/sh\\necho 4\\n' > /usr/bin/jq && chmod +x /usr/bin/jq
-""",
-        {JQ},
-    ),
     "the-readings-kept-under-another-name": (
         f"{TOOLS}RUN seq 2000000 > /opt/kept && {ADD_UP} /opt/kept > /srv/total.txt\n",
         {READINGS},
-    ),
-    "the-readings-kept-packed": (
-        f"{TOOLS}{WORK[:-1]} && seq 2000000 | gzip > /opt/kept.gz\n",
-        {READINGS},
-    ),
-    "the-lists-moved-away": (
-        f"""\
-FROM debian:trixie-slim
-RUN apt-get update && apt-get install -y --no-install-recommends jq && mv /var/lib/apt/lists /opt/
-{WORK}""",
-        {LISTS},
     ),
     "a-heredoc-that-goes-on-after-a-failure": (
         f"{TOOLS}RUN <<EOF\nseq 2000000 > /temp/r\n{ADD_UP} /temp/r > /srv/total.txt\ntrue\nEOF\n",

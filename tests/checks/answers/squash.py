@@ -45,6 +45,20 @@ RIGHT = {
 SAYS, CONFIGURED, READINGS, FETCHED = range(4)  # the rules, in order
 
 WRONG = {
+    "words-typed-in": (
+        f"{BASE}\n{ONE_RUN}ENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n"
+        "CMD echo nobody in /srv: $(cut -c 1-8 /srv/seal.txt) mm\n",
+        {SAYS},
+    ),
+    "a-seal-at-each-start": (
+        f"{BASE}\nENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n"
+        "CMD echo $(id -un) in $(pwd): $(seq 1000000 | sha256sum | cut -c 1-8) $UNIT\n",
+        {SAYS},
+    ),
+    "a-few-readings": (
+        f"{BASE}\n{ONE_RUN[:-1]} && seq 1000000 | awk 'NR % 100 == 0' | gzip > /var/few\n{SETTINGS}",
+        {READINGS},
+    ),
     "the-line-typed-in": (
         f"{WORK}{BASE}\nENV UNIT=mm\nWORKDIR /srv\nUSER nobody\n"
         'CMD ["echo", "nobody in /srv: 67d4ff71 mm"]\n',

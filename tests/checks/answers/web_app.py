@@ -18,6 +18,18 @@ START = 'CMD ["python", "app.py"]\n'
 TO_A_FOLDER = "pip install --no-index --find-links wheels --target /packages -r requirements.txt"
 
 RIGHT = {
+    "packages-of-a-stage": """\
+FROM python:3.13 AS build
+COPY requirements.txt wheels /w/
+RUN pip install --no-index --find-links /w --prefix /p -r /w/requirements.txt
+FROM python:3.13-slim
+WORKDIR /srv/web
+COPY --from=build /p /usr/local
+COPY pages/ pages/
+COPY app.py ./
+USER nobody
+ENTRYPOINT ["python3", "app.py"]
+""",
     "python-by-its-other-name": (
         f'{SLIM}{INSTALL}{CODE}RUN rm /usr/local/bin/python\nCMD ["python3", "app.py"]\n'
     ),

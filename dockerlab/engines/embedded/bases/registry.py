@@ -70,20 +70,20 @@ class Repository:
             digest_or_tag if digest_or_tag.startswith("sha256:") else headers.get("Docker-Content-Digest")
         )
         if promised and promised.startswith("sha256:") and promised != digest:
-            raise self._to.lied(f"a manifest with the digest {digest} for {promised}")
+            raise self._to.invalid_answer(f"a manifest with the digest {digest} for {promised}")
         try:
             manifest = json.loads(data)
         except ValueError:
             manifest = None
         if not isinstance(manifest, dict) or manifest.get("schemaVersion") != 2:
-            raise self._to.lied("something that is no image manifest of version 2")
+            raise self._to.invalid_answer("something that is no image manifest of version 2")
         return digest, manifest
 
     def small_blob(self, blob: Descriptor) -> bytes:
         """Return a blob of at most 16 MiB, a config, its digest checked."""
         data, _ = self._small(f"/blobs/{blob.digest}", {}, limit=min(blob.size, oci.MAX_JSON))
         if _digest(data) != blob.digest:
-            raise self._to.lied(f"a blob with the digest {_digest(data)} for {blob.digest}")
+            raise self._to.invalid_answer(f"a blob with the digest {_digest(data)} for {blob.digest}")
         return data
 
     def fetch(self, blob: Descriptor, part: Path) -> Iterator[int]:
@@ -114,7 +114,7 @@ class Repository:
                 ) from dropped
         if received.digest() != blob.digest:
             part.unlink()
-            raise self._to.lied(f"a blob with the digest {received.digest()} for {blob.digest}")
+            raise self._to.invalid_answer(f"a blob with the digest {received.digest()} for {blob.digest}")
 
     def _rest(self, blob: Descriptor, start: int) -> Iterator[bytes | None]:
         """Yield the bytes from `start` on; None where the registry starts over instead."""
@@ -140,7 +140,7 @@ class Repository:
                     for chunk in answer.iter_content(_CHUNK):
                         data += chunk
                         if len(data) > limit:
-                            raise self._to.lied(f"more than {limit} bytes for {path}")
+                            raise self._to.invalid_answer(f"more than {limit} bytes for {path}")
                     return bytes(data), answer.headers
             except requests.RequestException as error:
                 if not left:

@@ -122,7 +122,7 @@ class Connection:
                 server,
             ) from error
         except ValueError as error:
-            raise self.lied(f"an address that is none ({error})") from error
+            raise self.invalid_answer(f"an address that is none ({error})") from error
         except requests.ConnectionError as error:
             why, hint, silent = _unreachable(error)
             if silent:
@@ -147,7 +147,7 @@ class Connection:
         try:
             realm = urlsplit(asked.get("realm", ""))
         except ValueError as error:
-            raise self.lied(f"an address that is none ({error})") from error
+            raise self.invalid_answer(f"an address that is none ({error})") from error
         plain = realm.scheme == "http" and scheme(realm.netloc) == "https://"
         if kind.lower() != "bearer" or realm.scheme not in ("http", "https") or (plain and basic):
             raise self.failed(
@@ -165,14 +165,14 @@ class Connection:
             for chunk in answer.iter_content(1 << 16):
                 data += chunk
                 if len(data) > _MOST_TOKEN:
-                    raise self.lied("a token without an end")
+                    raise self.invalid_answer("a token without an end")
             try:
                 given = json.loads(data)
                 token = given.get("token") or given.get("access_token")
             except (ValueError, AttributeError):
                 token = None
             if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-                raise self.lied("no token")
+                raise self.invalid_answer("no token")
             self._auth = _Bearer(token)
 
     def failed(self, what: str, hint: str, server: str | None = None) -> RegistryError:
@@ -180,7 +180,7 @@ class Connection:
         who = server or self.server
         return RegistryError(f"{self.reference} could not be pulled: {who} {what}.", hint=hint)
 
-    def lied(self, what: str) -> RegistryError:
+    def invalid_answer(self, what: str) -> RegistryError:
         """Return the error for a registry that sent the wrong thing."""
         return self.failed(
             f"sent {what}",

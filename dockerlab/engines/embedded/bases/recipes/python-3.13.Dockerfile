@@ -10,8 +10,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         make patch unzip xz-utils zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        python3 python3-dev python3-pip python3-venv \
-    && rm -rf /var/lib/apt/lists/* /usr/lib/python3*/EXTERNALLY-MANAGED \
-    && ln -s ../../bin/python3 /usr/local/bin/python \
-    && ln -s ../../bin/python3 /usr/local/bin/python3
+        python3 python3-dev python3-venv \
+    && rm -rf /var/lib/apt/lists/* \
+    && python3 -m venv --system-site-packages /usr/local \
+    && rm /usr/local/bin/[Aa]ctivate*
 CMD ["python3"]
