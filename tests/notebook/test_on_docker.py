@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import dockerlab as lab
-from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.docker.daemon import probe
+from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.engines.results import Recipe
 
