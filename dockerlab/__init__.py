@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import advise as advise
     from dockerlab.notebook.calls import build as build
     from dockerlab.notebook.calls import compare as compare
+    from dockerlab.notebook.calls import equipment as equipment
     from dockerlab.notebook.calls import explore as explore
     from dockerlab.notebook.calls import history as history
     from dockerlab.notebook.calls import images as images
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import status as status
     from dockerlab.notebook.on_docker import on_docker as on_docker
     from dockerlab.notebook.piles import layer_limit as layer_limit
+    from dockerlab.notebook.registries import pull as pull
+    from dockerlab.notebook.registries import push as push
+    from dockerlab.notebook.registries import registry as registry
     from dockerlab.notebook.stored import files as files
     from dockerlab.notebook.stored import pulls as pulls
     from dockerlab.notebook.stored import sizes as sizes
@@ -64,6 +68,7 @@ _HOMES = {
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
+    "equipment": "dockerlab.notebook.calls",
     "errors": "dockerlab.errors",
     "examples": "dockerlab.examples",
     "exercise": "dockerlab.checks.exercise",
@@ -83,9 +88,12 @@ _HOMES = {
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
     "pulls": "dockerlab.notebook.stored",
+    "pull": "dockerlab.notebook.registries",
+    "push": "dockerlab.notebook.registries",
     "ran": "dockerlab.notebook.again",
     "read_archive": "dockerlab.image.archive_reader",
     "rebuild": "dockerlab.notebook.again",
+    "registry": "dockerlab.notebook.registries",
     "run": "dockerlab.notebook.calls",
     "sizes": "dockerlab.notebook.stored",
     "status": "dockerlab.notebook.calls",
@@ -103,6 +111,7 @@ __all__ = [  # a test holds it equal to _HOMES
     "charts",
     "compare",
     "compare_builders",
+    "equipment",
     "errors",
     "examples",
     "exercise",
@@ -121,10 +130,13 @@ __all__ = [  # a test holds it equal to _HOMES
     "playground",
     "predict",
     "progress",
+    "pull",
     "pulls",
+    "push",
     "ran",
     "read_archive",
     "rebuild",
+    "registry",
     "run",
     "sizes",
     "status",

@@ -110,6 +110,14 @@ def _load(parser: ArgumentParser) -> None:
     parser.add_argument("-i", "--input", metavar="PATH", type=Path, required=True, help="the archive to read")
 
 
+def _push(parser: ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="a reference or an id")
+    parser.add_argument("to", metavar="REGISTRY/NAME:TAG", nargs="?", help="where to (default: IMAGE)")
+    parser.add_argument(
+        "--compression", choices=("gzip", "zstd"), default="gzip", help="of the layers (default: gzip)"
+    )
+
+
 def _rm(parser: ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a reference or an id")
 
@@ -193,6 +201,7 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "images": ("commands.images", "list the images that are kept", _none),
     "save": ("commands.save", "write images to an archive that `docker load` takes", _save),
     "load": ("commands.load", "read images from an archive that `docker save` wrote", _load),
+    "push": ("commands.push", "send an image to a registry", _push),
     "rm": ("commands.rm", "remove images; on Docker only those made here", _rm),
     "prune": ("commands.prune", "remove the build cache and what no image needs", _none),
     "bases": ("bases.bases", "put base images into a folder that others read in place", _bases),

@@ -22,6 +22,7 @@ from dockerlab.widgets.listings import (
     Output,
     Status,
     bases_at_hand,
+    equipment_table,
     history_table,
     images_table,
 )
@@ -161,6 +162,14 @@ def playground(
     folder = None if isinstance(context, Mapping) else as_context(context)
     files = context if isinstance(context, Mapping) else text_files(folder) if folder is not None else {}
     return Playground(text, files, engine=chosen, name=name, tag=default_tag(name))
+
+
+def equipment(*subjects: Subject, engine: str | Engine | None = None) -> Table:
+    """List which parts of a system images have: a shell, certificates, a C library and others.
+
+    `.data` holds them by the images' names, as `analysis.equipment` finds them.
+    """
+    return equipment_table([_build_or_image(subject, engine) for subject in subjects])
 
 
 def advise(

@@ -13,12 +13,12 @@ from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.bases import debian, standins, trust
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.bases.debian import Mirrors, mirrors
-from dockerlab.engines.embedded.bases.registry import forget_silent_registries
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Event, Note
 from dockerlab.errors import DockerlabError, RegistryError
 from dockerlab.image.image import Image
+from dockerlab.registry.repository import forget_silent_registries
 from tests.engines.embedded.test_registry import Fake
 from tests.engines.embedded.test_store import put_image
 
