@@ -21,6 +21,7 @@ class OrderedLine:
     changes_per_week: float
     needs: Order  # lines it must stay below
     movable: bool
+    assumed: bool = False  # nobody said how often it changes
 
     @property
     def line(self) -> int:

@@ -154,6 +154,7 @@ def _lines(
                 float(rates.get(instruction.line, guessed[instruction.line])),
                 tuple(sorted(instructions[other].line for other in above[index])),
                 instruction.keyword not in PASSIVE,
+                assumed=instruction.line not in rates,
             )
         )
     return tuple(found)

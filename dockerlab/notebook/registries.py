@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dockerlab.engines.results import Build, Engine
+from dockerlab.engines.results import Engine
 from dockerlab.image.image import Image
 from dockerlab.notebook.calls import Subject, engine_of
 from dockerlab.registries.fetch import fetch
@@ -27,8 +27,7 @@ def push(
 
     `packing` is how layers are compressed. `.data` holds the digest and each part. Raises RegistryError.
     """
-    image = engine_of(x, engine).image(x) if isinstance(x, str) else x.image if isinstance(x, Build) else x
-    assert isinstance(image, Image)
+    image = engine_of(x, engine).image(x) if isinstance(x, str) else x if isinstance(x, Image) else x.image
     return push_table(image, push_image(image, to or image.reference or image.id, packing=packing))
 
 

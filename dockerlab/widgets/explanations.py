@@ -174,14 +174,14 @@ class WhatIf:
                     one.instruction.text,
                     human_seconds(one.seconds) if one.seconds else "",
                     human_bytes(one.size_tar) if one.size_tar else "",
-                    f"{one.changes_per_week:g}",
+                    f"{one.changes_per_week:g}{' (assumed)' if one.assumed else ''}",
                     " ".join(map(str, one.needs)),
                 )
                 for one in rows
             ),
             right=("line", "measured", "layer", "changes per week"),
             code=("instruction",),
-            note="Changes per week are guesses by what a line reads; give your own with changes_per_week. "
+            note="Assumed changes per week go by what a line reads; give your own with changes_per_week. "
             "What a line must stay below is read from its text; correct it with needs.",
         )
 

@@ -288,6 +288,16 @@ def test_what_is_shown_says_that_it_is_computed() -> None:
     assert "changes per week" in shown.lines.text()
 
 
+def test_what_nobody_said_is_marked_as_assumed() -> None:
+    """How often a line changes is the learner's to say: what they did not say is called assumed."""
+    build = measured(CODE_FIRST, {3: 1, 4: 30})
+    asked = WhatIf(what_if_orders(build, changes_per_week={2: 40}))
+    said = {row[0]: row[4] for row in asked.lines.rows}
+    assert said.pop("2") == "40"
+    assert said
+    assert all(rate.endswith(" (assumed)") for rate in said.values())
+
+
 def test_a_real_build_of_the_best_order_is_as_cached_as_computed(tmp_path: Path) -> None:
     """After an edit, a real build in the best order runs again just the lines that the model says."""
     embedded = pytest.importorskip("dockerlab.engines.embedded", exc_type=ImportError)

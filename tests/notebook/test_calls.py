@@ -115,7 +115,7 @@ def test_progress_in_a_terminal(engine: FakeEngine, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.splitlines()[:3] == [
-        "-- pulling a base: 5 B of 10 B",
+        "-- pulling a base: 5 B of 10 B, 50 %",
         "#1 [1/3] RUN dd",
         "#1   working",
     ]
