@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
     from dockerlab import charts as charts
     from dockerlab import errors as errors
+    from dockerlab import examples as examples
     from dockerlab.checks.card import progress as progress
     from dockerlab.checks.exercise import exercise as exercise
+    from dockerlab.checks.serving import ask as ask
     from dockerlab.context.context import Context as Context
     from dockerlab.context.context import File as File
     from dockerlab.dockerfile.parser import parse as parse
-    from dockerlab.image.stored import read_archive as read_archive
+    from dockerlab.image.archive_reader import read_archive as read_archive
     from dockerlab.notebook.again import after_edits as after_edits
+    from dockerlab.notebook.again import log as log
     from dockerlab.notebook.again import ran as ran
     from dockerlab.notebook.again import rebuild as rebuild
     from dockerlab.notebook.cache_questions import compare_builders as compare_builders
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import advise as advise
     from dockerlab.notebook.calls import build as build
     from dockerlab.notebook.calls import compare as compare
+    from dockerlab.notebook.calls import equipment as equipment
     from dockerlab.notebook.calls import explore as explore
     from dockerlab.notebook.calls import history as history
     from dockerlab.notebook.calls import images as images
@@ -41,6 +45,14 @@ if TYPE_CHECKING:
     from dockerlab.notebook.calls import predict as predict
     from dockerlab.notebook.calls import run as run
     from dockerlab.notebook.calls import status as status
+    from dockerlab.notebook.on_docker import on_docker as on_docker
+    from dockerlab.notebook.piles import layer_limit as layer_limit
+    from dockerlab.notebook.registries import pull as pull
+    from dockerlab.notebook.registries import push as push
+    from dockerlab.notebook.registries import registry as registry
+    from dockerlab.notebook.stored import files as files
+    from dockerlab.notebook.stored import pulls as pulls
+    from dockerlab.notebook.stored import sizes as sizes
     from dockerlab.units import human_bytes as human_bytes
     from dockerlab.units import human_seconds as human_seconds
 
@@ -51,27 +63,39 @@ _HOMES = {
     "File": "dockerlab.context.context",
     "advise": "dockerlab.notebook.calls",
     "after_edits": "dockerlab.notebook.again",
+    "ask": "dockerlab.checks.serving",
     "build": "dockerlab.notebook.calls",
     "charts": "dockerlab.charts",
     "compare": "dockerlab.notebook.calls",
     "compare_builders": "dockerlab.notebook.cache_questions",
+    "equipment": "dockerlab.notebook.calls",
     "errors": "dockerlab.errors",
+    "examples": "dockerlab.examples",
     "exercise": "dockerlab.checks.exercise",
     "explore": "dockerlab.notebook.calls",
+    "files": "dockerlab.notebook.stored",
     "history": "dockerlab.notebook.calls",
     "human_bytes": "dockerlab.units",
     "human_seconds": "dockerlab.units",
     "images": "dockerlab.notebook.calls",
+    "layer_limit": "dockerlab.notebook.piles",
     "layers": "dockerlab.notebook.calls",
     "ledger": "dockerlab.notebook.calls",
+    "log": "dockerlab.notebook.again",
+    "on_docker": "dockerlab.notebook.on_docker",
     "parse": "dockerlab.dockerfile.parser",
     "playground": "dockerlab.notebook.calls",
     "predict": "dockerlab.notebook.calls",
     "progress": "dockerlab.checks.card",
+    "pulls": "dockerlab.notebook.stored",
+    "pull": "dockerlab.notebook.registries",
+    "push": "dockerlab.notebook.registries",
     "ran": "dockerlab.notebook.again",
-    "read_archive": "dockerlab.image.stored",
+    "read_archive": "dockerlab.image.archive_reader",
     "rebuild": "dockerlab.notebook.again",
+    "registry": "dockerlab.notebook.registries",
     "run": "dockerlab.notebook.calls",
+    "sizes": "dockerlab.notebook.stored",
     "status": "dockerlab.notebook.calls",
     "what_if": "dockerlab.notebook.cache_questions",
     "why": "dockerlab.notebook.cache_questions",
@@ -82,27 +106,39 @@ __all__ = [  # a test holds it equal to _HOMES
     "File",
     "advise",
     "after_edits",
+    "ask",
     "build",
     "charts",
     "compare",
     "compare_builders",
+    "equipment",
     "errors",
+    "examples",
     "exercise",
     "explore",
+    "files",
     "history",
     "human_bytes",
     "human_seconds",
     "images",
+    "layer_limit",
     "layers",
     "ledger",
+    "log",
+    "on_docker",
     "parse",
     "playground",
     "predict",
     "progress",
+    "pull",
+    "pulls",
+    "push",
     "ran",
     "read_archive",
     "rebuild",
+    "registry",
     "run",
+    "sizes",
     "status",
     "what_if",
     "why",
@@ -126,8 +162,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
     """Add the `%%dockerfile` cell magic; IPython calls this on `%load_ext dockerlab`."""
-    from dockerlab.notebook.magics import DockerfileMagics
+    from dockerlab.notebook.magics import DockerfileMagics, find_own_commands
     from dockerlab.notebook.not_built import answer_in_one_line
 
+    find_own_commands()
     ipython.register_magics(DockerfileMagics(shell=ipython))
     answer_in_one_line(ipython)

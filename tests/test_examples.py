@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import tarfile
+import urllib.request
 
 import nbformat
 import pytest
@@ -79,3 +82,24 @@ def test_the_tests_of_the_web_app_pass_in_its_image() -> None:
         engine.remove(tag)
     assert ran.exit_code == 0, ran.output
     assert "Ran 3 tests" in ran.output
+
+
+def test_a_folder_somebody_works_in() -> None:
+    """It has the app, and what such folders hold besides, and no list of what to leave out yet."""
+    folder = examples.lived_in("places", env="KEY=1\n")
+    assert {".env", "debug.log", ".git/objects/pack/pack-1.pack", "app.py", "native/distance.c"} <= set(
+        folder
+    )
+    assert not [path for path in folder if "ockerfile" in path or path == ".dockerignore"]
+    assert folder == examples.lived_in("places", env="KEY=1\n")  # so the cache can know it
+
+
+def test_files_are_served_as_they_are() -> None:
+    """The web server of a lesson answers on a port of its own with the bytes it was given."""
+    archives = examples.archives()
+    port = examples.serve(archives)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/a.tar.gz", timeout=10) as answer:
+        served = answer.read()
+    assert served == archives["a.tar.gz"]
+    with tarfile.open(fileobj=io.BytesIO(served)) as tar:
+        assert tar.getnames() == ["hello.txt"]

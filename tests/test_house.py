@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -12,7 +14,7 @@ import pytest
 
 from dockerlab.checks import manifest
 from tools.course import ROOT, read_course
-from tools.course_map import README, with_map
+from tools.course_map import README, open_elsewhere, renewed
 from tools.notebooks import EXECUTED, course_notebooks, normalise, text_of
 
 
@@ -22,9 +24,9 @@ def names(folder: str) -> set[str]:
 
 
 def test_the_manifest_and_the_notebooks_agree() -> None:
-    """Each lesson of course.toml has its notebook, and each notebook but the glossary its entry, in order."""
+    """Each lesson of course.toml has its notebook; each notebook but glossary and playground is a lesson."""
     listed = [lesson.name for lesson in read_course().lessons]
-    assert listed == sorted(names("notebooks") - {"glossary"})
+    assert listed == sorted(names("notebooks") - {"glossary", "playground"})
 
 
 def test_the_package_reads_what_the_tools_read() -> None:
@@ -50,9 +52,23 @@ def test_exercises_and_solutions_mirror_each_other() -> None:
 
 
 def test_the_course_map_is_current() -> None:
-    """README's course map is what course.toml says."""
+    """README's course map, and its buttons, are what course.toml says."""
     text = README.read_text(encoding="utf-8")
-    assert with_map(text) == text
+    assert renewed(text, read_course()) == text
+
+
+def test_one_setting_makes_every_link_to_binder() -> None:
+    """Who forks the course changes one line: buttons and lessons then lead to that repository."""
+    course = replace(read_course(), repository="ada/lab")
+    made = open_elsewhere(course)
+    links = re.findall(r"\((https://mybinder.org/v2/[^)]*)\)", made)
+    inside = "https://mybinder.org/v2/gh/ada/lab/HEAD?urlpath=lab/tree/my-lab/notebooks/"
+    assert [link.removeprefix(inside) for link in links] == [
+        course.start.name,
+        *(lesson.notebook.name for lesson in course.lessons),
+    ]
+    assert "(https://codespaces.new/ada/lab)" in made
+    assert "https" not in open_elsewhere(replace(course, repository=""))
 
 
 @pytest.mark.parametrize("path", course_notebooks(), ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -34,6 +34,13 @@ OFFICIAL = (
     "github.com/wagoodman/dive",
     "keepachangelog.com/",
     "semver.org/",
+    "mybinder.org/",
+    "github.com/codespaces/",
+    "codespaces.new/",
+    "tljh.jupyter.org/",
+    "z2jh.jupyter.org/",
+    "jupyterhub.readthedocs.io/",
+    "nbgitpuller.readthedocs.io/",
 )
 
 

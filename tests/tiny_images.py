@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import Image
-from dockerlab.image.stored import read_archive
 
 Members = Mapping[str, "bytes | int | str | tuple[str, str] | None"]
 

@@ -44,6 +44,7 @@ class Course:
 
     title: str
     start: Path
+    repository: str
     bases: tuple[str, ...]
     lessons: tuple[Lesson, ...]
 
@@ -62,4 +63,10 @@ def read_course(path: Path = ROOT / "course.toml") -> Course:
         for entry in data.get("lesson", ())
     )
     head = data["course"]
-    return Course(title=head["title"], start=Path(head["start"]), bases=tuple(head["bases"]), lessons=lessons)
+    return Course(
+        title=head["title"],
+        start=Path(head["start"]),
+        repository=head["repository"],
+        bases=tuple(head["bases"]),
+        lessons=lessons,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -66,10 +67,18 @@ def main() -> int:
         print("Open the address below in a browser. Ctrl-C ends it.", flush=True)
     here = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     line = command(ip=options.ip, port=options.port, browser=browser, token=options.token)
-    try:
-        return subprocess.run(line, cwd=COPY, env={**os.environ, "PATH": here}, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    return serve(line, env={**os.environ, "PATH": here})
+
+
+def serve(line: list[str], *, env: dict[str, str]) -> int:
+    """Run the server until it ends; it ends with this process, by Ctrl-C as by a signal to terminate."""
+    with subprocess.Popen(line, cwd=COPY, env=env) as server:
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            return 0
 
 
 if __name__ == "__main__":

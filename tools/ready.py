@@ -8,6 +8,7 @@ import time
 from dockerlab.engines import choose
 from dockerlab.engines.results import Event, Finished, Note
 from dockerlab.errors import DockerlabError
+from dockerlab.widgets.progress import note_text
 from tools.course import read_course
 
 STEP = "RUN true"
@@ -16,12 +17,11 @@ STEP = "RUN true"
 def show(event: Event) -> None:
     """Print what takes time (pulls, stand-ins, their bytes); a terminal shows it on one line."""
     match event:
-        case Note(text=text, done=done, total=total):
-            share = f" {done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else ""
+        case Note(done=done, total=total):
             if sys.stdout.isatty():
-                print(f"\r\033[K  {text}{share}", end="", flush=True)
+                print(f"\r\033[K  {note_text(event)}", end="", flush=True)
             elif done in (0, total):
-                print(f"  {text}{share}", flush=True)
+                print(f"  {note_text(event)}", flush=True)
         case Finished() if sys.stdout.isatty():
             print("\r\033[K", end="", flush=True)
         case _:

@@ -29,9 +29,6 @@ echo "Installing the course's packages into .venv (a minute or two, once)"
 if [ -t 1 ]; then quiet=; else quiet=--quiet; fi
 .venv/bin/python -m pip install --disable-pip-version-check --progress-bar on $quiet --editable ".[$extras]"
 .venv/bin/python -m compileall -q dockerlab # also where Python is told to write none, a command starts quickly
-settings=.venv/share/jupyter/lab/settings
-mkdir -p "$settings"
-cp tools/jupyterlab-overrides.json "$settings/overrides.json"
 echo "$key" >"$(stamp "$extras").part"
 mv "$(stamp "$extras").part" "$(stamp "$extras")"
 echo "Installed in $(($(date +%s) - started)) s"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
-from dockerlab.dockerfile.scope import SCOPING, Given, Scope, base_config, scratch_config
+from dockerlab.dockerfile.scope import SCOPING, BuildArguments, Scope, base_config, scratch_config
 from dockerlab.dockerfile.stages import (
     base_stage,
     chain,
@@ -35,7 +35,7 @@ class BuiltStages:
 
     dockerfile: Dockerfile
     final: Stage
-    given: Given
+    given: BuildArguments
     env: tuple[str, ...] = ()  # of the image: what its base set is there too
 
     @classmethod
@@ -43,7 +43,7 @@ class BuiltStages:
         """Return the stages of a build; its last step is one of the final stage."""
         dockerfile = build.dockerfile
         built = dockerfile.stage(build.steps[-1].stage) if build.steps else None
-        given = build.given or Given({}, global_args(dockerfile, {}, None))
+        given = build.given or BuildArguments({}, global_args(dockerfile, {}, None))
         env = (build.image.config.get("config") or {}).get("Env") or ()
         return cls(dockerfile, built or dockerfile.stages[-1], given, tuple(env))
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dockerlab.analysis.audit import KINDS, Copy, Kind, audit
 from dockerlab.analysis.history import Row, Subject, image_of, layer_rows, name_of, stand_in_of
+from dockerlab.analysis.wasted_bytes import KINDS, Copy, Kind, account_of_copies
 from dockerlab.engines.results import Build
 from dockerlab.image.collection import uncollected
 from dockerlab.units import human_bytes, human_share
@@ -201,7 +201,7 @@ def ledger(subject: Subject, *, engine: str | None = None) -> Ledger:
     image = image_of(subject)
     made = layer_rows(subject)
     with uncollected():
-        copies = audit(image.layers)
+        copies = account_of_copies(image.layers)
         claims = tuple(_claim(copy, made) for copy in copies)
     sums: list[dict[Kind, int]] = [dict.fromkeys(KINDS, 0) for _ in made]
     wastes = [0] * len(made)

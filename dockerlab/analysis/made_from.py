@@ -8,7 +8,7 @@ from dockerlab.analysis.built_stages import UNKNOWN, BuiltStages
 from dockerlab.analysis.history import place, readable
 from dockerlab.dockerfile.instruction import LAYERS
 from dockerlab.dockerfile.parser import Dockerfile, Instruction
-from dockerlab.dockerfile.scope import PLATFORM_ARGS, Given
+from dockerlab.dockerfile.scope import PLATFORM_ARGS, BuildArguments
 from dockerlab.dockerfile.stages import global_args, stage_name
 from dockerlab.engines.results import Build, Step
 from dockerlab.errors import ImageError
@@ -80,7 +80,7 @@ def _stages(image: Image, dockerfile: Dockerfile) -> BuiltStages:
     names = [word for arg in dockerfile.all_args for word in arg.args if "=" not in word]
     unknown = {name: UNKNOWN for name in names if name not in known}
     args = global_args(dockerfile, unknown, None, machine=machine)
-    return BuiltStages(dockerfile, dockerfile.stages[-1], Given({}, {**unknown, **args}))
+    return BuiltStages(dockerfile, dockerfile.stages[-1], BuildArguments({}, {**unknown, **args}))
 
 
 def _records(created_by: str, instruction: Instruction) -> bool:

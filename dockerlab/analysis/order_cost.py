@@ -66,7 +66,7 @@ class CostModel:
             return user.keyword in ("RUN", "WORKDIR")
         return setter.keyword == "SHELL" and user.keyword == "RUN"
 
-    def again(self, order: Sequence[int], at: int) -> Iterator[int]:
+    def causes(self, order: Sequence[int], at: int) -> Iterator[int]:
         """Yield those of `order` whose change makes its entry at place `at` run again."""
         index = order[at]
         if self.lines[index].instruction.keyword in LAYERS:
@@ -89,7 +89,7 @@ class CostModel:
         seconds = self.lines[order[at]].seconds
         if not seconds:
             return 0.0
-        return seconds * sum(self.lines[cause].changes_per_week for cause in self.again(order, at))
+        return seconds * sum(self.lines[cause].changes_per_week for cause in self.causes(order, at))
 
     def total(self, order: Sequence[int]) -> float:
         """Return the seconds a week of an order."""
@@ -105,7 +105,7 @@ class CostModel:
         size = 0.0
         for at, index in enumerate(order):
             runs = self.lines[index]
-            for cause in (self.lines[cause] for cause in self.again(order, at)):
+            for cause in (self.lines[cause] for cause in self.causes(order, at)):
                 if cause.changes_per_week:
                     seconds[cause.line] += cause.changes_per_week * runs.seconds
                     size += cause.changes_per_week * runs.size_tar

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dockerlab.analysis.audit import KINDS, Kind
 from dockerlab.analysis.ledger import Flow, LayerAccount, Ledger, headline, totals
+from dockerlab.analysis.wasted_bytes import KINDS, Kind
 from dockerlab.charts.bars import Bar, Legend, Rows, Segment, cut_short
 from dockerlab.charts.picture import (
     BLUE,

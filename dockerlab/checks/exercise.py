@@ -24,6 +24,7 @@ from dockerlab.checks.exercises import (
     start_here,
     web_app,
     what_is_a_layer,
+    which_base,
 )
 from dockerlab.checks.manifest import hints as hints_of_all
 from dockerlab.checks.manifest import lessons
@@ -77,6 +78,7 @@ EXERCISES: dict[str, Definition] = {
     "13-real-image-1": real_image.SMALLER,
     "13-real-image-2": real_image.FASTER,
     "13-real-image-3": real_image.ALL,
+    "14-which-base": which_base,
 }
 
 

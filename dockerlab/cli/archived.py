@@ -14,7 +14,7 @@ def image_at(where: str, reference: str | None) -> Image | None:
     path = Path(where)
     stored = (path / "index.json").is_file() or (path / "manifest.json").is_file()
     if stored or (path.is_file() and (_is_archive(path) or "dockerfile" not in path.name.lower())):
-        from dockerlab.image.stored import read_archive
+        from dockerlab.image.archive_reader import read_archive
 
         return read_archive(path, reference)
     return None

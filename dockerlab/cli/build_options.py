@@ -33,7 +33,7 @@ REFUSED: Mapping[str, str] = {
     "--memory-swap": _LEGACY,
     "--metadata-file": "--json prints the image's id, its layers and its steps",
     "--provenance": _ATTESTATION,
-    "--push": "the lab pushes nowhere; `dockerlab save` writes an archive that others can push",
+    "--push": "`dockerlab push` sends an image that is built",
     "--rm": _LEGACY,
     "--sbom": _ATTESTATION,
     "--security-opt": _LEGACY,

@@ -61,6 +61,17 @@ def save(args: Namespace) -> Answer:
     )
 
 
+def push(args: Namespace) -> Answer:
+    """Send an image to a registry: the layers that are not there."""
+    from dockerlab.cli.shapes import push_shape
+    from dockerlab.registry.push import push as push_image
+    from dockerlab.widgets.listings import push_table
+
+    image = _engine(args).image(args.image)
+    pushed = push_image(image, args.to or args.image, packing=args.compression)
+    return Answer(lambda: push_shape(pushed), lambda: push_table(image, pushed).text())
+
+
 def load(args: Namespace) -> Answer:
     """Read the images of an archive."""
     engine = _engine(args)

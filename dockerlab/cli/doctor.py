@@ -72,7 +72,7 @@ def examine(engine: str | None, *, verify: bool = False) -> Diagnoses:
     With `verify` every byte of the images that the embedded engine keeps is read again.
     """
     checks: list[Callable[[], Diagnosis]] = [_docker, _buildx, _sandbox, _store, _registry]
-    if os.environ.get("DOCKERLAB_BASES"):
+    if sys.platform == "linux" and _reads_another_store():
         checks.append(_shared)
     if verify:
         checks.append(_images)
@@ -159,9 +159,14 @@ def _store() -> Diagnosis:
     return Diagnosis("store", free >= LOW_SPACE, found, enough)
 
 
+def _reads_another_store() -> bool:
+    from dockerlab.engines.embedded.store.blobs import default_root
+    from dockerlab.engines.embedded.store.shared import BUNDLE, VARIABLE
+
+    return bool(os.environ.get(VARIABLE)) or (default_root() / BUNDLE).exists()
+
+
 def _shared() -> Diagnosis:
-    if sys.platform != "linux":
-        return Diagnosis("shared bases", True, "not needed: Docker keeps the images")
     from dockerlab.engines.embedded.store.blobs import default_root
     from dockerlab.engines.embedded.store.shared import Shared
 

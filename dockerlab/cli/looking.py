@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 
 from dockerlab.analysis import changes
-from dockerlab.analysis.audit import KINDS
 from dockerlab.analysis.history import image_of, name_of
 from dockerlab.analysis.ledger import Ledger, blame, headline
 from dockerlab.analysis.ledger import ledger as account
+from dockerlab.analysis.wasted_bytes import KINDS
 from dockerlab.cli import looking_shapes as shapes
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.subjects import find

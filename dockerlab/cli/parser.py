@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import REMAINDER, ArgumentParser
 from collections.abc import Callable
 from functools import partial
@@ -10,11 +11,14 @@ from typing import Any, NoReturn
 
 from dockerlab import __version__
 from dockerlab.cli import looking_parser as looking
+from dockerlab.dockerfile.hints import near, near_option
 from dockerlab.errors import OptionError
 from dockerlab.shared_options import add_engine_option
 
 EPILOG = """exit codes: 0 done, 1 something went wrong, 2 not how it is used, 3 over budget (`advise`),
 130 interrupted; `run` ends with the exit code of its command"""
+
+_NO_COMMAND = re.compile(r"^argument COMMAND: invalid choice: '([^']*)'")
 
 
 class CommandParser(ArgumentParser):
@@ -23,13 +27,22 @@ class CommandParser(ArgumentParser):
     add_options: Callable[[ArgumentParser], None]
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Parse; see ArgumentParser."""
+        """Parse; see ArgumentParser. A command refuses what it does not know itself: it has its options."""
         self.add_options(self)
-        return super().parse_known_args(args, namespace)
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            meant = near_option(unknown[0], self._option_string_actions)
+            raise OptionError(
+                f"unrecognized arguments: {' '.join(unknown)}", hint=meant, usage=self.format_usage()
+            )
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """Raise OptionError, which is then said as every other error is."""
-        raise OptionError(message, usage=self.format_usage())
+        command = _NO_COMMAND.search(message)
+        meant = near(command[1], COMMANDS) if command else None
+        hint = f"Did you mean {meant}?" if meant else ""
+        raise OptionError(message, hint=hint, usage=self.format_usage())
 
 
 AddOptions = Callable[[ArgumentParser], None]
@@ -97,6 +110,14 @@ def _load(parser: ArgumentParser) -> None:
     parser.add_argument("-i", "--input", metavar="PATH", type=Path, required=True, help="the archive to read")
 
 
+def _push(parser: ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="a reference or an id")
+    parser.add_argument("to", metavar="REGISTRY/NAME:TAG", nargs="?", help="where to (default: IMAGE)")
+    parser.add_argument(
+        "--compression", choices=("gzip", "zstd"), default="gzip", help="of the layers (default: gzip)"
+    )
+
+
 def _rm(parser: ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", help="a reference or an id")
 
@@ -123,6 +144,22 @@ def _bases(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "images", metavar="IMAGE", nargs="*", help="which base images (default: those of the course)"
+    )
+
+
+def _bundle(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "what",
+        choices=("create", "use", "drop"),
+        help="make a file, unpack one into the store, or stop using it",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="the bundle")
+    parser.add_argument(
+        "--python",
+        metavar="VERSION",
+        action="append",
+        default=[],
+        help="put wheels for this Python in, such as 3.12 (default: the one that runs; may be repeated)",
     )
 
 
@@ -156,7 +193,7 @@ def _none(parser: ArgumentParser) -> None:
     """Add nothing."""
 
 
-WITHOUT_ENGINE = {"bases", "start", "grade"}
+WITHOUT_ENGINE = {"bases", "bundle", "start", "grade"}
 COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it does, its options
     "doctor": ("commands.doctor", "say what is used here and why, and what is missing", _doctor),
     "build": ("build.build", "build a Dockerfile", _build),
@@ -164,9 +201,11 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "images": ("commands.images", "list the images that are kept", _none),
     "save": ("commands.save", "write images to an archive that `docker load` takes", _save),
     "load": ("commands.load", "read images from an archive that `docker save` wrote", _load),
+    "push": ("commands.push", "send an image to a registry", _push),
     "rm": ("commands.rm", "remove images; on Docker only those made here", _rm),
     "prune": ("commands.prune", "remove the build cache and what no image needs", _none),
     "bases": ("bases.bases", "put base images into a folder that others read in place", _bases),
+    "bundle": ("bundle.run", "carry the course to machines that have no network, as one file", _bundle),
     "run": ("commands.run", "run a command in an image; what it writes is not kept", _run),
     "ledger": (
         "looking.ledger",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from dockerlab.analysis.history import rows
 from dockerlab.cli.answer import Shape
 from dockerlab.engines.results import Build, Event, Finished, ImageSummary, Log, Started, Step
 from dockerlab.image.image import Image
+
+if TYPE_CHECKING:
+    from dockerlab.registry.push import Pushed
 
 
 def build_shape(build: Build) -> Shape:
@@ -68,3 +72,16 @@ def history_shape(image: Image, engine: str | None) -> Shape:
 def images_shape(images: Sequence[ImageSummary], engine: str) -> Shape:
     """`images`: `reference`, `id`, `created`, `size_unpacked` (null: not read yet), `layers`, `stand_in`."""
     return {"engine": engine, "images": [asdict(image) for image in images]}
+
+
+def push_shape(pushed: Pushed) -> Shape:
+    """Return a push: what became of each part, sizes in compressed bytes."""
+    return {
+        "reference": pushed.reference,
+        "digest": pushed.digest,
+        "bytes_sent": pushed.bytes_sent,
+        "parts": [
+            {"what": part.what, "digest": part.digest, "bytes": part.size, "sent": part.sent}
+            for part in pushed.parts
+        ],
+    }

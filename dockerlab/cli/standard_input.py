@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dockerlab.dockerfile.parser import decode
 from dockerlab.errors import ContextError
+from dockerlab.image import temporary
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -22,7 +23,7 @@ def context_or_dockerfile() -> Iterator[Path | str]:
 
     The archive may be plain or packed with gzip, bzip2 or xz, as Docker takes it.
     """
-    with tempfile.TemporaryDirectory(prefix="dockerlab-") as name, tempfile.TemporaryFile() as spooled:
+    with tempfile.TemporaryDirectory(dir=temporary.home()) as name, tempfile.TemporaryFile() as spooled:
         shutil.copyfileobj(sys.stdin.buffer, spooled)
         spooled.seek(0)
         head = spooled.read(4)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dockerlab.context.copied import copied
 from dockerlab.context.files import file_digest, inside, read_entry, unreadable
 from dockerlab.context.ignorefile import parse_ignore_file
+from dockerlab.context.materialized import materialized
 from dockerlab.dockerfile.patterns import Patterns
 from dockerlab.errors import ContextError
 from dockerlab.image.filesystem import Entry, Node, Tree, join
@@ -151,7 +151,7 @@ class Context:
         """
         if self.root is not None and not self._files:
             return contextlib.nullcontext(self.root)
-        return copied(self.to_send())
+        return materialized(self.to_send())
 
     def to_send(self) -> Tree:
         """Return what a builder may ask for: what is not ignored, the Dockerfile, the ignore files."""

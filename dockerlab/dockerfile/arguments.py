@@ -6,7 +6,6 @@ allowed).
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from dockerlab.dockerfile.expansion import SPACES
 from dockerlab.dockerfile.flags import KEYWORDS, checked_flags, split_flags
+from dockerlab.dockerfile.hints import near
 from dockerlab.dockerfile.instruction import COPIES, nanoseconds, parse_heredoc
 from dockerlab.errors import DockerfileError
 
@@ -88,10 +88,10 @@ def _unknown(keyword: str) -> DockerfileError:
     if any(char in SPACES for char in keyword):
         hint = "It holds a space that is no ordinary one (pasted from a web page?): type that space again."
         return DockerfileError(f"unknown instruction {keyword!r}", hint=hint)
-    near = difflib.get_close_matches(keyword, KEYWORDS, n=1, cutoff=0.6)
+    meant = near(keyword, KEYWORDS)
     shown = keyword if len(keyword) <= 40 else keyword[:37] + "..."
-    if near:
-        return DockerfileError(f"unknown instruction {shown}", hint=f"Did you mean {near[0]}?")
+    if meant:
+        return DockerfileError(f"unknown instruction {shown}", hint=f"Did you mean {meant}?")
     return DockerfileError(
         f"unknown instruction {shown!r}",
         hint=f"A line starts with one of {', '.join(KEYWORDS)}; a command that goes on from the line above "

@@ -5,11 +5,11 @@ Source: BuildKit, frontend/dockerfile/instructions.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from dockerlab.dockerfile.expansion import SPACES
+from dockerlab.dockerfile.hints import near
 from dockerlab.errors import DockerfileError
 
 FlagKind = Literal["text", "texts", "bool"]
@@ -97,8 +97,8 @@ def checked_flags(keyword: str, words: Sequence[str]) -> tuple[tuple[str, str], 
         name, equals, value = word.removeprefix("--").partition("=")
         kind = known.get(name)
         if kind is None:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"Did you mean --{near[0]}?" if near else _flags_hint(keyword, known)
+            meant = near(name, known, cutoff=0.5)
+            hint = f"Did you mean --{meant}?" if meant else _flags_hint(keyword, known)
             raise DockerfileError(f"{keyword} has no flag --{name}", hint=hint)
         if kind != "texts" and any(name == earlier for earlier, _ in flags):
             raise DockerfileError(f"--{name} is given twice", hint=f"Keep one --{name}.")

@@ -40,7 +40,7 @@ _KEPT = (
 
 
 @dataclass(frozen=True)
-class Given:
+class BuildArguments:
     """What the caller of a build gave beside the Dockerfile."""
 
     build_args: Mapping[str, str]
@@ -124,7 +124,7 @@ class Scope:
         name, _, value = word.partition("=")
         return self.expand(name, line), self.expand(value, line)
 
-    def apply(self, instruction: Instruction, given: Given) -> str:
+    def apply(self, instruction: Instruction, given: BuildArguments) -> str:
         """Take a line of SCOPING into account; return it as the history shows it."""
         if instruction.keyword == "ENV":
             said = self._env(instruction)
@@ -149,7 +149,7 @@ class Scope:
         self.config["Env"] = [f"{name}={value}" for name, value in {**self.env, **dict(pairs)}.items()]
         return " ".join(f"{name}={value}" for name, value in pairs)
 
-    def _arg(self, instruction: Instruction, given: Given) -> str:
+    def _arg(self, instruction: Instruction, given: BuildArguments) -> str:
         # ARG NAME[=default] ...
         shown = []
         for word in instruction.args:

@@ -31,7 +31,8 @@ def choose(name: str | None = None) -> tuple[Engine, str]:
 def _choose(wanted: str, *, asked: str) -> tuple[Engine, str]:
     if wanted == "embedded":
         return _embedded(), f"{asked} asks for the embedded engine."
-    from dockerlab.engines.docker.engine import DockerEngine, probe
+    from dockerlab.engines.docker.daemon import probe
+    from dockerlab.engines.docker.engine import DockerEngine
 
     version, trouble = probe()
     if version is not None:

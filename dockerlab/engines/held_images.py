@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import sys
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,26 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from dockerlab.image.image import Image
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(fd: int, *, wait: bool) -> bool:
-        os.lseek(fd, 1 << 30, os.SEEK_SET)  # what is locked cannot be read there: not the lines, then
-        try:
-            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(fd: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            return False
-        return True
+from dockerlab.image.temporary import lock
 
 
 class HeldImages:
@@ -56,7 +36,7 @@ class HeldImages:
         self._root.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            while not _lock(fd, wait=True):  # Windows gives up every ten seconds
+            while not lock(fd, wait=True):  # Windows gives up every ten seconds
                 pass
             yield
         finally:
@@ -83,7 +63,7 @@ class HeldImages:
             except FileNotFoundError:
                 continue  # removed just now
             try:
-                free = _lock(fd, wait=False)
+                free = lock(fd, wait=False)
                 keys = set() if free else _keys(path.read_text(encoding="ascii"))
             finally:
                 os.close(fd)
@@ -102,7 +82,7 @@ class _File:
         self.path = path
         self.owner = os.getpid()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        _lock(self._fd, wait=False)
+        lock(self._fd, wait=False)
         weakref.finalize(self, _close, self._fd, path, self.owner)
 
     def write(self, line: str) -> None:

@@ -13,7 +13,7 @@ from dockerlab.units import count, human_bytes, human_seconds
 if TYPE_CHECKING:
     from dockerlab.context.context import Context
     from dockerlab.dockerfile.parser import Dockerfile
-    from dockerlab.dockerfile.scope import Given
+    from dockerlab.dockerfile.scope import BuildArguments
     from dockerlab.image.image import Image
 
 Builder = Literal["buildkit", "legacy", "embedded"]
@@ -78,12 +78,17 @@ class Build:
     base: str | None = None  # the FROM reference of the final stage; None: scratch
     stand_in: str | None = None  # set when that base is a stand-in
     recipe: Recipe = field(default_factory=Recipe)
-    given: Given | None = None  # the build arguments, and what the ARGs above the first FROM came to
+    given: BuildArguments | None = None  # the build arguments, and what the ARGs above the first FROM came to
 
     @property
     def layers_added(self) -> int:
         """Count the layers this Dockerfile put on top of its base."""
         return len(self.image.layers) - self.image.base_layers
+
+    @property
+    def size_added(self) -> int:
+        """Return the unpacked bytes this Dockerfile put on top of its base."""
+        return sum(layer.size_unpacked for layer in self.image.layers[self.image.base_layers :])
 
     def __repr__(self) -> str:
         asked = [step for step in self.steps if step.cached is not None]
@@ -143,11 +148,12 @@ class Finished:
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth saying that belongs to no step: a pull, a stand-in, bytes done of bytes to do."""
+    """Something worth saying that belongs to no step: a pull, a stand-in, what is done of what is to do."""
 
     text: str
     done: int = 0
     total: int = 0
+    unit: str = ""  # of both: "packages"; "" is bytes
 
 
 Event = Started | Log | Finished | Note

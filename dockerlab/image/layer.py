@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from dockerlab.errors import ImageError
+from dockerlab.image import temporary
 from dockerlab.image.compression import Compression, chunks, decompress, sparse_window, window
 from dockerlab.image.filesystem import Entry
 from dockerlab.image.index_file import IndexFile, read_kept, write_kept
@@ -160,7 +161,7 @@ class BlobLayer:
             return self._plain
 
     def _unpacked(self) -> tuple[Path, int, int]:
-        handle, name = tempfile.mkstemp(prefix="dockerlab-layer-")
+        handle, name = tempfile.mkstemp(dir=temporary.home())
         plain = Path(name)
         weakref.finalize(self, plain.unlink, missing_ok=True)
         sha, size = hashlib.sha256(), 0

@@ -99,14 +99,14 @@ def _fault(registry: str, repository: str, tag: str | None, digest: str | None) 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImageQuery:
     """What somebody asks for: an image's name, or the ID of one or its first digits (4 or more)."""
 
     name: Reference | None
     digits: str | None
 
     @classmethod
-    def parse(cls, text: str) -> Wanted:
+    def parse(cls, text: str) -> ImageQuery:
         """Read it; text that can be both is looked for as both. Raises ImageError when it is neither."""
         identity = _ID.fullmatch(text)
         whole = identity and (text.startswith("sha256:") or len(text) == 64)

@@ -22,6 +22,7 @@ from dockerlab.widgets.listings import (
     Output,
     Status,
     bases_at_hand,
+    equipment_table,
     history_table,
     images_table,
 )
@@ -163,6 +164,14 @@ def playground(
     return Playground(text, files, engine=chosen, name=name, tag=default_tag(name))
 
 
+def equipment(*subjects: Subject, engine: str | Engine | None = None) -> Table:
+    """List which parts of a system images have: a shell, certificates, a C library and others.
+
+    `.data` holds them by the images' names, as `analysis.equipment` finds them.
+    """
+    return equipment_table([_build_or_image(subject, engine) for subject in subjects])
+
+
 def advise(
     x: Subject,
     *,
@@ -224,12 +233,15 @@ def run(
     return Output(ran.exit_code, ran.output, command=shown, where=f"{title}, {chosen.describe()}")
 
 
-def predict(question: str, options: Sequence[Option], *, key: str, unit: str = "") -> Prediction:
+def predict(
+    question: str, options: Sequence[Option], *, key: str | None = None, unit: str = ""
+) -> Prediction:
     """Make a prediction card: let it be the last line of its cell, call `.reveal(measured)` on it later.
 
-    `key` names the guess, so that re-running the cell finds it again; `unit` is written behind each option.
+    `key` names the guess, so that re-running the cell finds it again: without one, the question does.
+    `unit` is written behind each option.
     """
-    return Prediction(question, options, key=key, unit=unit)
+    return Prediction(question, options, key=key or question, unit=unit)
 
 
 def _build_or_image(x: Subject, engine: str | Engine | None) -> Build | Image:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any, NoReturn
 from IPython.core.magic import Magics, cell_magic, magics_class
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.hints import near_option
 from dockerlab.errors import ContextError, DockerlabError, OptionError
 from dockerlab.inputs import ContextLike
 from dockerlab.notebook import calls as notebook
@@ -23,10 +26,12 @@ from dockerlab.widgets.display import show, show_bundle
 
 USAGE = "%%dockerfile NAME [--context FOLDER_OR_VARIABLE] [--tag TAG] [--build-arg KEY=VALUE] ..."
 
+_USED = f"Usage: {USAGE}\nAll options: %%dockerfile?"
+
 
 class _Parser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise OptionError(f"%%dockerfile: {message}.", hint=f"Usage: {USAGE}\nAll options: %%dockerfile?")
+        raise OptionError(f"%%dockerfile: {message}.", hint=_USED)
 
 
 def _parser() -> _Parser:
@@ -90,9 +95,24 @@ class DockerfileMagics(Magics):
     dockerfile.__doc__ = f"{dockerfile.__doc__}\n\n{_parser().format_help()}"
 
 
+def find_own_commands() -> None:
+    """Have `!dockerlab` in a cell be the one of this kernel's environment, whatever the PATH it was given."""
+    here = str(Path(sys.executable).parent)
+    there = os.environ.get("PATH", "").split(os.pathsep)
+    if here not in there:
+        os.environ["PATH"] = os.pathsep.join([here, *there])
+
+
 def _arguments(line: str, variables: Mapping[str, Any]) -> Namespace:
     parser = _parser()
-    args = parser.parse_args(split(line))
+    args, unknown = parser.parse_known_args(split(line))
+    if unknown and not args.help:
+        hint = near_option(unknown[0], parser._option_string_actions)
+        if not hint and not unknown[0].startswith("-"):
+            hint = f"If {unknown[0]} holds the files of the build, write --context {unknown[0]}."
+        raise OptionError(
+            f"%%dockerfile: unrecognized arguments: {' '.join(unknown)}.", hint=f"{hint}\n{_USED}".strip()
+        )
     if args.help:
         return args
     if args.name is None:

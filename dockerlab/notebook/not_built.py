@@ -60,6 +60,10 @@ def _why(error: DockerlabError) -> str:
     """Say why there is no build, and what to do."""
     when_online = "Read on; run its cell again when you are online."
     log = "\n".join(error.log) if isinstance(error, RunError) else ""
+    if base_is_away(error) and error.hint.startswith("Did you mean"):
+        return (
+            f"its base image is not here, and no registry can be reached. {error.hint} Read on, or mend it."
+        )
     if base_is_away(error):
         return f"its base image is not here, and no registry can be reached. {when_online}"
     if _OFFLINE.search(log):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dockerlab.analysis.equipment import PARTS, equipment
 from dockerlab.analysis.history import Row, base_name_of, image_of, name_of, rows, stand_in_of
 from dockerlab.engines.results import Build, Engine, ImageSummary, Ran
 from dockerlab.image.image import Image
@@ -13,6 +14,10 @@ from dockerlab.image.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes
 from dockerlab.widgets.table import Table
+
+if TYPE_CHECKING:
+    from dockerlab.registry.fetch import Fetched
+    from dockerlab.registry.push import Pushed
 
 
 def history_table(subject: Build | Image, *, full: bool = False, made_by: str | None = None) -> Table:
@@ -58,6 +63,51 @@ def _base_row(below: Sequence[Row], name: str) -> tuple[str, str, str, str]:
     layers = sum(row.makes_layer for row in below)
     size = human_bytes(sum(row.size_unpacked for row in below))
     return "base", f"# {name}: {count(len(below), 'row')}", count(layers, "layer"), size
+
+
+def equipment_table(subjects: Sequence[Build | Image]) -> Table:
+    """Return which parts of a system images have, a column an image."""
+    found = {name_of(subject): equipment(image_of(subject)) for subject in subjects}
+    rows = ((part, *("yes" if has[part] else "no" for has in found.values())) for part in PARTS)
+    return Table("What a container can count on", ("", *found), tuple(rows), data=found)
+
+
+def push_table(image: Image, pushed: Pushed) -> Table:
+    """Return what a push sent and what was there, layer by layer."""
+    tars = {layer.diff_id: human_bytes(layer.size_tar) for layer in image.layers}
+    whole = sum(part.size for part in pushed.parts)
+    return Table(
+        f"{pushed.reference}: {human_bytes(pushed.bytes_sent)} of {human_bytes(whole)} sent",
+        ("part", "tar", "compressed", "sent", "digest"),
+        tuple(
+            (
+                part.what,
+                tars.get(part.diff_id or "", ""),
+                human_bytes(part.size),
+                "yes" if part.sent else "no, it is there",
+                short_id(part.digest),
+            )
+            for part in pushed.parts
+        ),
+        right=("tar", "compressed"),
+        data=pushed,
+    )
+
+
+def pull_table(fetched: Fetched) -> Table:
+    """Return what a pull brought and what was there, layer by layer."""
+    *layers, config = fetched.blobs
+    names = [*(f"layer {number}" for number in range(1, len(layers) + 1)), "config"]
+    return Table(
+        f"{fetched.reference}: {human_bytes(fetched.bytes_received)} received",
+        ("part", "compressed", "received", "digest"),
+        tuple(
+            (name, human_bytes(blob.size), "yes" if came else "no, it is there", short_id(blob.digest))
+            for name, (blob, came) in zip(names, [*layers, config], strict=True)
+        ),
+        right=("compressed",),
+        data=fetched,
+    )
 
 
 def images_table(kept: Sequence[ImageSummary], *, engine: str) -> Table:

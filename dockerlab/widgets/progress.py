@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from dockerlab.engines.results import Build, Event, Finished, Log, Note, Started
 from dockerlab.printable import LINES, clean, escape, printable
-from dockerlab.units import count, human_bytes, human_seconds
+from dockerlab.units import count, human_bytes, human_seconds, human_share
 from dockerlab.widgets.display import show_repaintable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REPAINT_SECONDS = 0.1  # a browser follows no faster, and apt prints hundreds of lines a second
 TICK_SECONDS = 1.0  # how often the seconds of a silent step go on
 NO_TIME = 0.01  # seconds
+LEAST_PACE = 0.5  # seconds that must have passed before a pace says anything
 LOG_LINES = 2000  # of the latest output kept for the log view
 LIVE_ROWS = 12  # while it runs only the last steps are shown, so that the page does not jump
 
@@ -50,6 +51,8 @@ class BuildProgress:
         self.engine = engine
         self.total = 0
         self.note = ""
+        self._told = ""  # the text of the last note, and when it was first heard, with how much done
+        self._since = (0.0, 0)
         self.outcome = ""  # "" while it runs, then one sentence
         self.version = 0  # goes up with every event
         self._rows: dict[int, _Row] = {}
@@ -64,7 +67,9 @@ class BuildProgress:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Note):
-            self.note = _said(event)
+            if event.text != self._told:
+                self._told, self._since = event.text, (time.monotonic(), event.done)
+            self.note = note_text(event) + self._left(event)
         elif isinstance(event, Log):
             row = self._rows.get(event.number)
             text = clean(event.text)
@@ -80,6 +85,15 @@ class BuildProgress:
             step = event.step
             state = {True: "cached", False: "ran", None: "done"}[step.cached]
             self._rows[step.number] = _Row(step.number, step.stage, step.text, step.line, state, step.seconds)
+
+    def _left(self, note: Note) -> str:
+        """Say how long the rest will take at the pace so far, once there is one."""
+        began, first = self._since
+        took = time.monotonic() - began
+        if note.done <= first or took < LEAST_PACE:
+            return ""
+        left = took * (note.total - note.done) / (note.done - first)
+        return f", about {human_seconds(max(1, round(left)))} left" if note.done < note.total else ""
 
     @property
     def running(self) -> int | None:
@@ -212,8 +226,8 @@ class PlainLog:
                 step.cached
             ]
             self._say(f"#{step.number} {state}")
-        else:
-            self._say(f"-- {_said(event)}")
+        elif not event.unit or event.done in (0, event.total):  # of packages the first and the last
+            self._say(f"-- {note_text(event)}")
 
     def _say(self, text: str) -> None:
         stream = self._stream if self._stream is not None else sys.stderr
@@ -251,9 +265,12 @@ def live(progress: BuildProgress) -> Iterator[None]:
         handle.update(progress)
 
 
-def _said(note: Note) -> str:
+def note_text(note: Note) -> str:
+    """Return a note as it is shown: its text, and what is done of what is to do."""
     if note.total:
-        return f"{note.text}: {human_bytes(note.done)} of {human_bytes(note.total)}"
+        done, total = (str(one) if note.unit else human_bytes(one) for one in (note.done, note.total))
+        unit = f" {note.unit}" if note.unit and note.unit not in note.text else ""
+        return f"{note.text}: {done} of {total}{unit}, {human_share(note.done, note.total)}"
     return note.text
 
 

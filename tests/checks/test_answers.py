@@ -22,6 +22,7 @@ from tests.checks.answers import (
     start_here,
     web_app,
     what_is_a_layer,
+    which_base,
 )
 from tests.checks.judging import Answer, failed, judged
 
@@ -45,6 +46,7 @@ ANSWERS: Mapping[str, tuple[Right, Wrong]] = {
     "13-real-image-1": (real_image.SIZE_RIGHT, real_image.SIZE_WRONG),
     "13-real-image-2": (real_image.DEPLOY_RIGHT, real_image.DEPLOY_WRONG),
     "13-real-image-3": (real_image.ALL_RIGHT, real_image.ALL_WRONG),
+    "14-which-base": (which_base.RIGHT, which_base.WRONG),
 }
 
 

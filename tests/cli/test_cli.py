@@ -83,7 +83,7 @@ def test_every_command_takes_engine_and_json() -> None:
     for name, parser in subcommands().items():
         options = {option for action in parser._actions for option in action.option_strings}
         assert "--json" in options, name
-        assert ("--engine" in options) == (name not in ("bases", "grade", "start")), name
+        assert ("--engine" in options) == (name not in ("bases", "bundle", "grade", "start")), name
 
 
 def test_build_takes_docker_s_flags(engine: FakeEngine, project: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dockerlab.cli import main
 from dockerlab.cli.parser import COMMANDS
 from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
+from dockerlab.registry.server import Registry
 from tests.fake_engine import FakeEngine
 from tests.tiny_images import stack
 
@@ -29,9 +31,11 @@ FINE = {
     "images": "images",
     "save": "save -o {folder}/out.tar app:1",
     "load": "load -i {folder}/archive.tar",
+    "push": "push app:1 {registry}/app:1",
     "rm": "rm app:1",
     "prune": "prune",
     "bases": "bases --into {folder}/bases made:1",
+    "bundle": "bundle drop",
     "run": "run app:1 ls",
     "ledger": "ledger {folder}/image.tar --files",
     "compare": "compare {folder}/image.tar app:1",
@@ -49,9 +53,11 @@ FAILING = {
     "images": ("images", 1),
     "save": ("save -o {folder}/nowhere/out.tar app:1", 1),
     "load": ("load -i {folder}/nowhere.tar", 1),
+    "push": ("push nowhere:1", 1),
     "rm": ("rm app:1 nowhere:1", 1),
     "prune": ("prune", 1),
     "bases": ("bases --into {folder}/bases nowhere:1", 1),
+    "bundle": ("bundle use {folder}/nowhere", 1),
     "run": ("run nowhere:1 ls", 1),
     "ledger": ("ledger {folder}/nowhere.tar", 1),
     "compare": ("compare {folder}/image.tar nowhere:1", 1),
@@ -84,7 +90,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def words(line: str, folder: Path) -> list[str]:
     """Return a command line with its places filled in."""
-    return line.format(folder=folder, project=folder / "project").split()
+    return line.format(folder=folder, project=folder / "project", registry=_registry().address).split()
+
+
+@cache
+def _registry() -> Registry:
+    return Registry()
 
 
 def only_object(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dockerlab import engines
-from dockerlab.analysis.advice import base, leftovers, order, secrets, tools, waste
+from dockerlab.analysis.advice import base, context_leftovers, order, secrets, tools, waste
 from dockerlab.analysis.packages import CACHES
 from dockerlab.cli import main
 from tests.fake_engine import FakeEngine
@@ -205,7 +205,7 @@ def test_every_key_and_code_is_documented(
     assert set(keys(json.loads(capsys.readouterr().out))) - named == set()
     source = "".join(
         Path(str(module.__file__)).read_text(encoding="utf-8")
-        for module in (base, leftovers, order, secrets, tools, waste)
+        for module in (base, context_leftovers, order, secrets, tools, waste)
     )
     codes = set(
         re.findall(

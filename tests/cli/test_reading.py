@@ -17,6 +17,7 @@ from dockerlab.context.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import EngineError, StoreError
+from dockerlab.registry.server import Registry
 
 if sys.platform != "linux":
     pytest.skip("the embedded engine is for Linux", allow_module_level=True)
@@ -28,6 +29,7 @@ READS = {  # each verb that needs no writing, as it is used on the image app:1
     "history": ["app:1"],
     "images": [],
     "save": ["app:1", "--output", "{elsewhere}/app.tar"],
+    "push": ["app:1", "{registry}/app:1"],
     "run": ["app:1", "/bin/sh", "-c", "read line < /b.txt; echo $line"],
     "ledger": ["app:1"],
     "compare": ["app:1", "tools:1"],
@@ -39,6 +41,7 @@ WRITES = {  # the others, and what a store that cannot be written makes of them
     "load": ["--input", "{elsewhere}/new.tar"],
     "rm": ["app:1"],
     "prune": [],
+    "bundle": ["drop"],
 }
 NO_STORE = {"start", "grade", "bases"}  # the last makes one of its own
 
@@ -87,13 +90,15 @@ def verb(made: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]
         "DOCKERLAB_HOME": str(store),
         "XDG_CACHE_HOME": str(made / "cache"),
     }
+    registry = Registry()
     prefix: list[str] = []
     if os.geteuid() == 0:
         closed = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
         prefix = ["unshare", "--mount", "--propagation", "private", "sh", "-c", closed, str(store)]
 
     def run(name: str, options: list[str]) -> subprocess.CompletedProcess[str]:
-        words = [word.format(context=made / "context", elsewhere=made / "elsewhere") for word in options]
+        places = {"context": made / "context", "elsewhere": made / "elsewhere", "registry": registry.address}
+        words = [word.format(**places) for word in options]
         command = [*prefix, sys.executable, "-m", "dockerlab", name, *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -105,6 +110,7 @@ def verb(made: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]
         yield run
         assert contents(store) == before
     finally:
+        registry.close()
         for folder in folders:
             folder.chmod(folder.stat().st_mode | 0o200)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.docker.engine import probe
+from dockerlab.engines.docker.daemon import probe
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.sandbox.namespaces.namespaces import NamespaceSandbox
 from dockerlab.engines.embedded.sandbox.namespaces.rootless import RootlessSandbox

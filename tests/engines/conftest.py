@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.docker.daemon import probe
+from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.engines.results import Engine
 from dockerlab.image.platform import here
 from tests.loopback import free_port, running

@@ -11,8 +11,8 @@ import pytest
 
 from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.errors import DockerlabError
+from dockerlab.image.archive_reader import Stored, read_archive
 from dockerlab.image.image import validate
-from dockerlab.image.stored import Stored, read_archive
 from tests.archives import NAME, SHAPES, TARS, write
 from tests.engines.conftest import docker
 

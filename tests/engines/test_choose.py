@@ -10,7 +10,7 @@ import pytest
 
 from dockerlab import engines
 from dockerlab.engines import choose
-from dockerlab.engines.docker import engine as docker
+from dockerlab.engines.docker import daemon as docker
 from dockerlab.errors import EngineError
 
 

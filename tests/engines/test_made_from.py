@@ -14,7 +14,7 @@ from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import parse
 from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import ImageError
-from dockerlab.image.stored import read_archive
+from dockerlab.image.archive_reader import read_archive
 from tests.analysis.test_built_stages import BELOW, copies
 from tests.engines.conftest import BASE
 

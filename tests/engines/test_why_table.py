@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from dockerlab.context.context import Context
-from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.docker.daemon import probe
+from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.engines.results import Engine, Step
 from tests.conformance.bases import archives, busybox, reference
 from tests.conformance.case import Names, write_context

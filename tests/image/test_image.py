@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from dockerlab.errors import ImageError, ImageNotFoundError
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import EMPTY_LAYER, validate
-from dockerlab.image.stored import read_archive
 
 
 def _tar(files: dict[str, bytes | None]) -> bytes:

@@ -15,8 +15,8 @@ from dockerlab.engines.embedded.bases import standins
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.engines.results import ImageSummary
 from dockerlab.errors import DockerlabError, ImageError
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.reference import Reference, same_reference, stand_in_name
-from dockerlab.image.stored import read_archive
 from dockerlab.inputs import held_image
 from tests.fake_engine import FakeEngine
 from tests.tiny_images import stack

@@ -14,7 +14,7 @@ from dockerlab.analysis.cache import DERIVED, Edit
 from dockerlab.cli import main
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import Dockerfile
-from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.scope import BuildArguments
 from dockerlab.dockerfile.stages import global_args
 from dockerlab.engines.cache.inputs import base_key
 from dockerlab.engines.cache.keys import changes, sentence
@@ -114,7 +114,11 @@ def derived(text: str, files: Mapping[str, str], *, legacy: bool = False) -> lis
     args = global_args(dockerfile, {}, None)
     base = {"Env": ["PATH=/bin"], "WorkingDir": "/base", "User": "app"}
     planned = PlannedBuild(
-        dockerfile, Context.files(files), Given({}, args), lambda name: ([f"layer of {name}"], base), legacy
+        dockerfile,
+        Context.files(files),
+        BuildArguments({}, args),
+        lambda name: ([f"layer of {name}"], base),
+        legacy,
     )
     return [step.inputs for step in planned.steps(dockerfile.stages)]
 

@@ -212,6 +212,9 @@ def test_prediction_without_a_guess(engine: FakeEngine) -> None:
 
 def test_prediction_survives_its_cell_running_again() -> None:
     """A guess is kept under its key; another key has none."""
+    lab.predict("How many?", [0, 20, 40]).choose(20)
+    assert lab.predict("How many?", [0, 20, 40]).guess == 20
+    assert lab.predict("How few?", [0, 20, 40]).guess is None
     lab.predict("?", [0, 20, 40], key="again").choose(20)
     assert lab.predict("?", [0, 20, 40], key="again").guess == 20
     assert lab.predict("?", [0, 20, 40], key="other").guess is None

@@ -53,9 +53,28 @@ def test_a_running_step_shows_its_last_line(progress: BuildProgress) -> None:
 def test_notes_show_bytes(progress: BuildProgress) -> None:
     """A pull is told with what is done of what is to do, until the next step begins."""
     progress(Note("pulling debian", 5_000_000, 20_000_000))
-    assert "pulling debian: 5.00 MB of 20.0 MB" in progress.html()
+    assert "pulling debian: 5.00 MB of 20.0 MB, 25 %" in progress.html()
     progress(Started(1, 1, "0", "RUN a", 2))
     assert "pulling" not in progress.html()
+
+
+def test_notes_say_how_long_the_rest_takes(progress: BuildProgress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the pace since this was first said: nothing before there is one, nothing at the end."""
+    now = 100.0
+    monkeypatch.setattr("dockerlab.widgets.progress.time.monotonic", lambda: now)
+    said = []
+    for seconds, done in ((0, 0), (4, 20), (9, 60), (2, 80)):
+        now += seconds
+        progress(Note("setting up packages", done, 80, unit="packages"))
+        said.append(progress.note)
+    assert said == [
+        "setting up packages: 0 of 80, 0 %",
+        "setting up packages: 20 of 80, 25 %, about 12.0 s left",
+        "setting up packages: 60 of 80, 75 %, about 4.0 s left",
+        "setting up packages: 80 of 80, 100 %",
+    ]
+    progress(Note("writing the layer"))
+    assert progress.note == "writing the layer"
 
 
 def test_stages_side_by_side(progress: BuildProgress) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.errors import DockerlabError
-from dockerlab.image.stored import read_archive
+from dockerlab.image.archive_reader import read_archive
 from tools.bench import archives, builders, commands, memory, ordinary, report
 from tools.bench.builders import BUILDKIT, OURS, Builder, Ours
 from tools.bench.turns import FAILURES, Figure, Turn, reason, take, tell

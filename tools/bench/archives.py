@@ -12,7 +12,7 @@ from pathlib import Path
 from dockerlab.analysis.ledger import ledger
 from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.image.stored import read_archive
+from dockerlab.image.archive_reader import read_archive
 from tools.bench.builders import OURS, TAG
 from tools.bench.turns import Figure, Turn, run, take
 from tools.bench.works import BASE

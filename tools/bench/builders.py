@@ -18,7 +18,7 @@ from typing import Protocol
 from dockerlab.context.context import Context
 from dockerlab.engines.docker.bases import LABEL
 from dockerlab.engines.embedded import EmbeddedEngine
-from dockerlab.image.archive import renamed, write_archive
+from dockerlab.image.archive_writer import renamed, write_archive
 from tools.bench.turns import run
 from tools.bench.works import BASE
 

@@ -24,7 +24,7 @@ from dockerlab.analysis.ledger import ledger
 from dockerlab.context.context import Context
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.errors import EngineError
-from dockerlab.image.stored import read_archive
+from dockerlab.image.archive_reader import read_archive
 from tools.bench.turns import FAILURES, reason, run
 from tools.bench.works import BASE
 from tools.course import ROOT

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dockerlab.analysis.advice import base, caches, leftovers, order, secrets, tools, waste
+from dockerlab.analysis.advice import base, context_leftovers, order, package_caches, secrets, tools, waste
 from dockerlab.analysis.advice.case import Case, FindImage, examine
 from dockerlab.analysis.advice.finding import Evidence, Finding, Pool
 from dockerlab.analysis.advice.hadolint import join, lint, program
@@ -69,8 +69,8 @@ def advise(
     pool = Pool(case.book)
     found = [
         *secrets.find(case),
-        *leftovers.find(case, pool),
-        *caches.find(case, pool),
+        *context_leftovers.find(case, pool),
+        *package_caches.find(case, pool),
         *tools.find(case, pool),
         *waste.find(case, pool),
         *base.find(case),

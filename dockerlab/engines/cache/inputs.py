@@ -15,8 +15,8 @@ from dockerlab.dockerfile.mounts import MountSpec, read_mounts
 from dockerlab.dockerfile.parser import Instruction, expand_heredoc
 from dockerlab.dockerfile.patterns import Patterns
 from dockerlab.dockerfile.scope import CACHE_NAMESPACE, DEFAULT_PATH, HOSTNAME, Scope
+from dockerlab.engines.cache.copy_sources import Digest, Source, Text, checksums
 from dockerlab.engines.cache.keys import key
-from dockerlab.engines.cache.sources import Digest, Source, Text, checksums
 from dockerlab.errors import DockerfileError
 from dockerlab.image.filesystem import Entry, Node, Tree
 
@@ -123,7 +123,7 @@ def run_inputs(run: Run, origins: Origins, digest: Digest, *, parent: str) -> St
 
 
 @dataclass(frozen=True)
-class Taken:
+class CopySource:
     """One source of a COPY or ADD: its word for the history, and what it names; None: that is not known."""
 
     word: str
@@ -138,7 +138,7 @@ class Copy:
     """A COPY or ADD, read."""
 
     keyword: str
-    sources: tuple[Taken, ...]
+    sources: tuple[CopySource, ...]
     to: str  # the destination as the history shows it
     dest: str  # absolute; ends in / for a folder
     owner: str
@@ -168,7 +168,7 @@ def read_copy(instruction: Instruction, scope: Scope, origins: Origins, *, now: 
             text = expand_heredoc(doc.content, scope.variables) if doc.expand else doc.content
             tree = _one_file(doc.name, text.encode(), now)
             origin = Origin("the heredoc", "", tree)
-            taken.append(Taken(f"<<{doc.name}", Source(tree, doc.name, origin.where), origin, None))
+            taken.append(CopySource(f"<<{doc.name}", Source(tree, doc.name, origin.where), origin, None))
             continue
         remote = adds and (is_url(word) or is_git(word))
         if instruction.flag("checksum") is not None and not remote:
@@ -189,7 +189,7 @@ def read_copy(instruction: Instruction, scope: Scope, origins: Origins, *, now: 
                 parents=instruction.enabled("parents"),
                 exclude=left_out,
             )
-        taken.append(Taken(word, source, origin, name, remote))
+        taken.append(CopySource(word, source, origin, name, remote))
     to = scope.expand(instruction.args[-1], instruction.line)
     dest = scope.absolute(to or ".")
     return Copy(

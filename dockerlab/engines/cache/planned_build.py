@@ -10,8 +10,9 @@ from typing import Any
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Dockerfile, Instruction, Stage
-from dockerlab.dockerfile.scope import EPOCH, SCOPING, Given, Scope, base_config, scratch_config
+from dockerlab.dockerfile.scope import EPOCH, SCOPING, BuildArguments, Scope, base_config, scratch_config
 from dockerlab.dockerfile.stages import base_stage, expanded, onbuild, source_stage, stage_name, triggers
+from dockerlab.engines.cache.copy_sources import Digest
 from dockerlab.engines.cache.inputs import (
     Origin,
     Origins,
@@ -26,7 +27,6 @@ from dockerlab.engines.cache.inputs import (
 )
 from dockerlab.engines.cache.keys import Inputs
 from dockerlab.engines.cache.planned_steps import Planned
-from dockerlab.engines.cache.sources import Digest
 from dockerlab.errors import ContextError, DockerfileError
 from dockerlab.image.filesystem import Tree
 
@@ -48,7 +48,7 @@ class PlannedBuild:
 
     dockerfile: Dockerfile
     context: Context | None
-    given: Given
+    given: BuildArguments
     images: Images
     legacy: bool = False  # its builder caches every line, and the line's text is what counts
     network: str = "default"

@@ -17,9 +17,9 @@ from dockerlab.dockerfile.parser import Dockerfile
 from dockerlab.engines.results import Note, OnEvent
 from dockerlab.errors import EngineError
 from dockerlab.image import oci
-from dockerlab.image.archive import renamed, write_archive
+from dockerlab.image.archive_reader import read_archive
+from dockerlab.image.archive_writer import renamed, write_archive
 from dockerlab.image.reference import OWN_PREFIX, Reference, parsed, same_reference, stand_in_name
-from dockerlab.image.stored import read_archive
 
 StandInMaker = Callable[[str, OnEvent], Path | None]
 Api = Any  # docker.APIClient, which is not typed

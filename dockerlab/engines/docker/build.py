@@ -12,7 +12,7 @@ from typing import Any
 
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import Dockerfile, Stage
-from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.scope import BuildArguments
 from dockerlab.dockerfile.stages import (
     base_stage,
     chain,
@@ -133,7 +133,7 @@ class Builds:
             base=job.base,
             stand_in=image.stand_in,
             recipe=asked.recipe,
-            given=Given(asked.build_args, job.args),
+            given=BuildArguments(asked.build_args, job.args),
         )
         build = replace(build, steps=self._explained(job, build))
         for name in (asked.tag, *asked.options.tags):
@@ -198,7 +198,7 @@ class Builds:
                 return None
             return (known.get("RootFS") or {}).get("Layers") or (), known.get("Config") or {}
 
-        given = Given(asked.build_args, args)
+        given = BuildArguments(asked.build_args, args)
         linked = any(one.enabled("link") for stage in stages for one in stage.instructions)
         lines = PlannedBuild(
             asked.dockerfile,

@@ -15,6 +15,7 @@ from typing import Any
 from dockerlab.context.context import Context
 from dockerlab.engines.docker.buildkit_events import Objects
 from dockerlab.engines.options import BuildOptions
+from dockerlab.image import temporary
 from dockerlab.interrupt import ended_by
 
 STOP = 10.0  # seconds that an interrupted buildx gets to end by itself
@@ -67,7 +68,7 @@ def selected(docker: str) -> Instance | None:
 def run_buildx(docker: str, request: BuildxRequest, feed: Callable[[Mapping[str, Any]], None]) -> BuildxExit:
     """Run the build and pass on each status message as it comes; on Ctrl-C buildx is ended first."""
     with ExitStack() as held:
-        work = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="dockerlab-")))
+        work = Path(held.enter_context(tempfile.TemporaryDirectory(dir=temporary.home())))
         folder = work / "context"
         if request.context is None:
             folder.mkdir()

@@ -4,73 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import io
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.parser import Dockerfile, parse
-from dockerlab.engines.docker.bases import KEPT, LABEL, DockerBases, StandInMaker
+from dockerlab.engines.docker.bases import DockerBases, StandInMaker
 from dockerlab.engines.docker.build import BuildRequest, Builds
+from dockerlab.engines.docker.daemon import Api, connect, talking
 from dockerlab.engines.docker.images import ImageCache, home, packed_without_layers
+from dockerlab.engines.docker.own_images import OwnImages, is_kept, names
 from dockerlab.engines.docker.run import run_container
-from dockerlab.engines.held_images import key
 from dockerlab.engines.options import BuildOptions
 from dockerlab.engines.results import Build, Builder, Event, ImageSummary, LastBuild, OnEvent, Ran, summary
-from dockerlab.errors import DockerlabError, EngineError, ImageError, ImageNotFoundError, StoreError
+from dockerlab.errors import EngineError, ImageError, ImageNotFoundError, StoreError
 from dockerlab.image import oci
-from dockerlab.image.archive import packed, write_archive
+from dockerlab.image.archive_reader import Stored
+from dockerlab.image.archive_writer import packed, write_archive
 from dockerlab.image.image import Image
-from dockerlab.image.reference import OWN_PREFIX, Reference, Wanted, parsed
-from dockerlab.image.stored import Stored
+from dockerlab.image.reference import OWN_PREFIX, ImageQuery, Reference
 
 DEFAULT_TAG = f"{OWN_PREFIX}build:latest"
-ANSWER = 5.0  # seconds a daemon gets to answer before it counts as not there
-PATIENCE = 600.0  # seconds without a byte before a call to a daemon that did answer is given up
-
-Api = Any  # docker.APIClient, which is not typed
-T = TypeVar("T")
-
-
-def probe(docker: str = "docker") -> tuple[str | None, str]:
-    """Return the daemon's version and "", or None and why Docker cannot be used, in one sentence.
-
-    The docker command is asked, so DOCKER_HOST and contexts count as they do for a learner's own commands.
-    """
-    if shutil.which(docker) is None:
-        return None, "There is no docker command here."
-    # Both at once: either takes longer than a cached build here.
-    asked = [
-        _ask([docker, "version", "--format", "{{.Server.Version}}"]),
-        _ask([docker, "buildx", "version"]),
-    ]
-    version, buildx = (_answer(one) for one in asked)
-    if version is None:
-        return None, "No Docker daemon answers."
-    if buildx is None:
-        return None, "Docker answers, but its buildx plugin is not installed."
-    return version, ""
-
-
-def _ask(command: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-
-
-def _answer(asked: subprocess.Popen[str]) -> str | None:
-    with asked:
-        try:
-            said = asked.communicate(timeout=ANSWER)[0]
-        except subprocess.TimeoutExpired:
-            asked.kill()
-            return None
-        return said.strip() or None if asked.returncode == 0 else None
 
 
 class DockerEngine:
@@ -91,22 +50,17 @@ class DockerEngine:
     ) -> None:
         self._docker = docker
         self.cache = ImageCache(root or home() / "docker", self._export)
-        self._bases = DockerBases(lambda: self._api, self._client, stand_in)
+        self._bases = DockerBases(lambda: self._api, connect, stand_in)
+        self._own = OwnImages(lambda: self._api, self.cache)
         self._builds = Builds(docker, lambda: self._api, self._bases, self.cache)
 
     @cached_property
     def _api(self) -> Api:
-        return self._client(PATIENCE)
-
-    def _client(self, timeout: float) -> Api:
-        import docker
-
-        # As the docker command does: contexts, and for ssh:// the ssh program with its own settings.
-        return docker.from_env(timeout=int(timeout), use_ssh_client=True).api
+        return connect()
 
     @cached_property
     def _version(self) -> str:
-        with _talking():
+        with talking():
             return str(self._api.version()["Version"]).partition("+")[0]
 
     def describe(self) -> str:
@@ -155,10 +109,10 @@ class DockerEngine:
             )
         started = time.perf_counter()
         tag = Reference.parse(tag or DEFAULT_TAG).familiar
-        with _talking():
+        with talking():
             for name in (tag, *options.tags):
                 known = self._bases.inspect(name)
-                if known is not None and not self._ours(known):
+                if known is not None and not self._own.has(known):
                     raise EngineError(
                         f"{name} is an image of your own, and building would take its name away.",
                         hint="Choose another tag, or none.",
@@ -187,10 +141,10 @@ class DockerEngine:
 
     def image(self, reference: str) -> Image:
         """Return any image Docker has, by name or ID; it is saved out of Docker once per ID."""
-        wanted = Wanted.parse(reference)
-        with _talking():
+        wanted = ImageQuery.parse(reference)
+        with talking():
             known = self._inspect(reference)
-            tags = [tag for tag in _names(known) if not _is_kept(tag)]
+            tags = [tag for tag in names(known) if not is_kept(tag)]
             named = next((tag for tag in tags if wanted.names(tag)), None)
             if named is None and wanted.name is not None:  # the first digits of an ID, or a digest
                 named = tags[0] if tags else None
@@ -201,12 +155,12 @@ class DockerEngine:
 
         An image that was never read is not saved out of Docker for its size alone.
         """
-        with _talking():
+        with talking():
             found = [
                 self._summary(str(one["Id"]), tag)
-                for one in self._own_images()
-                for tag in _names(one)
-                if not _is_kept(tag)
+                for one in self._own.listed()
+                for tag in names(one)
+                if not is_kept(tag)
             ]
         return sorted((one for one in found if one is not None), key=lambda one: one.created, reverse=True)
 
@@ -235,13 +189,13 @@ class DockerEngine:
 
         Raises RunTimeoutError when the command is not over after `timeout` seconds.
         """
-        with _talking():
+        with talking():
             identity = str(self._inspect(reference)["Id"])
         return run_container(self._docker, identity, argv, entrypoint=entrypoint, timeout=timeout)
 
     def save(self, references: Sequence[str], path: Path) -> None:
         """Write an archive that `docker load` takes; `path` appears only when it is whole."""
-        with _talking():
+        with talking():
             for reference in references:
                 self._inspect(reference)
         try:
@@ -262,7 +216,7 @@ class DockerEngine:
         from docker.errors import APIError
         from requests.exceptions import JSONDecodeError  # the answer to an archive of before Docker 1.10
 
-        with _talking():
+        with talking():
             if path.is_file():
                 with path.open("rb") as archive, contextlib.suppress(ImageError, APIError, JSONDecodeError):
                     if found := self._loaded(archive, path):
@@ -289,16 +243,16 @@ class DockerEngine:
 
     def remove(self, reference: str) -> None:
         """Remove a name of the lab's own images, by ID all; anyone else's is refused with EngineError."""
-        with _talking():
+        with talking():
             known = self._inspect(reference)
-            if not self._ours(known):
+            if not self._own.has(known):
                 raise EngineError(
                     f"{reference} was not built by dockerlab, so it is left alone.",
                     hint=f"To remove it all the same: docker rmi {reference}",
                 )
-            names = _names(known) or [reference]
-            for name in [name for name in names if Wanted.parse(reference).names(name)] or names:
-                self._api.remove_image(name)
+            tags = names(known) or [reference]
+            for tag in [tag for tag in tags if ImageQuery.parse(reference).names(tag)] or tags:
+                self._api.remove_image(tag)
 
     def prune(self) -> int:
         """Remove our images that lost their name, and what is kept of images Docker no longer has.
@@ -307,50 +261,8 @@ class DockerEngine:
         in the lab's folder. Docker's build cache is shared with everything else that is built here, so it is
         left alone.
         """
-        kept = self._builds.kept
-        with _talking():
-            before = self._layer_bytes()
-            with kept.changing():
-                held = kept.held()
-                for one in self._own_images():
-                    for name in _no_longer_needed(one, held, place=kept.place):
-                        self._remove_if_unused(name)
-            freed = max(0, before - self._layer_bytes())
-            return freed + self.cache.prune(
-                {str(one["Id"]) for one in _steadily(partial(self._api.images, all=True))}
-            )
-
-    def _remove_if_unused(self, reference: str) -> None:
-        from docker.errors import APIError
-
-        try:
-            self._api.remove_image(reference)
-        except APIError as error:
-            # Gone already; or a container, or an image built on it, still needs it.
-            if error.status_code not in (404, 409):
-                raise
-
-    def _own_images(self) -> list[Mapping[str, Any]]:
-        built = self.cache.built()
-        return [one for one in self._listed() if self._ours(one, built=built)]
-
-    def _listed(self) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = _steadily(self._api.images)
-        return found
-
-    def _layer_bytes(self) -> int:
-        return int(_steadily(self._api.df).get("LayersSize") or 0)
-
-    def _ours(self, known: Mapping[str, Any], *, built: set[str] | None = None) -> bool:
-        """Tell whether an image is ours: built here, or with our label and under our name.
-
-        The label alone does not do: whoever builds on one of our images inherits it.
-        """
-        labels = known.get("Labels") or (known.get("Config") or {}).get("Labels") or {}
-        named = any(tag.startswith(OWN_PREFIX) for tag in _names(known))
-        if named and (LABEL in labels or oci.STAND_IN in labels):
-            return True
-        return str(known["Id"]) in (self.cache.built() if built is None else built)
+        with talking():
+            return self._own.prune(self._builds.kept)
 
     def _inspect(self, reference: str) -> Mapping[str, Any]:
         known = self._bases.inspect(reference)
@@ -375,57 +287,6 @@ class DockerEngine:
         )
         if done.returncode:
             raise EngineError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
-
-
-def _steadily(question: Callable[[], T]) -> T:
-    """Ask of all there is; again, twice, when some of it went meanwhile: the daemon says 404 or 500 then."""
-    from docker.errors import APIError
-
-    for _ in range(2):
-        with contextlib.suppress(APIError):
-            return question()
-    return question()
-
-
-@contextlib.contextmanager
-def _talking() -> Iterator[None]:
-    """Turn what goes wrong between us and the daemon into EngineError."""
-    from docker.errors import APIError, DockerException
-    from requests.exceptions import RequestException
-
-    try:
-        yield
-    except DockerlabError:
-        raise
-    except APIError as error:
-        said = str(error.explanation or error)
-        if "invalid reference format" in said:
-            raise ImageError(said, hint="A name is in lower case, as app:1 or ghcr.io/org/app:1.") from error
-        raise EngineError(f"Docker refused: {said}") from error
-    except (DockerException, RequestException) as error:
-        hint = "See whether it runs with `docker version`."
-        if "paramiko" in str(error):
-            hint = "Install what a daemon behind ssh:// needs: pip install 'dockerlab[ssh]'."
-        raise EngineError(f"Docker does not answer: {error}", hint=hint) from error
-
-
-def _names(known: Mapping[str, Any]) -> list[str]:
-    """Return an image's names as people write them: Podman has them in full."""
-    return [name.familiar for tag in known.get("RepoTags") or () if (name := parsed(tag)) is not None]
-
-
-def _is_kept(name: str) -> bool:
-    """Tell whether a name is one that only keeps an image for those who hold it."""
-    return name.startswith(f"{KEPT}:")
-
-
-def _no_longer_needed(known: Mapping[str, Any], held: set[str], *, place: str) -> list[str]:
-    """Return the names of this store that kept an image nobody holds now, or the ID of a nameless one."""
-    names, own = _names(known), f"{KEPT}:{place}-"
-    if key(known["Id"]) in held:
-        return []
-    kept = [name for name in names if name.startswith(own) and name.removeprefix(own) not in held]
-    return kept if names else [str(known["Id"])]
 
 
 def _ignore(event: Event) -> None:

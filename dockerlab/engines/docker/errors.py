@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from dockerlab.dockerfile.hints import after_failed_run, near_base
 from dockerlab.dockerfile.parser import Dockerfile, Instruction
 from dockerlab.errors import (
     BuildError,
@@ -57,7 +58,7 @@ def build_error(
             exit_code=number,
             log=tuple(log),
             line=line,
-            hint="Mend that line and build again: the steps above it are cached.",
+            hint=after_failed_run(at.text if at else "", log),
         )
     missing = _MISSING.search(text)
     if missing and at is not None and at.keyword in ("COPY", "ADD"):
@@ -91,11 +92,12 @@ def build_error(
     if "toomanyrequests" in text.lower() or "rate limit" in text.lower():
         hint = "Wait, log in with `docker login`, or use a mirror."
         return RegistryError("the registry allows no more pulls from this address now", line=line, hint=hint)
+    meant = near_base(at.args[0]) if at is not None and at.keyword == "FROM" and at.args else ""
     if _REFUSED.search(text) and (at is None or at.keyword in ("FROM", "COPY")):
-        hint = "Look at the name and tag, or log in with `docker login`."
+        hint = meant or "Look at the name and tag, or log in with `docker login`."
         return RegistryError(f"the image is not in its registry: {_short(text)}", line=line, hint=hint)
     if _unreachable(text):
-        hint = "Check the network, or build on an image that `docker images` lists."
+        hint = meant or "Check the network, or build on an image that `docker images` lists."
         return RegistryError(f"the registry cannot be reached: {_short(text)}", line=line, hint=hint)
     if not began and at is not None:
         return DockerfileError(_short(text), line=line, hint="Mend that line and build again.")

@@ -22,11 +22,11 @@ from typing import Any
 
 from dockerlab.errors import ImageError, StoreError, StoreFullError
 from dockerlab.image import oci
-from dockerlab.image.archive import Packed, packed
+from dockerlab.image.archive_files import Received
+from dockerlab.image.archive_reader import Stored
+from dockerlab.image.archive_writer import Packed, packed
 from dockerlab.image.image import BlobLayer, Image, history_rows
 from dockerlab.image.index_file import write_whole
-from dockerlab.image.stored import Stored
-from dockerlab.image.stored_files import Received
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from dockerlab.context.context import Context
 from dockerlab.dockerfile.instruction import COPIES
 from dockerlab.dockerfile.parser import Instruction, Stage
-from dockerlab.dockerfile.scope import Given, scratch_config
+from dockerlab.dockerfile.scope import BuildArguments, scratch_config
 from dockerlab.dockerfile.stages import (
     earlier,
     expanded,
@@ -75,7 +75,7 @@ class _Builder:
         self.on_event = on_event
         self.epoch = epoch.read(request.build_args)
         self.global_args = global_args(request.dockerfile, request.build_args, request.target)
-        self.given = Given(request.build_args, self.global_args)
+        self.given = BuildArguments(request.build_args, self.global_args)
         self.states: dict[int, StageState] = {}
         self.layers = LayerSteps(
             request, store, bases, sandbox, self.states, on_event=on_event, on_line=self._log

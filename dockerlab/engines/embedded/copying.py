@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from dockerlab.engines.cache.sources import Match, Source, kept, matches
+from dockerlab.engines.cache.copy_sources import Match, Source, kept, matches
 from dockerlab.engines.embedded.chmod import Chmod
 from dockerlab.engines.embedded.layer_draft import LayerDraft
 from dockerlab.errors import BuildError

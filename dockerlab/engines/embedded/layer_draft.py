@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from dockerlab.engines.cache.sources import Text
+from dockerlab.engines.cache.copy_sources import Text
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.image.filesystem import Contents, Entry, Node, Tree
 from dockerlab.image.image import Layer

@@ -13,6 +13,7 @@ from dockerlab.context.context import Context
 from dockerlab.dockerfile.instruction import is_git, is_url
 from dockerlab.dockerfile.parser import Instruction, Stage
 from dockerlab.dockerfile.stages import source_stage, stage_name
+from dockerlab.engines.cache.copy_sources import Digest
 from dockerlab.engines.cache.inputs import (
     Origin,
     Origins,
@@ -22,7 +23,6 @@ from dockerlab.engines.cache.inputs import (
     read_copy,
     workdir_inputs,
 )
-from dockerlab.engines.cache.sources import Digest
 from dockerlab.engines.embedded import epoch
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.build_request import Request
@@ -71,10 +71,10 @@ class LayerSteps:
 
     def run(self, state: StageState, stage: Stage, instruction: Instruction) -> LayerStep:
         """RUN command; see run.py."""
-        from dockerlab.engines.embedded.mounts import Tools
+        from dockerlab.engines.embedded.mounts import RunResources
         from dockerlab.engines.embedded.run import run_step
 
-        tools = Tools(
+        resources = RunResources(
             self.store,
             self.sandbox,
             self._origins(stage, instruction),
@@ -82,7 +82,7 @@ class LayerSteps:
             self._starts_empty,
             self.on_line,
         )
-        step = run_step(instruction, state, self.request, tools)
+        step = run_step(instruction, state, self.request, resources)
         self._count_context(step.inputs.shown["bound files"])
         return step
 

@@ -12,25 +12,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dockerlab.dockerfile.parser import Instruction, nanoseconds
-from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.scope import BuildArguments
 from dockerlab.engines.embedded.go_text import go_duration, go_quote, go_rune
 from dockerlab.engines.embedded.state import StageState
 from dockerlab.errors import DockerfileError
 
 
-def _scope(state: StageState, instruction: Instruction, given: Given) -> None:
+def _scope(state: StageState, instruction: Instruction, given: BuildArguments) -> None:
     # ARG, ENV, SHELL, USER: see Scope
     state.record(state.apply(instruction, given))
 
 
-def _label(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _label(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # LABEL name=value ...
     pairs = [state.pair(word, instruction.line) for word in instruction.args]
     state.config["Labels"] = {**(state.config.get("Labels") or {}), **dict(pairs)}
     state.record("LABEL " + " ".join(f"{name}={value}" for name, value in pairs))
 
 
-def _cmd(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _cmd(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # CMD ["a", "b"] | CMD command
     state.config["Cmd"] = _command(state, instruction)
     state.config["ArgsEscaped"] = True
@@ -38,7 +38,7 @@ def _cmd(state: StageState, instruction: Instruction, given: Given) -> None:  # 
     state.record(f"CMD {_quoted(state.config['Cmd'])}")
 
 
-def _entrypoint(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _entrypoint(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # ENTRYPOINT ["a", "b"] | ENTRYPOINT command; a CMD inherited from the base no longer fits it
     state.config["Entrypoint"] = _command(state, instruction)
     if not state.command_set:
@@ -46,7 +46,7 @@ def _entrypoint(state: StageState, instruction: Instruction, given: Given) -> No
     state.record(f"ENTRYPOINT {_quoted(state.config['Entrypoint'])}")
 
 
-def _expose(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _expose(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # EXPOSE port[-port][/protocol] ...
     words = [word for raw in instruction.args for word in state.expand_words(raw, instruction.line)]
     ports = sorted(port for word in words for port in _ports(word, instruction.line))
@@ -57,7 +57,7 @@ def _expose(state: StageState, instruction: Instruction, given: Given) -> None: 
     state.record(f"EXPOSE [{' '.join(ports)}]")
 
 
-def _healthcheck(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _healthcheck(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # HEALTHCHECK [flags] CMD command | HEALTHCHECK NONE
     if instruction.args[0].upper() == "NONE":
         test = ["NONE"]
@@ -87,12 +87,12 @@ def _healthcheck(state: StageState, instruction: Instruction, given: Given) -> N
     state.record(f"HEALTHCHECK &{{{_quoted(test)} {shown} {go_rune(int(retries))}}}")
 
 
-def _onbuild(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _onbuild(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # ONBUILD instruction: kept for the build that starts FROM this image
     state.config["OnBuild"] = [*(state.config.get("OnBuild") or []), instruction.args[0]]
 
 
-def _stopsignal(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _stopsignal(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # STOPSIGNAL signal
     word = state.expand(instruction.args[0], instruction.line)
     if not is_signal(word):
@@ -105,7 +105,7 @@ def _stopsignal(state: StageState, instruction: Instruction, given: Given) -> No
     state.record(f"STOPSIGNAL {state.config['StopSignal']}")
 
 
-def _volume(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _volume(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # VOLUME /path ... | VOLUME ["/path"]
     paths = [state.expand(word, instruction.line) for word in instruction.args]
     if not all(paths):
@@ -114,13 +114,13 @@ def _volume(state: StageState, instruction: Instruction, given: Given) -> None: 
     state.record(f"VOLUME [{' '.join(paths)}]")
 
 
-def _maintainer(state: StageState, instruction: Instruction, given: Given) -> None:  # noqa: ARG001
+def _maintainer(state: StageState, instruction: Instruction, given: BuildArguments) -> None:  # noqa: ARG001
     # MAINTAINER name (deprecated)
     state.author = " ".join(instruction.args)
     state.record(f"MAINTAINER {state.author}")
 
 
-Handler = Callable[[StageState, Instruction, Given], None]
+Handler = Callable[[StageState, Instruction, BuildArguments], None]
 
 METADATA: Mapping[str, Handler] = {
     "ARG": _scope,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerlab.dockerfile.mounts import MountSpec
+from dockerlab.engines.cache.copy_sources import Digest
 from dockerlab.engines.cache.inputs import Origin, Origins
-from dockerlab.engines.cache.sources import Digest
 from dockerlab.engines.embedded.sandbox.contract import Mount, Owned, Sandbox
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
@@ -20,7 +20,7 @@ from dockerlab.image.filesystem import CHUNK, Tree, join
 
 
 @dataclass(frozen=True)
-class Tools:
+class RunResources:
     """What a RUN is done with."""
 
     store: Store
@@ -32,7 +32,7 @@ class Tools:
 
 
 def prepare(
-    spec: MountSpec, place: Path, stack: ExitStack, tools: Tools, secrets: Mapping[str, bytes]
+    spec: MountSpec, place: Path, stack: ExitStack, resources: RunResources, secrets: Mapping[str, bytes]
 ) -> Mount:
     """Make what the mount shows, at `place` where it needs one; `stack` undoes it."""
     if spec.type == "tmpfs":
@@ -42,15 +42,15 @@ def prepare(
         place.chmod(spec.mode if spec.mode is not None else 0o400)
         return Mount("bind", spec.target, place, read_only=True, owners=_owned("", spec.uid, spec.gid))
     if spec.type == "cache":
-        return _cache(spec, stack, tools)
-    origin = tools.origins(spec.origin)
+        return _cache(spec, stack, resources)
+    origin = resources.origins(spec.origin)
     tree = _known(origin)
     top = tree.resolve(spec.source)
     if not tree.is_dir(top) and top not in tree:
         raise BuildError(
             f'"{spec.source}" is not in {origin.where}', hint="Look at the path and at .dockerignore."
         )
-    with durable.plain_errors(tools.store.root):
+    with durable.plain_errors(resources.store.root):
         owners = checkout(tree, top, place)
     return Mount("bind", spec.target, place, read_only=spec.read_only, owners=owners)
 
@@ -71,12 +71,12 @@ def refuse_hidden(mounts: Sequence[Mount], tree: Tree, *, line: int) -> None:
                 )
 
 
-def _cache(spec: MountSpec, stack: ExitStack, tools: Tools) -> Mount:
+def _cache(spec: MountSpec, stack: ExitStack, resources: RunResources) -> Mount:
     """Mount the folder of a cache: one of the id, of what it starts with and of its mode and owner."""
-    origin = tools.origins(spec.origin) if spec.origin is not None else None
+    origin = resources.origins(spec.origin) if spec.origin is not None else None
     parts = [spec.id, spec.owned, f"{origin.key} {spec.source}" if origin is not None else ""]
     identity = "\n".join(part for part in parts if part)
-    held = tools.store.cache_mount(identity, sharing=spec.sharing, emptied=tools.empty(identity))
+    held = resources.store.cache_mount(identity, sharing=spec.sharing, emptied=resources.empty(identity))
     folder = stack.enter_context(held)
     owners: tuple[Owned, ...] = ()
     with suppress(PermissionError):  # it was given away already: it has what it starts with, and its mode

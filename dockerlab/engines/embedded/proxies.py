@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from dockerlab.engines.embedded.bases.credentials import docker_config
 from dockerlab.engines.embedded.buildargs import PROXY
+from dockerlab.registry.credentials import docker_config
 
 _CONFIG_KEYS = dict(zip(PROXY, ("httpProxy", "httpsProxy", "ftpProxy", "noProxy", "allProxy"), strict=True))
 

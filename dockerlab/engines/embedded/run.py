@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from dockerlab.dockerfile.hints import after_failed_run
 from dockerlab.dockerfile.parser import Instruction
 from dockerlab.engines.cache.inputs import Run, read_run, run_inputs
+from dockerlab.engines.embedded import mirror
 from dockerlab.engines.embedded.build_request import Request
-from dockerlab.engines.embedded.mounts import Tools, prepare, refuse_hidden
+from dockerlab.engines.embedded.mounts import RunResources, prepare, refuse_hidden
 from dockerlab.engines.embedded.proxies import proxied
 from dockerlab.engines.embedded.sandbox.contract import Command, Mount
 from dockerlab.engines.embedded.sandbox.docker_defaults import HOSTNAME
@@ -49,7 +51,9 @@ class Lines:
         self._line(text.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
 
 
-def run_step(instruction: Instruction, state: StageState, request: Request, tools: Tools) -> LayerStep:
+def run_step(
+    instruction: Instruction, state: StageState, request: Request, resources: RunResources
+) -> LayerStep:
     """RUN command: the sandbox runs it on top of the layers so far; what changed is the layer."""
     for name in ("security", "device"):
         if instruction.flag(name) is not None:
@@ -57,20 +61,20 @@ def run_step(instruction: Instruction, state: StageState, request: Request, tool
     run = read_run(instruction, state, request.build_args, network=request.options.network)
     if any(mount.type == "ssh" and mount.required for mount in run.mounts):
         raise unsupported(instruction, "RUN --mount=type=ssh,required: it forwards no agent")
-    inputs = run_inputs(run, tools.origins, tools.digest, parent=state.key)
+    inputs = run_inputs(run, resources.origins, resources.digest, parent=state.key)
     log: list[str] = []
 
     def say(text: str) -> None:
         log.append(text)
-        tools.on_line(text)
+        resources.on_line(text)
 
     def execute() -> Layer:
         lines = Lines(say)
         with (
-            command(run, state, request, tools, line=instruction.line) as ready,
-            tools.store.new_layer() as out,
+            command(run, state, request, resources, line=instruction.line) as ready,
+            resources.store.new_layer() as out,
         ):
-            code = tools.sandbox().run(state.layers, ready, output=lines.feed, layer=out)
+            code = resources.sandbox().run(state.layers, ready, output=lines.feed, layer=out)
             lines.end()
             if code:
                 raise _run_failed(instruction, code, log)
@@ -82,7 +86,9 @@ def run_step(instruction: Instruction, state: StageState, request: Request, tool
 
 
 @contextmanager
-def command(run: Run, state: StageState, request: Request, tools: Tools, *, line: int) -> Iterator[Command]:
+def command(
+    run: Run, state: StageState, request: Request, resources: RunResources, *, line: int
+) -> Iterator[Command]:
     """Yield the command with its mounts in place; what was made for it is gone afterwards."""
     user = run_user(state.tree, run.user)
     env = dict(run.env)
@@ -91,8 +97,8 @@ def command(run: Run, state: StageState, request: Request, tools: Tools, *, line
     with ExitStack() as stack:
         mounts = []
         # There may be secrets in it: of `tmp` the next process removes what a killed one left.
-        with durable.plain_errors(tools.store.root):
-            folder = stack.enter_context(durable.claimed_folder(tools.store.root / "tmp"))
+        with durable.plain_errors(resources.store.root):
+            folder = stack.enter_context(durable.claimed_folder(resources.store.root / "tmp"))
         for index, spec in enumerate(run.mounts):
             if spec.type == "secret":
                 secret = request.secrets.get(spec.id)
@@ -111,12 +117,17 @@ def command(run: Run, state: StageState, request: Request, tools: Tools, *, line
             if spec.type == "ssh":
                 env.setdefault("SSH_AUTH_SOCK", spec.target)  # as BuildKit does without an agent
                 continue
-            mounts.append(prepare(spec, folder / str(index), stack, tools, request.secrets))
+            mounts.append(prepare(spec, folder / str(index), stack, resources, request.secrets))
         if run.script is not None:
             path = folder / "script"
             path.write_text(run.script, encoding="utf-8")
             path.chmod(0o755)
             mounts.append(Mount("bind", run.script_path, path, read_only=True))
+        kept = mirror.folder(resources.store) if run.network != "none" else None
+        if kept is not None:
+            variables, settings = stack.enter_context(mirror.serving(kept, folder / "apt.conf"))
+            env = {**variables, **env}
+            mounts.append(settings)
         refuse_hidden(mounts, state.tree, line=line)
         yield Command(
             run.argv,
@@ -138,5 +149,5 @@ def _run_failed(instruction: Instruction, code: int, log: Sequence[str]) -> RunE
         exit_code=code,
         log=tuple(log),
         line=instruction.line,
-        hint=_FULL if full else "Mend that line and build again: the steps above it are cached.",
+        hint=_FULL if full else after_failed_run(instruction.text, log),
     )

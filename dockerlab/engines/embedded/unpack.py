@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dockerlab.errors import BuildError, ImageError
+from dockerlab.image import temporary
 from dockerlab.image.compression import MAGIC, chunks, detect_compression, sparse_window, window
 from dockerlab.image.filesystem import CHUNK, Contents, Entry
 from dockerlab.image.tar_fields import BLOCK
@@ -27,7 +28,7 @@ class _Archive:
     """A tar in a temporary file, which is gone with the last member that is kept."""
 
     def __init__(self) -> None:
-        handle, name = tempfile.mkstemp(prefix="dockerlab-archive-")
+        handle, name = tempfile.mkstemp(dir=temporary.home())
         os.close(handle)
         self.path = Path(name)
         weakref.finalize(self, self.path.unlink, missing_ok=True)

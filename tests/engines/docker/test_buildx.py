@@ -4,7 +4,7 @@ import json
 import pytest
 
 from dockerlab.dockerfile.parser import parse
-from dockerlab.dockerfile.scope import Given
+from dockerlab.dockerfile.scope import BuildArguments
 from dockerlab.engines.cache.planned_build import PlannedBuild
 from dockerlab.engines.docker.buildkit_events import Graph, Objects, seconds
 from dockerlab.engines.docker.buildkit_steps import UNMATCHED, Matcher
@@ -27,7 +27,7 @@ def _ran(
 def _matcher(text: str, *, numbered: bool = True) -> tuple[Matcher, list[Event]]:
     events: list[Event] = []
     dockerfile = parse(text)
-    planned = PlannedBuild(dockerfile, None, Given({}, {}), lambda _: None).steps(dockerfile.stages)
+    planned = PlannedBuild(dockerfile, None, BuildArguments({}, {}), lambda _: None).steps(dockerfile.stages)
     facts = {stage.index: numbered for stage in dockerfile.stages}
     return Matcher(dockerfile, planned, facts, events.append), events
 

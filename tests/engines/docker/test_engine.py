@@ -21,8 +21,8 @@ from dockerlab.errors import (
     RunError,
     RunTimeoutError,
 )
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import EMPTY_LAYER, validate
-from dockerlab.image.stored import read_archive
 from tests.engines.conftest import BASE, docker
 
 TAG = "dockerlab/test-engine:1"

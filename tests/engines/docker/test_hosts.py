@@ -17,7 +17,8 @@ from tests.engines.forwarder import Forwarder, socket_path
 CHECK = """
 from pathlib import Path
 import sys
-from dockerlab.engines.docker.engine import DockerEngine, probe
+from dockerlab.engines.docker.daemon import probe
+from dockerlab.engines.docker.engine import DockerEngine
 version, why = probe()
 assert version, why
 engine = DockerEngine(root=Path(sys.argv[1]))

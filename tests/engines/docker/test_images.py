@@ -10,9 +10,9 @@ import pytest
 
 from dockerlab.engines.docker.images import ImageCache
 from dockerlab.errors import ImageError
-from dockerlab.image.archive import renamed, write_archive
+from dockerlab.image.archive_reader import read_archive
+from dockerlab.image.archive_writer import renamed, write_archive
 from dockerlab.image.image import validate
-from dockerlab.image.stored import read_archive
 
 
 def _tar(files: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:

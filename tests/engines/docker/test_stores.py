@@ -11,9 +11,9 @@ import pytest
 from dockerlab.analysis.ledger import ledger
 from dockerlab.context.context import Context
 from dockerlab.engines.docker.engine import DockerEngine
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import validate
 from dockerlab.image.platform import here
-from dockerlab.image.stored import read_archive
 from tests.engines.conftest import docker
 from tests.tiny_images import layer_tar
 

@@ -13,12 +13,12 @@ from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.bases import debian, standins, trust
 from dockerlab.engines.embedded.bases.bases import Bases
 from dockerlab.engines.embedded.bases.debian import Mirrors, mirrors
-from dockerlab.engines.embedded.bases.registry import forget_silent_registries
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Event, Note
 from dockerlab.errors import DockerlabError, RegistryError
 from dockerlab.image.image import Image
+from dockerlab.registry.repository import forget_silent_registries
 from tests.engines.embedded.test_registry import Fake
 from tests.engines.embedded.test_store import put_image
 
@@ -194,8 +194,13 @@ def base(engine: EmbeddedEngine) -> Image:
         image = engine.bases.stand_in("debian:trixie-slim", on_event=events.append)
     except RegistryError as error:
         pytest.skip(error.message)
-    texts = [event.text for event in events if isinstance(event, Note)]
-    assert any("setting up 7" in text for text in texts)
+    told = [event for event in events if isinstance(event, Note) and event.unit == "packages"]
+    for what in ("unpacking packages", "setting up packages"):
+        done = [event.done for event in told if what in event.text]
+        total = max(event.total for event in told if what in event.text)
+        assert done == sorted(done)
+        assert total - 1 <= done[-1] <= total
+        assert total > 70
     assert image is not None
     return image
 

@@ -289,6 +289,19 @@ def test_what_cannot_be_executed_is_exit_code_1(
 
 
 @needs_namespaces
+def test_a_program_without_its_interpreter_is_named_with_its_path(
+    base: BlobLayer, sandbox: NamespaceSandbox, tmp_path: Path
+) -> None:
+    """A program in $PATH whose loader is not there is not missing itself: its path is said, as by runc."""
+    _, _, tar = shell(sandbox, [base], "echo '#!/none' > /bin/half; chmod 755 /bin/half")
+    made = stored(tar, tmp_path)
+    for name in ("half", "/bin/half"):
+        out = bytearray()
+        assert sandbox.run([base, made], Command((name,), ENV), output=out.extend, layer=None) == 1
+        assert out.decode() == "exec /bin/half: no such file or directory\n"
+
+
+@needs_namespaces
 def test_identity_of_the_command(base: BlobLayer, sandbox: NamespaceSandbox) -> None:
     """It is process 1 of its own session, with Docker's capabilities, a filter and no ignored signals.
 

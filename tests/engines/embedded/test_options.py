@@ -218,6 +218,6 @@ def test_the_syntax_directive(engine: EmbeddedEngine) -> None:
 
 @pytest.mark.parametrize("name", buildargs.REFUSED)
 def test_a_refused_argument_may_be_off(engine: EmbeddedEngine, name: str) -> None:
-    """Given as 0 or empty it asks for nothing; otherwise the docs say why it is refused."""
+    """BuildArguments as 0 or empty it asks for nothing; otherwise the docs say why it is refused."""
     assert not isinstance(_outcome(engine, "LABEL a=1", {name: "0"}), UnsupportedError)
     assert f"| `--build-arg {name}` | {buildargs.REFUSED[name]} |" in DOCS.read_text("utf-8")

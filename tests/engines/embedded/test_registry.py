@@ -22,13 +22,13 @@ from typing import Any
 import pytest
 import zstandard
 
-from dockerlab.engines.embedded.bases import credentials, transport
 from dockerlab.engines.embedded.bases.pull import pull
-from dockerlab.engines.embedded.bases.registry import forget_silent_registries
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Event, Note
 from dockerlab.errors import RegistryError
 from dockerlab.image.platform import here
+from dockerlab.registry import credentials, transport
+from dockerlab.registry.repository import forget_silent_registries
 from tests.engines.embedded.test_store import layer_tar, names, put_layer
 
 ARCHITECTURE = here().architecture

@@ -12,7 +12,7 @@ from dockerlab.context.context import Context, File
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.store.shared import VARIABLE, Shared
 from dockerlab.errors import EngineError, ImageNotFoundError, StoreError
-from dockerlab.image.stored import read_archive
+from dockerlab.image.archive_reader import read_archive
 
 WARM = 'FROM tools:1\nCOPY a.txt /a.txt\nRUN ["/bin/sh", "-c", "echo b > /b.txt"]\n'
 

@@ -11,7 +11,7 @@ import pytest
 
 from dockerlab.analysis.history import rows
 from dockerlab.context.context import Context, File
-from dockerlab.engines.cache.sources import Text
+from dockerlab.engines.cache.copy_sources import Text
 from dockerlab.engines.embedded import EmbeddedEngine
 from dockerlab.engines.embedded.layer_draft import LayerDraft
 from dockerlab.engines.embedded.squash import net_change

@@ -23,8 +23,8 @@ import pytest
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store, default_root
 from dockerlab.errors import ImageError, ImageNotFoundError, StoreError, StoreFullError
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.image import Image, Layer
-from dockerlab.image.stored import read_archive
 
 CONFIG = {
     "architecture": "amd64",

@@ -27,11 +27,11 @@ from dockerlab.engines.embedded import sandbox as sandboxes
 from dockerlab.engines.embedded.sandbox.proot.proot import ProotSandbox
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.errors import EngineError
+from dockerlab.image.archive_reader import read_archive
 from dockerlab.image.filesystem import Entry
 from dockerlab.image.image import Image, Layer
 from dockerlab.image.image import validate as wrong_in_image
 from dockerlab.image.platform import here
-from dockerlab.image.stored import read_archive
 from dockerlab.image.tar_writer import LayerWriter
 from tests.engines.embedded import killed
 from tests.engines.embedded.host_root_image import base_layer

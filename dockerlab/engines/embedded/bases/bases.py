@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dockerlab.dockerfile.hints import near_base
 from dockerlab.engines.embedded.sandbox.contract import Sandbox
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Note, OnEvent
@@ -40,7 +41,7 @@ class Bases:
             return self._store.image(reference)
         except ImageNotFoundError:
             name = Reference.parse(reference).familiar
-        if not self._store.writable or self._registry_was_silent(name):
+        if not self._store.writable or self._is_shared(name) or self._registry_was_silent(name):
             kept = self._kept(name)
             if kept is not None:
                 return kept
@@ -66,7 +67,7 @@ class Bases:
             raise RegistryError(
                 f"{name} is not in the store; {not_pulled.message}\n"
                 f"There is no stand-in for it (there is for {', '.join(standins.references())}).",
-                hint=not_pulled.hint,
+                hint=near_base(name, standins.references()) or not_pulled.hint,
             ) from not_pulled
         return image
 
@@ -100,6 +101,12 @@ class Bases:
                 return standins.make_minbase(recipe, name, self._store, self._sandbox, on_event=tell)
         # Out of the lock: its own FROM may need another stand-in.
         return standins.make_derived(recipe, name, self._store, self._build, on_event=tell)
+
+    def _is_shared(self, name: str) -> bool:
+        """Tell whether the shared place has a stand-in for it; no registry is asked then."""
+        from dockerlab.engines.embedded.bases import standins
+
+        return self._store.shared is not None and standins.kept_as(name) in self._store.shared.names()
 
     def _registry_was_silent(self, name: str) -> bool:
         """Tell whether the registry could not give this image a short while ago, to any process."""

@@ -6,9 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from dockerlab.errors import RegistryError
 
@@ -122,6 +123,13 @@ def _plain(uri: str) -> str | None:
     return uri.rstrip("/") if uri.startswith(("http://", "https://")) else None
 
 
+class Say(Protocol):
+    """Hears in words what is being done, and how many packages of how many it is done with."""
+
+    def __call__(self, text: str, *, done: int = 0, total: int = 0) -> None:
+        """Hear it."""
+
+
 class Apt:
     """The host's apt-get with a configuration, lists and a package cache below one folder of ours."""
 
@@ -142,7 +150,7 @@ class Apt:
             )
         self.architecture = self._output(["dpkg", "--print-architecture"]).strip()
 
-    def fetch(self, say: Callable[[str], None], *, packages: Sequence[str] = _MINBASE) -> list[Path]:
+    def fetch(self, say: Say, *, packages: Sequence[str] = _MINBASE) -> list[Path]:
         """Download packages and what they depend on; return the .deb files. `say` hears what is done.
 
         The default is a minimal system.

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
 
 from dockerlab.dockerfile.scope import DEFAULT_PATH
-from dockerlab.engines.embedded.bases.debian import Apt, Mirrors
+from dockerlab.engines.embedded.bases.debian import Apt, Mirrors, Say
 from dockerlab.engines.embedded.bases.trust import FOLDER, own_certificates
 from dockerlab.engines.embedded.sandbox.contract import Command, Mount, Sandbox
 from dockerlab.engines.embedded.store import durable
@@ -116,7 +116,7 @@ def make(
     name: str,
     suite: str,
     slim: bool,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Image:
     """Make the stand-in for `reference`, stored under `name`. `say` hears each step in words.
 
@@ -125,11 +125,9 @@ def make(
     home = store.root / "downloads" / suite
     apt = Apt(home, suite, found)
     debs = apt.fetch(say)
-    say(f"unpacking {len(debs)} packages")
-    unpacked, newest = _unpacked(store, debs, home, slim=slim)
+    unpacked, newest = _unpacked(store, _told(debs, say), home, slim=slim)
     try:
-        say(f"setting up {len(debs)} packages in the {sandbox.name} sandbox")
-        configured = _configured(store, sandbox, unpacked, home / "archives", debs)
+        configured = _configured(store, sandbox, unpacked, home / "archives", debs, say=say)
         say("writing the layer")
         layer = _squashed(store, [unpacked, configured], apt.mirrors, suite=suite, newest=newest)
     finally:
@@ -240,7 +238,16 @@ def _links_after_targets(entries: list[Entry]) -> Iterator[Entry]:
     yield from late
 
 
-def _configured(store: Store, sandbox: Sandbox, unpacked: Layer, folder: Path, debs: Iterable[Path]) -> Layer:
+def _told(debs: Sequence[Path], say: Say) -> Iterator[Path]:
+    """Yield the packages, and tell before each how many are unpacked."""
+    for done, deb in enumerate(debs):
+        say("unpacking packages", done=done, total=len(debs))
+        yield deb
+
+
+def _configured(
+    store: Store, sandbox: Sandbox, unpacked: Layer, folder: Path, debs: Sequence[Path], *, say: Say
+) -> Layer:
     """Let dpkg install the packages on top of their own files, as debootstrap does; return what that made."""
     names = [f"{_PACKAGES}/{deb.name}" for deb in debs]
     # --force-depends: all of them come at once, and they depend on one another.
@@ -258,8 +265,18 @@ def _configured(store: Store, sandbox: Sandbox, unpacked: Layer, folder: Path, d
         network=False,
     )
     output = bytearray()
+
+    def heard(data: bytes) -> None:
+        # dpkg says "Unpacking ..." of each package, then "Setting up ..." of each.
+        before = output.count(b"Unpacking ") + output.count(b"Setting up ")
+        output.extend(data)
+        done = output.count(b"Unpacking ") + output.count(b"Setting up ")
+        if done // 2 > before // 2:
+            say(f"setting up packages in the {sandbox.name} sandbox", done=done // 2, total=len(debs))
+
+    say(f"setting up packages in the {sandbox.name} sandbox", total=len(debs))
     with store.new_layer() as out:
-        code = sandbox.run([unpacked], command, output=output.extend, layer=out, timeout=_SECONDS)
+        code = sandbox.run([unpacked], command, output=heard, layer=out, timeout=_SECONDS)
         if code:
             tail = "\n".join(f"    {line}" for line in output.decode("utf-8", "replace").splitlines()[-8:])
             raise BuildError(

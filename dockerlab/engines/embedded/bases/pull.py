@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from dockerlab.engines.embedded.bases.registry import Descriptor, Repository, endpoints
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
 from dockerlab.engines.results import Note, OnEvent
@@ -15,8 +13,8 @@ from dockerlab.errors import ImageError, RegistryError
 from dockerlab.image import oci
 from dockerlab.image.compression import MAGIC, decompress, detect_compression
 from dockerlab.image.image import Image, Layer
-from dockerlab.image.platform import Platform, here
 from dockerlab.image.reference import Reference
+from dockerlab.registry.repository import Descriptor, Repository, endpoints, for_this_machine
 
 _CONFIGS = (oci.CONFIG, oci.DOCKER_CONFIG)
 _OTHER_PULL = 600.0  # seconds to wait for another process that is pulling
@@ -47,7 +45,7 @@ def _pulled(repository: Repository, store: Store, on_event: OnEvent) -> Image:
     digest, manifest = repository.manifest(reference.digest or reference.tag or "latest")
     try:
         if "manifests" in manifest:
-            _, manifest = repository.manifest(_here(reference, manifest["manifests"]).digest)
+            _, manifest = repository.manifest(for_this_machine(reference, manifest["manifests"]).digest)
         config_blob = Descriptor.read(manifest["config"])
         blobs = [Descriptor.read(layer) for layer in manifest["layers"]]
         if config_blob.media_type not in _CONFIGS:
@@ -71,23 +69,6 @@ def _pulled(repository: Repository, store: Store, on_event: OnEvent) -> Image:
         repo_digest=name,
         compressed_sizes=[blob.size for blob in blobs],
     )
-
-
-def _here(reference: Reference, manifests: Sequence[Mapping[str, Any]]) -> Descriptor:
-    """Pick this machine's image of an index; attestations are for platform unknown/unknown."""
-    offered = [
-        (Platform.read(item.get("platform") or {}), item)
-        for item in manifests
-        if not oci.is_attestation(item)
-    ]
-    fitting = [(fit, item) for where, item in offered if (fit := here().fit(where))]
-    if not fitting:
-        there = ", ".join(sorted({str(where) for where, _ in offered}))
-        raise RegistryError(
-            f"{reference} has no image for {here()}; it has {there}.",
-            hint="Take another tag or another base image.",
-        )
-    return Descriptor.read(max(fitting, key=lambda pair: pair[0])[1])
 
 
 def _unreadable(repository: Repository, error: Exception) -> RegistryError:

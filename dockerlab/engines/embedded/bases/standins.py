@@ -91,7 +91,9 @@ def make_minbase(
         name=kept_as(reference),
         suite=recipe.suite,
         slim=recipe.slim,
-        say=lambda text: on_event(Note(f"Stand-in for {reference}: {text}")),
+        say=lambda text, *, done=0, total=0: on_event(
+            Note(f"Stand-in for {reference}: {text}", done, total, unit="packages")
+        ),
     )
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dockerlab.engines.embedded.store import durable
 from dockerlab.errors import ImageError
-from dockerlab.image.archive import write_archive
+from dockerlab.image.archive_files import DAMAGED
+from dockerlab.image.archive_reader import Stored
+from dockerlab.image.archive_writer import write_archive
 from dockerlab.image.filesystem import CHUNK
 from dockerlab.image.image import Layer
-from dockerlab.image.stored import Stored
-from dockerlab.image.stored_files import DAMAGED
 
 if TYPE_CHECKING:
     from dockerlab.engines.embedded.store.store import Store

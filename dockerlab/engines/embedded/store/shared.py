@@ -1,6 +1,7 @@
-"""A store of somebody else's, $DOCKERLAB_BASES: its bases, and the steps built in it, are read in place.
+"""Another store, whose bases, and the steps built in it, are read in place.
 
-It is laid out as any store, and made by `dockerlab bases --into DIR`. Nothing is written, locked or removed.
+It is the one that $DOCKERLAB_BASES names, else the bundle in use. It is laid out as any store, and made by
+`dockerlab bases --into DIR` or `dockerlab bundle create`. Nothing is written, locked or removed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dockerlab.errors import StoreError
 from dockerlab.image import oci
 
 VARIABLE = "DOCKERLAB_BASES"
+BUNDLE = "bundle"  # the folder in a store that `dockerlab bundle use` unpacks into
 
 
 class Shared:
@@ -26,13 +28,13 @@ class Shared:
 
     @classmethod
     def given(cls, own: Path) -> Shared | None:
-        """Return the place that $DOCKERLAB_BASES names, None where it is `own` or there is none.
+        """Return what $DOCKERLAB_BASES names, else the bundle in use; None where it is `own` or nothing.
 
         Raises StoreError when there is no store at that place.
         """
         named = os.environ.get(VARIABLE)
-        root = Path(named).expanduser().absolute() if named else own
-        if root == own:
+        root = Path(named).expanduser().absolute() if named else own / BUNDLE
+        if root == own or not (named or root.exists()):
             return None
         if not (root / "index.json").is_file():
             raise StoreError(

@@ -37,9 +37,9 @@ from dockerlab.engines.held_images import HeldImages
 from dockerlab.engines.results import ImageSummary
 from dockerlab.errors import ImageError, ImageNotFoundError
 from dockerlab.image import oci
-from dockerlab.image.archive import Packed, descriptor_of, manifest_of
+from dockerlab.image.archive_writer import Packed, descriptor_of, manifest_of
 from dockerlab.image.image import Image, Layer, history_rows
-from dockerlab.image.reference import Reference, Wanted
+from dockerlab.image.reference import ImageQuery, Reference
 
 __all__ = ["NewLayer", "Store", "default_root"]
 
@@ -144,7 +144,7 @@ class Store(BuildCache):
         return [*(item for item in named if notes_of(item)[oci.REF_NAME] not in taken), *own]
 
     def _find(self, reference: str, manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        wanted = Wanted.parse(reference)
+        wanted = ImageQuery.parse(reference)
         for item in manifests:
             if wanted.names(notes_of(item).get(oci.REF_NAME, "")):
                 return item
@@ -218,7 +218,7 @@ class Store(BuildCache):
         with self.changing() as index:
             item = self._find(reference, index["manifests"])
             notes = notes_of(item)
-            if Wanted.parse(reference).names(notes.get(oci.REF_NAME, "")):
+            if ImageQuery.parse(reference).names(notes.get(oci.REF_NAME, "")):
                 kept = [other for other in index["manifests"] if other is not item]
             else:
                 kept = [

@@ -279,6 +279,8 @@ def _execute(argv: list[str], env: dict[str, str]) -> str:
         try:
             os.execve(place, argv, env)
         except FileNotFoundError:
+            if os.access(place, os.X_OK):  # it is there, the interpreter or loader that it names is not
+                return f"exec {place}: no such file or directory"
             if "/" in name:
                 reason = f'exec: "{name}": no such file or directory'
         except NotADirectoryError:

@@ -24,6 +24,10 @@ def started_by(program: Path) -> tuple[str, ...]:
     return (str(loader), "--library-path", ":".join(folders))
 
 
+def _quietly(text: str, *, done: int = 0, total: int = 0) -> None:
+    """Say nothing: what is fetched is a tool, not the learner's base."""
+
+
 def fetched(work: Path) -> Path | None:
     """Return the proot that was fetched into `work` before, or None."""
     program = work / "proot-debian" / "root" / "usr" / "bin" / "proot"
@@ -48,7 +52,7 @@ def fetch(work: Path) -> Path:
             clear_temporaries(home, "[!r]*")
             with claimed_folder(home) as folder:
                 root = folder / "root"
-                for package in Apt(folder / "apt", SUITE, found).fetch(lambda _: None, packages=("proot",)):
+                for package in Apt(folder / "apt", SUITE, found).fetch(_quietly, packages=("proot",)):
                     _unpack(package, root)
                 root.rename(home / "root")
     except RegistryError as error:

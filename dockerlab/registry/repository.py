@@ -6,18 +6,27 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import requests
 
-from dockerlab.engines.embedded.bases.transport import TRIES, Connection, forget_silent_registries, scheme
+from dockerlab.errors import RegistryError
 from dockerlab.image import oci
+from dockerlab.image.platform import Platform, here
 from dockerlab.image.reference import DOCKER_HUB, Reference
+from dockerlab.registry.transport import TRIES, Connection, forget_silent_registries, scheme
 
-__all__ = ["Descriptor", "Reference", "Repository", "endpoints", "forget_silent_registries"]
+__all__ = [
+    "Descriptor",
+    "Reference",
+    "Repository",
+    "endpoints",
+    "for_this_machine",
+    "forget_silent_registries",
+]
 
 MANIFESTS = (oci.INDEX, oci.DOCKER_INDEX, oci.MANIFEST, oci.DOCKER_MANIFEST)
 _MAX_MANIFEST = 4 << 20  # bytes; the specification asks registries to take at least this
@@ -52,6 +61,23 @@ def endpoints(reference: Reference) -> Iterator[Repository]:
     yield Repository(Connection(reference, scheme(server) + server))
 
 
+def for_this_machine(reference: Reference, manifests: Sequence[Mapping[str, Any]]) -> Descriptor:
+    """Pick this machine's image of an index; attestations are for platform unknown/unknown."""
+    offered = [
+        (Platform.read(item.get("platform") or {}), item)
+        for item in manifests
+        if not oci.is_attestation(item)
+    ]
+    fitting = [(fit, item) for where, item in offered if (fit := here().fit(where))]
+    if not fitting:
+        there = ", ".join(sorted({str(where) for where, _ in offered}))
+        raise RegistryError(
+            f"{reference} has no image for {here()}; it has {there}.",
+            hint="Take another tag or another base image.",
+        )
+    return Descriptor.read(max(fitting, key=lambda pair: pair[0])[1])
+
+
 class Repository:
     """One repository at one registry."""
 
@@ -63,6 +89,17 @@ class Repository:
 
     def manifest(self, digest_or_tag: str) -> tuple[str, Mapping[str, Any]]:
         """Return a manifest or index and its digest, which is checked."""
+        data = self.manifest_bytes(digest_or_tag)
+        try:
+            manifest = json.loads(data)
+        except ValueError:
+            manifest = None
+        if not isinstance(manifest, dict) or manifest.get("schemaVersion") != 2:
+            raise self._to.invalid_answer("something that is no image manifest of version 2")
+        return _digest(data), manifest
+
+    def manifest_bytes(self, digest_or_tag: str) -> bytes:
+        """Return a manifest or index as it is, its digest checked."""
         accept = {"Accept": ", ".join(MANIFESTS)}
         data, headers = self._small(f"/manifests/{digest_or_tag}", accept, limit=_MAX_MANIFEST)
         digest = _digest(data)
@@ -70,20 +107,14 @@ class Repository:
             digest_or_tag if digest_or_tag.startswith("sha256:") else headers.get("Docker-Content-Digest")
         )
         if promised and promised.startswith("sha256:") and promised != digest:
-            raise self._to.lied(f"a manifest with the digest {digest} for {promised}")
-        try:
-            manifest = json.loads(data)
-        except ValueError:
-            manifest = None
-        if not isinstance(manifest, dict) or manifest.get("schemaVersion") != 2:
-            raise self._to.lied("something that is no image manifest of version 2")
-        return digest, manifest
+            raise self._to.invalid_answer(f"a manifest with the digest {digest} for {promised}")
+        return data
 
     def small_blob(self, blob: Descriptor) -> bytes:
         """Return a blob of at most 16 MiB, a config, its digest checked."""
         data, _ = self._small(f"/blobs/{blob.digest}", {}, limit=min(blob.size, oci.MAX_JSON))
         if _digest(data) != blob.digest:
-            raise self._to.lied(f"a blob with the digest {_digest(data)} for {blob.digest}")
+            raise self._to.invalid_answer(f"a blob with the digest {_digest(data)} for {blob.digest}")
         return data
 
     def fetch(self, blob: Descriptor, part: Path) -> Iterator[int]:
@@ -114,7 +145,7 @@ class Repository:
                 ) from dropped
         if received.digest() != blob.digest:
             part.unlink()
-            raise self._to.lied(f"a blob with the digest {received.digest()} for {blob.digest}")
+            raise self._to.invalid_answer(f"a blob with the digest {received.digest()} for {blob.digest}")
 
     def _rest(self, blob: Descriptor, start: int) -> Iterator[bytes | None]:
         """Yield the bytes from `start` on; None where the registry starts over instead."""
@@ -140,7 +171,7 @@ class Repository:
                     for chunk in answer.iter_content(_CHUNK):
                         data += chunk
                         if len(data) > limit:
-                            raise self._to.lied(f"more than {limit} bytes for {path}")
+                            raise self._to.invalid_answer(f"more than {limit} bytes for {path}")
                     return bytes(data), answer.headers
             except requests.RequestException as error:
                 if not left:

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dockerlab.context.files import ON_WINDOWS
+from dockerlab.image import temporary
 from dockerlab.image.filesystem import CHUNK, Node, Tree
 
 
 @contextlib.contextmanager
-def copied(tree: Tree) -> Iterator[Path]:
+def materialized(tree: Tree) -> Iterator[Path]:
     """Give a folder that holds `tree`, gone after the `with`."""
-    with tempfile.TemporaryDirectory(prefix="dockerlab-context-", ignore_cleanup_errors=ON_WINDOWS) as name:
+    with tempfile.TemporaryDirectory(dir=temporary.home(), ignore_cleanup_errors=ON_WINDOWS) as name:
         root = Path(name)
         nodes = [(path, node) for path in tree.walk("") if (node := tree.get(path)) is not None]
         for path, node in nodes:

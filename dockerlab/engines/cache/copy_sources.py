@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import io
 import posixpath
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from dockerlab.context.context import Context
+from dockerlab.dockerfile.hints import NO_CONTEXT, near
 from dockerlab.dockerfile.patterns import NO_PATTERNS, Patterns, glob, has_wildcard, split_wildcards
 from dockerlab.errors import ContextError
 from dockerlab.image.filesystem import CHUNK, Contents, Entry, Node, Tree, join
@@ -205,8 +205,10 @@ def _missing(source: Source, path: str) -> ContextError:
             f'"{path}", which {source.path} takes in, is a symlink to "{node.entry.link}"',
             hint=f"That is not in {source.where}: point it at something that is, or leave it out.",
         )
-    near = difflib.get_close_matches(wanted, list(source.tree), n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else "Look at the path and at .dockerignore."
+    meant = near(wanted, source.tree)
+    hint = f'Did you mean "{meant}"?' if meant else "Look at the path and at .dockerignore."
+    if source.where == "the build context" and not any(True for _ in source.tree):
+        hint = NO_CONTEXT
     node = source.tree.get(wanted)
     if node is not None and node.entry.kind == "symlink":
         hint = f'It is a symlink to "{node.entry.link}", and that is not there.'

@@ -17,9 +17,9 @@ from dockerlab import engines
 from dockerlab.cli import main
 from dockerlab.engines.embedded.engine import EmbeddedEngine
 from dockerlab.errors import ImageError, ImageNotFoundError
+from dockerlab.image.archive_reader import Stored, read_archive
 from dockerlab.image.image import validate
 from dockerlab.image.oci import MANIFEST
-from dockerlab.image.stored import Stored, read_archive
 from tests.archives import (
     ABSENT,
     LAYERS,
@@ -313,14 +313,14 @@ def test_a_compressed_archive_is_unpacked_once(tmp_path: Path, monkeypatch: pyte
     path.write_bytes(gzip.compress(path.read_bytes()))
     code = f"""if True:
         from pathlib import Path
-        from dockerlab.image import stored_files
+        from dockerlab.image import archive_files
         from dockerlab.engines.embedded import EmbeddedEngine
         counts = []
-        whole = stored_files.decompress
+        whole = archive_files.decompress
         def counted(*args, **more):
             counts.append(1)
             return whole(*args, **more)
-        stored_files.decompress = counted
+        archive_files.decompress = counted
         found = EmbeddedEngine(Path({str(tmp_path / "store")!r})).load(Path({str(path)!r}))
         print(len(found), len(counts))
     """

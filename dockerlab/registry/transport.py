@@ -8,14 +8,15 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from dockerlab.engines.embedded.bases import credentials
 from dockerlab.errors import RegistryError
 from dockerlab.image.reference import DOCKER_HUB, Reference
+from dockerlab.registry import credentials
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 30.0
@@ -58,10 +59,13 @@ class _Bearer(AuthBase):
 class Connection:
     """Requests about one repository. requests drops Authorization when a redirect leaves the host."""
 
-    def __init__(self, reference: Reference, base: str) -> None:
+    def __init__(
+        self, reference: Reference, base: str, *, purpose: Literal["pulled", "pushed"] = "pulled"
+    ) -> None:
         self.reference = reference
+        self._purpose = purpose
         self.server = urlsplit(base).netloc
-        self._base = f"{base}/v2/{reference.repository}"
+        self.base = f"{base}/v2/{reference.repository}"
         self._registry = DOCKER_HUB if self.server == "registry-1.docker.io" else self.server
         self._session = requests.Session()
         self._auth: AuthBase = _Bearer(None)
@@ -77,18 +81,30 @@ class Connection:
 
         Raises RegistryError for a status that is not `allowed`, requests' errors for a line that drops.
         """
-        answer = self._send(self._base + path, headers)
+        return self.ask("GET", self.base + path, headers, allowed=allowed)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        allowed: Sequence[int],
+        body: bytes | BinaryIO | None = None,
+    ) -> requests.Response:
+        """Send any request to a whole URL, as `get` does; a body that is a file is read from its start."""
+        answer = self._send(url, headers, method=method, body=body)
         if answer.status_code == 401:
             answer.close()
             self._authenticate(answer.headers.get("WWW-Authenticate", ""))
-            answer = self._send(self._base + path, headers)
+            answer = self._send(url, headers, method=method, body=body)
         for _ in range(TRIES - 1):
             wait = _asked_to_wait(answer)
             if wait is None or wait > WAIT_SECONDS:
                 break
             answer.close()
             time.sleep(wait)
-            answer = self._send(self._base + path, headers)
+            answer = self._send(url, headers, method=method, body=body)
         if answer.status_code not in allowed:
             answer.close()
             raise self._refused(answer)
@@ -99,6 +115,8 @@ class Connection:
         url: str,
         headers: Mapping[str, str],
         *,
+        method: str = "GET",
+        body: bytes | BinaryIO | None = None,
         auth: AuthBase | None = None,
         params: Mapping[str, str] | None = None,
     ) -> requests.Response:
@@ -106,9 +124,13 @@ class Connection:
         since, why = _silent.get(server, (0.0, ""))
         if why and time.monotonic() - since < REMEMBER_SECONDS:
             raise self.failed(why, _OFFLINE, server)
+        if body is not None and not isinstance(body, bytes):
+            body.seek(0)
         try:
-            return self._session.get(
+            return self._session.request(
+                method,
                 url,
+                data=body,
                 headers=dict(headers),
                 params=params,
                 auth=auth or self._auth,
@@ -122,7 +144,7 @@ class Connection:
                 server,
             ) from error
         except ValueError as error:
-            raise self.lied(f"an address that is none ({error})") from error
+            raise self.invalid_answer(f"an address that is none ({error})") from error
         except requests.ConnectionError as error:
             why, hint, silent = _unreachable(error)
             if silent:
@@ -147,7 +169,7 @@ class Connection:
         try:
             realm = urlsplit(asked.get("realm", ""))
         except ValueError as error:
-            raise self.lied(f"an address that is none ({error})") from error
+            raise self.invalid_answer(f"an address that is none ({error})") from error
         plain = realm.scheme == "http" and scheme(realm.netloc) == "https://"
         if kind.lower() != "bearer" or realm.scheme not in ("http", "https") or (plain and basic):
             raise self.failed(
@@ -155,7 +177,7 @@ class Connection:
             )
         params = {
             "service": asked.get("service", ""),
-            "scope": f"repository:{self.reference.repository}:pull",
+            "scope": f"repository:{self.reference.repository}:pull{',push' * (self._purpose == 'pushed')}",
         }
         answer = self._send(realm.geturl(), {}, auth=basic or _Bearer(None), params=params)
         with answer:
@@ -165,22 +187,22 @@ class Connection:
             for chunk in answer.iter_content(1 << 16):
                 data += chunk
                 if len(data) > _MOST_TOKEN:
-                    raise self.lied("a token without an end")
+                    raise self.invalid_answer("a token without an end")
             try:
                 given = json.loads(data)
                 token = given.get("token") or given.get("access_token")
             except (ValueError, AttributeError):
                 token = None
             if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-                raise self.lied("no token")
+                raise self.invalid_answer("no token")
             self._auth = _Bearer(token)
 
     def failed(self, what: str, hint: str, server: str | None = None) -> RegistryError:
         """Return the error that says what the registry did."""
         who = server or self.server
-        return RegistryError(f"{self.reference} could not be pulled: {who} {what}.", hint=hint)
+        return RegistryError(f"{self.reference} could not be {self._purpose}: {who} {what}.", hint=hint)
 
-    def lied(self, what: str) -> RegistryError:
+    def invalid_answer(self, what: str) -> RegistryError:
         """Return the error for a registry that sent the wrong thing."""
         return self.failed(
             f"sent {what}",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, Protocol, cast
 
 from dockerlab.errors import ImageError
-from dockerlab.image import oci
+from dockerlab.image import oci, temporary
 from dockerlab.image.compression import MAGIC, Compression, chunks, decompress, detect_compression
 from dockerlab.image.tar_reader import read_index
 
@@ -125,7 +125,7 @@ class Archive(Members):
                 self._link(entry.path, entry.link, hard=entry.kind == "hardlink")
 
     def _unpacked(self, path: Path, compression: Compression) -> Path:
-        handle, name = tempfile.mkstemp(prefix="dockerlab-archive-")
+        handle, name = tempfile.mkstemp(dir=temporary.home())
         weakref.finalize(self, Path(name).unlink, missing_ok=True)
         with os.fdopen(handle, "wb") as out, path.open("rb") as packed:
             for chunk in decompress(packed, compression, source=str(path)):

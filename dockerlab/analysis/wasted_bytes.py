@@ -80,7 +80,7 @@ class _Watched(Tree):
 #    have done anything else: but for one of them they are no longer "again" but "twice", which nobody wasted.
 #
 # Hard links store nothing and count nothing. Files of 0 bytes have nothing to account for.
-def audit(layers: Sequence[Layer]) -> list[Copy]:
+def account_of_copies(layers: Sequence[Layer]) -> list[Copy]:
     """Return all copies, in layer and tar order, with what became of them."""
     contents = same_contents(layers)
     tree = _Watched()
@@ -96,12 +96,12 @@ def audit(layers: Sequence[Layer]) -> list[Copy]:
         tree.lost, tree.came = [], set()
         tree.apply(layer.entries, layer)
         _match(mine, tree.lost, alive)
-        _bury(index, tree, alive)
+        _mark_hidden(index, tree, alive)
         for copy in mine:
             if copy.root is copy and copy.kind == "live" and copy.content is not None:
                 alive.setdefault(copy.content, {})[copy] = None
         found += mine
-    _settle(found)
+    _mark_repeated(found)
     return found
 
 
@@ -135,7 +135,7 @@ def _repeat(copy: Copy, root: Copy) -> None:
     copy.wasted_by = copy.layer
 
 
-def _settle(copies: Sequence[Copy]) -> None:
+def _mark_repeated(copies: Sequence[Copy]) -> None:
     """Tell which copies are the same content twice: all but the one that stands for the first."""
     groups: dict[Copy, list[Copy]] = {}
     for copy in copies:
@@ -149,7 +149,7 @@ def _settle(copies: Sequence[Copy]) -> None:
                 copy.kind, copy.wasted_by = "twice", None
 
 
-def _bury(index: int, tree: _Watched, alive: dict[int, dict[Copy, None]]) -> None:
+def _mark_hidden(index: int, tree: _Watched, alive: dict[int, dict[Copy, None]]) -> None:
     """Settle the fate of the first copies that this layer took out of sight."""
     for path, copy in tree.lost:
         root = copy.root

@@ -16,13 +16,13 @@ from typing import Any
 
 from dockerlab.errors import ImageError, ImageNotFoundError
 from dockerlab.image import oci
+from dockerlab.image.archive_files import DAMAGED, Archive, Files, Folder, read_bytes, read_json
+from dockerlab.image.archive_v1 import version_1
 from dockerlab.image.compression import detect_compression
 from dockerlab.image.image import Image, history_rows
 from dockerlab.image.layer import BlobLayer
 from dockerlab.image.platform import Platform, here
-from dockerlab.image.reference import Wanted, parsed
-from dockerlab.image.stored_files import DAMAGED, Archive, Files, Folder, read_bytes, read_json
-from dockerlab.image.stored_v1 import version_1
+from dockerlab.image.reference import ImageQuery, parsed
 
 _DEEPEST = 4  # indexes in indexes
 
@@ -79,7 +79,7 @@ class Stored:
 
     def image(self, reference: str | None = None) -> Image:
         """Return the image asked for, or the only one."""
-        source, wanted = self._files.source, None if reference is None else Wanted.parse(reference)
+        source, wanted = self._files.source, None if reference is None else ImageQuery.parse(reference)
         if wanted is None:
             fits = [stored for stored in self.images if not stored.lacks] or list(self.images)
         else:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dockerlab.errors import ImageError
+from dockerlab.image.archive_files import DAMAGED, Files, read_json
 from dockerlab.image.compression import decompress, detect_compression, window
-from dockerlab.image.stored_files import DAMAGED, Files, read_json
 
 # What Docker drops of the JSON when it makes a config of it (moby, image/v1).
 _DROPPED = ("id", "parent", "Size", "parent_id", "layer_id", "throwaway")

@@ -1,0 +1,1 @@
+"""Container registries: logging in, reading, pushing, and one that runs on this machine alone."""
