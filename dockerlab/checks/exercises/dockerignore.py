@@ -54,11 +54,14 @@ def rules(trial: Trial) -> list[Verdict]:
     }
 
     def other(*paths: str) -> Files:
-        return {path: draw.randbytes(len(str(_PROJECT[path]))).hex() for path in paths}
+        return {path: draw.randbytes(100_000).hex() for path in paths}
 
     secrets, history, packages = other(".env", "deploy/.env"), other(".git/objects/pack"), other(_PACKAGES)
     logs, plan = other("debug.log", "data/old/import.log"), other("docs/plan.md")
-    everything = {**secrets, **history, **packages, **logs, **plan}
+    everything: Files = {  # as large as they are
+        path: draw.randbytes(len(str(_PROJECT[path]))).hex()
+        for path in (*secrets, *history, *packages, *logs, *plan)
+    }
     return [
         answers(
             "The report still works: it finds its table and its help",

@@ -59,7 +59,11 @@ def _says(trial: Trial, other: Given) -> Found:
     for given, user, lines in (
         (Given(), "nobody", ""),
         (other, "nobody", ""),
-        (other, "daemon", f"ENV UNIT={unit}\nUSER 0\nCOPY --chmod=755 false /usr/bin/seq\nUSER daemon\n"),
+        (
+            other,
+            "daemon",
+            f"ENV UNIT={unit}\nUSER 0\nCOPY --chmod=755 false /usr/local/bin/seq\nUSER daemon\n",
+        ),
     ):
         seal = (final_file(trial.model(given=given), SEAL) or b"").decode()[:8] or "-"
         mine = (

@@ -67,6 +67,7 @@ def _nothing_else(trial: Trial, edits: Files) -> Found:
     same = same_files("", "", trial, [APP], edits=edits, modes="same", owners=True)
     found, wanted = (build.image.tree() for build in (trial.again(edits), trial.model(edits)))
     more = [f"/{path} is there too" for path in found.walk(APP) if path not in wanted]
+    more += [f"/{path} is a link" for path in wanted.walk(APP) if (one := found.get(path)) and one.entry.link]
     return Found(
         same.passed and not more, ", ".join(more) or same.measured, f"/{APP} as the starter makes it"
     )
