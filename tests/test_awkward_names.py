@@ -44,6 +44,7 @@ DOCKERFILE = (
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
 
 STORE = "the store's folder"
+REGISTRY = "a name in a registry"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "build": ("-t", "odd:1", "."),
     "doctor": ("--verify",),
@@ -54,6 +55,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "advise": ("odd:1", "-f", "Dockerfile", "--no-hadolint"),
     "explore": ("odd:1", "--find", "*caf*"),
     "why": ("odd:1",),
+    "push": ("odd:1", REGISTRY),
     "save": ("odd:1", "-o", "out.tar"),
     "load": ("-i", "out.tar"),
     "run": ("odd:1", "/bin/busybox", "true"),
@@ -62,6 +64,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "start": (f"start-{NAME}",),
     "grade": ("handed-in", "--force", "-o", "grades"),
     "bases": ("--into", STORE, "odd:2"),
+    "bundle": ("drop",),
 }
 
 
@@ -160,7 +163,7 @@ def _results(build: Build, engine: EmbeddedEngine) -> dict[str, Callable[[], obj
 
 
 def test_everything_shown_is_printable(build: Build, engine: EmbeddedEngine) -> None:
-    """No result holds a control character or half a surrogate pair, in HTML, in text, or for plotly."""
+    """No result holds a control character or half a surrogate pair, in HTML or in text."""
     results = _results(build, engine)
     assert set(charts.__all__) - {"Picture"} <= set(results)
     for name, result in results.items():
@@ -202,8 +205,10 @@ def test_every_command_on_a_strict_terminal(
             return code, out.getvalue().decode(), err.getvalue().decode()
 
     assert call("build", "-q", "-t", "odd:2", ".") == (0, ANY, "")
+    registry = lab.registry()
+    places = {STORE: str(tmp_path), REGISTRY: f"{registry.address}/odd:1"}
     for verb, words in COMMANDS.items():
-        given = [str(tmp_path) if word == STORE else word for word in words]
+        given = [places.get(word, word) for word in words]
         code, printed, told = call(verb, *(["--json"] if as_json else []), *given)
         said = printed + told
         assert code == 0, f"{verb}: {said}"

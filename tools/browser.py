@@ -229,6 +229,7 @@ def set_theme(page: Page, theme: Theme) -> None:
     name = THEMES[theme]
     page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
     page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+    page.wait_for_selector("#main:not(.lm-mod-hidden)")  # hidden while a theme's styles are fetched
 
 
 def run_all(page: Page, *, timeout: float = 900) -> float:

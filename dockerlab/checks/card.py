@@ -21,6 +21,7 @@ from dockerlab.checks.progress import (
 from dockerlab.errors import ProgressError
 from dockerlab.printable import escape
 from dockerlab.units import count
+from dockerlab.widgets.markup import fitted, table_of
 
 _HEADS = ("lesson", "exercise", "so far", "last check")
 
@@ -124,20 +125,21 @@ class ProgressCard:
     def html(self) -> str:
         """Return the card as HTML without scripts or style sheets, in the ink of the page around it."""
         before, link, address = self.next
-        head = "".join(f'<th scope="col" style="text-align:left">{text}</th>' for text in _HEADS)
-        body = ""
+        head = [f'<th scope="col" style="text-align:left">{text}</th>' for text in _HEADS]
+        body = []
         for lesson, first, name, record in self._rows():
             title = _link(f"{lesson.number} {lesson.title}", _notebook(lesson)) if first else ""
             task = _link(_called(name), _exercise(name)) if name else ""
             cells = (title, task, *map(escape, _so_far(record) if name else ("", "")))
-            row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells)
-            body += f"<tr>{row}</tr>"
+            named = zip(_HEADS, cells, strict=True)
+            body.append(
+                [f'<td data-name="{name}" style="text-align:left">{cell}</td>' for name, cell in named]
+            )
         notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
         border = "border:1px solid rgba(128,128,128,.5);border-radius:6px;padding:8px 12px"
-        return (
-            f'<div style="{border}"><div><b>{escape(self.headline)}</b></div>'
-            f"<div>{before} {_link(link, address)}</div>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
+        return fitted(
+            f'<div style="{border}"><div><b>{escape(self.headline)}</b></div>',
+            f"<div>{before} {_link(link, address)}</div>{table_of(head, body)}{notes}</div>",
         )
 
     def _rows(self) -> Iterator[tuple[Lesson, bool, str, ExerciseRecord]]:

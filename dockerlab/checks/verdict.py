@@ -8,9 +8,11 @@ from typing import Any
 
 from dockerlab.printable import escape
 from dockerlab.units import count
+from dockerlab.widgets.markup import fitted, table_of
 
 PASSED, FAILED = "passed", "not yet"
 _RED, _GREEN = "#E0524F", "#2E9E44"  # 3:1 and more on white and on JupyterLab's dark background
+_COLUMNS = ("outcome", "rule", "measured", "target", "look again at")
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,12 @@ class Report:
 
     def html(self) -> str:
         """Return the report as HTML without scripts or style sheets, so that any notebook viewer shows it."""
-        head = "".join(
-            f'<th scope="col" style="text-align:left">{name}</th>'
-            for name in ("", "rule", "measured", "target", "look again at")
-        )
-        body = "".join(f"<tr>{self._row(verdict)}</tr>" for verdict in self.verdicts)
+        head = [f'<th scope="col" style="text-align:left">{name}</th>' for name in _COLUMNS]
         notes = "".join(f"<div>{escape(note)}</div>" for note in self.notes)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f'<div role="status"><b>{escape(self.headline)}</b>{table}{notes}</div>'
+        table = table_of(head, [self._row(verdict) for verdict in self.verdicts])
+        return fitted(f'<div role="status"><b>{escape(self.headline)}</b>{table}{notes}</div>')
 
-    def _row(self, verdict: Verdict) -> str:
+    def _row(self, verdict: Verdict) -> list[str]:
         colour, mark, word = (_GREEN, "✓", PASSED) if verdict.passed else (_RED, "✗", FAILED)
         # The word keeps the page's own colour: no red or green is easy to read on light and dark alike.
         outcome = f'<span style="white-space:nowrap"><b style="color:{colour}">{mark}</b> {word}</span>'
@@ -85,10 +83,10 @@ class Report:
         cells = (outcome, escape(verdict.rule), found, wanted, again)
         # A long path breaks, after a slash if that is enough.
         wide = ("", "min-width:14em", "overflow-wrap:anywhere", "", "min-width:8em")
-        return "".join(
-            f'<td style="text-align:left;vertical-align:top;{width}">{cell}</td>'
-            for cell, width in zip(cells, wide, strict=True)
-        )
+        return [
+            f'<td data-name="{name}" style="text-align:left;vertical-align:top;{width}">{cell}</td>'
+            for name, cell, width in zip(_COLUMNS, cells, wide, strict=True)
+        ]
 
     def _link(self, heading: str) -> str:
         if not self.lesson:

@@ -53,8 +53,11 @@ def build(
     no_cache: bool = False,
     squash: bool = False,
     quiet: bool = False,
+    brief: bool = True,
 ) -> Build:
     """Build a Dockerfile (its text, or the path of one) and show how it goes; `quiet` shows nothing.
+
+    Where it is not `brief`, a chart is to follow: it has the title, and many steps are folded away.
 
     `context` is a folder, or a dict of path -> content; without it the context is empty. Without `tag` the
     image is kept as "dockerlab/<name>". `squash` leaves one layer over the base (not on
@@ -64,7 +67,7 @@ def build(
     chosen, _ = find_engine(engine)
     text = read_dockerfile(dockerfile) if isinstance(dockerfile, Path) else dockerfile
     title = name or (tag or "image").rpartition("/")[2].partition(":")[0]
-    progress = BuildProgress(title, engine=chosen.describe())
+    progress = BuildProgress(title, engine=chosen.describe(), alone=brief)
     in_place = in_kernel()
     plain = PlainLog()
 

@@ -8,6 +8,7 @@ import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -80,6 +81,7 @@ class DockerfileMagics(Magics):
                 no_cache=args.no_cache,
                 squash=args.squash,
                 quiet=args.quiet,
+                brief=args.brief,
             )
         except DockerlabError as error:
             shell.user_ns[args.name] = not_built = NotBuilt(args.name, error)
@@ -90,7 +92,7 @@ class DockerfileMagics(Magics):
             return
         shell.user_ns[args.name] = built
         if not (args.quiet or args.brief):
-            show(notebook.layers(built), notebook.history(built))
+            show(notebook.layers(built), replace(notebook.history(built), title=False, fold=0))
 
     dockerfile.__doc__ = f"{dockerfile.__doc__}\n\n{_parser().format_help()}"
 
@@ -126,10 +128,11 @@ def _arguments(line: str, variables: Mapping[str, Any]) -> Namespace:
 
 def _bundle(error: DockerlabError) -> dict[str, str]:
     text = f"{type(error).__name__}: {error}"
-    red = "border-left:4px solid #c62828;padding:4px 8px;margin:0"
+    red = "border-left:4px solid #d3382f;padding:4px 8px;margin:0"
+    text_fits = "white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal"
     return {
         "text/plain": text,
-        "text/html": f'<pre role="alert" style="{red}">{escape(text, keep=LINES)}</pre>',
+        "text/html": f'<pre role="alert" style="{red};{text_fits}">{escape(text, keep=LINES)}</pre>',
     }
 
 

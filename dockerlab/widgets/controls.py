@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dockerlab.widgets.markup import EDGE
+
 # Variables of JupyterLab's theme, so that light and dark both fit; the outline is what the keyboard moves.
 _STYLE = """<style>
 .dockerlab-box { max-width: 100%; overflow: visible; }
@@ -12,17 +14,26 @@ _STYLE = """<style>
 .dockerlab-box textarea, .dockerlab-list select {
   font-family: var(--jp-code-font-family, monospace); font-size: 12px; line-height: 1.5; }
 .dockerlab-box .widget-html-content { line-height: 1.45; white-space: normal; }
-.dockerlab-box pre { margin: 4px 0 0; padding: 6px 8px; max-height: 22em; overflow: auto; white-space: pre;
-  border: 1px solid var(--jp-border-color2, #bbb); font-size: 12px; line-height: 1.4; tab-size: 4;
+.dockerlab-box pre { margin: 4px 0 0; padding: 6px 8px; white-space: pre-wrap; overflow-wrap: anywhere;
+  border: 1px solid EDGE; font-size: 12px; line-height: 1.4; tab-size: 4;
   color: var(--jp-content-font-color1, inherit); background: transparent; }
 .dockerlab-box table { font-size: 12px; border-collapse: collapse; margin-top: 4px; }
 .dockerlab-box td, .dockerlab-box th { padding: 2px 8px; }
+.dockerlab-labelled { flex-direction: column; align-items: stretch; height: auto; }
+.widget-inline-hbox.dockerlab-labelled > .widget-label { width: auto; max-width: none; text-align: left;
+  white-space: normal; height: auto; line-height: 1.4; }
+.dockerlab-labelled > :is(select, input, textarea) { flex: 0 0 auto; width: 100%; margin: 0; }
+.dockerlab-labelled > :is(select:not([size]), input) { height: 28px; }
+.dockerlab-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .dockerlab-list select option { white-space: pre; }
+:is(.dockerlab-box, .dockerlab-card) :is(select, input, textarea) { border: 1px solid EDGE !important; }
+:is(.dockerlab-box, .dockerlab-card) button { white-space: normal; height: auto; min-height: 28px;
+  line-height: 1.3; padding: 4px 10px; overflow-wrap: anywhere; }
 :is(.dockerlab-box, .dockerlab-card) .jupyter-widgets-disconnected::before,
 :is(.dockerlab-box, .dockerlab-card).jupyter-widgets-disconnected::before { content: none !important; }
 :is(.dockerlab-box, .dockerlab-card).jupyter-widgets-disconnected::after {
   content: "This is how it was left. Run the cell again to use it."; font-style: italic; }
-</style>"""
+</style>""".replace("EDGE", EDGE)
 
 # Ctrl+Enter in a text field puts this behind the text for a moment. So what was typed last and the wish to
 # use it reach the kernel together: a button pressed by a script would overtake the text.
@@ -40,6 +51,7 @@ const attach = tries => {
   }
   box.dataset.keys = 'on';
   box.querySelectorAll('select').forEach(one => one.setAttribute('data-lm-suppress-shortcuts', 'true'));
+  box.querySelectorAll('.dockerlab-spoken').forEach(one => one.setAttribute('aria-live', 'polite'));
   box.addEventListener('focusin', event => {
     if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
   });
@@ -99,11 +111,21 @@ def row(*children: Any) -> Any:
 
 
 def labelled(label: str, control: Any, *, flex: str = "0 0 auto") -> Any:
-    """Return a control below a label of its own; `flex` is for one that stands in a row."""
+    """Return a control below its label; `flex` is for one that stands in a row."""
     import ipywidgets
 
-    control.tooltip = label
-    return ipywidgets.VBox([ipywidgets.Label(label), control], layout=ipywidgets.Layout(flex=flex))
+    control.description = label
+    control.add_class("dockerlab-labelled")
+    return ipywidgets.VBox([control], layout=ipywidgets.Layout(flex=flex))
+
+
+def spoken() -> Any:
+    """Return a line whose changes a screen reader says: the keys' script makes it a live region."""
+    import ipywidgets
+
+    line = ipywidgets.HTML(layout=ipywidgets.Layout(width="auto"))
+    line.add_class("dockerlab-spoken")
+    return line
 
 
 def view(widget: Any) -> dict[str, Any]:

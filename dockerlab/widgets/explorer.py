@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dockerlab.printable import LINES, escape
+from dockerlab.printable import escape
 from dockerlab.units import human_bytes
-from dockerlab.widgets.controls import box, labelled, row, view
+from dockerlab.widgets.controls import box, labelled, row, spoken, view
 from dockerlab.widgets.explorer_model import ExplorerLine, ExplorerModel
+from dockerlab.widgets.markup import fitted, lines_of
 from dockerlab.widgets.prediction import buttons_wanted
 
 ROWS = 14  # lines of the list that are seen at once
-_HEAD = f"{'stored':>9} {'removed':>10}    path"
+_HEAD = "Changed paths: bytes stored, bytes removed, path"
 _SIDE = "1 1 20em"  # two controls side by side, below each other where it is narrow
 _NBSP = "\u00a0"
 
@@ -48,7 +49,6 @@ class _Card:
             options=[("most bytes first", "size"), ("name", "name")], value=state.order, layout=wide
         )
         self.list = ipywidgets.Select(rows=ROWS, layout=ipywidgets.Layout(width="auto", height="auto"))
-        self.list.tooltip = "changed paths; arrow keys choose one, the Open button opens a folder"
         self.list.add_class("dockerlab-list")
         self.button = ipywidgets.Button(
             description="Open",
@@ -56,15 +56,14 @@ class _Card:
             layout=ipywidgets.Layout(width="6em"),
         )
         self.button.add_class("dockerlab-open")
-        self.said = ipywidgets.HTML(layout=wide)
+        self.said = spoken()
         self.pane = ipywidgets.HTML(layout=wide)
-        head = ipywidgets.HTML(f'<pre style="border:0;padding:0 3px;margin:0">{_HEAD}</pre>')
         hint = ipywidgets.HTML(
             "<small>+ added, ~ changed, - removed. Arrows choose, Enter opens and closes.</small>",
             layout=wide,
         )
         half = ipywidgets.Layout(flex="1 1 32em", min_width="0", overflow="visible")
-        left = ipywidgets.VBox([head, self.list, row(self.button, hint)], layout=half)
+        left = ipywidgets.VBox([labelled(_HEAD, self.list), row(self.button, hint)], layout=half)
         right = ipywidgets.VBox([self.pane], layout=half)
         self.widget = box(
             row(
@@ -102,7 +101,7 @@ class _Card:
         finally:
             self._filling = False
         pattern = f' "{escape(state.pattern)}": {len(self._lines)} lines.' if state.pattern else ""
-        self.said.value = f'<span role="status">{escape(self.explorer.said())}{pattern}</span>'
+        self.said.value = f"{escape(self.explorer.said())}{pattern}"
         self._show()
 
     def _chose(self, _: object) -> None:
@@ -146,7 +145,7 @@ class _Card:
         self.button.description = "More" if line.key.startswith("\0") else "Close" if opened else "Open"
         self.explorer.state.selected = line.key
         said, text = ("", None) if line.key.startswith("\0") else self.explorer.look(line.key)
-        shown = f'<pre tabindex="0">{escape(text, keep=LINES)}</pre>' if text is not None else ""
+        shown = fitted(lines_of(text)) if text is not None else ""
         self.pane.value = f"<div><b>{escape(said)}</b>{shown or self._inside(line)}</div>"
 
     def _inside(self, line: ExplorerLine) -> str:
@@ -160,7 +159,7 @@ class _Card:
             f"<td>{human_bytes(item.removed if item.change == 'removed' else item.stored)}</td></tr>"
             for item in inside
         )
-        return f"<table><tbody>{rows}</tbody></table>" if rows else ""
+        return fitted(f"<table><tbody>{rows}</tbody></table>") if rows else ""
 
 
 def _where(one: Any) -> str:

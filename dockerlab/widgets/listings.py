@@ -13,6 +13,7 @@ from dockerlab.image.image import Image
 from dockerlab.image.reference import OWN_PREFIX, STAND_IN_PREFIX
 from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes
+from dockerlab.widgets.markup import fitted, lines_of
 from dockerlab.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Output(Ran):
         return f"{printable(self._heading)}\n{self._shown}".rstrip("\n")
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        html = f"<div>{escape(self._heading)}<pre>{escape(self._shown, keep=LINES)}</pre></div>"
+        html = fitted(f"<div>{escape(self._heading)}</div>", lines_of(self._shown))
         return {"text/plain": repr(self), "text/html": html}
 
     @property

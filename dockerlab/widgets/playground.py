@@ -9,7 +9,8 @@ from typing import Any
 from dockerlab.charts import Picture, compare, layer_stack
 from dockerlab.errors import DockerlabError
 from dockerlab.printable import LINES, escape
-from dockerlab.widgets.controls import SUBMIT, box, labelled, row, view
+from dockerlab.widgets.controls import SUBMIT, box, labelled, row, spoken, view
+from dockerlab.widgets.markup import fitted, lines_of
 from dockerlab.widgets.playground_model import DOCKERFILE, Attempt, PlaygroundModel
 from dockerlab.widgets.prediction import buttons_wanted
 from dockerlab.widgets.progress import REPAINT_SECONDS
@@ -36,26 +37,27 @@ class _Card:
         self.dockerfile = ipywidgets.Textarea(playground.files[DOCKERFILE], rows=12, layout=wide)
         self.choice = ipywidgets.Dropdown(layout=wide)
         self.text = ipywidgets.Textarea(rows=7, layout=wide)
-        self.new = ipywidgets.Text(placeholder="path of a new file", layout=ipywidgets.Layout(width="16em"))
-        self.new.tooltip = "path of a new file"
+        self.new = ipywidgets.Text(layout=wide)
         self.add = _button("Add", "Add a file of that name to the build context")
         self.remove = _button("Remove", "Remove the chosen file from the build context")
         self.build = _button("Build", "Build the Dockerfile with these files (Ctrl+Enter in an editor)")
         self.build.button_style = "primary"
         self.cancel = _button("Cancel", "End the running build; what was built before stays cached")
         self.reset = _button("Reset", "Put the Dockerfile and the files back as they were given")
-        self.said = ipywidgets.HTML(layout=wide)
+        self.said = spoken()
+        self.said.add_class("dockerlab-unseen")  # the progress shows it
+        self.error = ipywidgets.HTML(layout=wide)
         self.progress = ipywidgets.HTML(layout=wide)
         self.log = ipywidgets.HTML(layout=wide)
         self.chart = ipywidgets.Output(layout=wide)
         self.history = ipywidgets.HTML(layout=wide)
         narrow = ipywidgets.Layout(width="9em")
-        self.one = ipywidgets.Dropdown(layout=narrow, tooltip="the first attempt to compare")
-        self.other = ipywidgets.Dropdown(layout=narrow, tooltip="the second attempt to compare")
+        self.one = ipywidgets.Dropdown(layout=narrow)
+        self.other = ipywidgets.Dropdown(layout=narrow)
         self.compare = _button("Compare", "Show the two attempts side by side")
         self.compared = ipywidgets.HTML(layout=wide)
         self.compared_chart = ipywidgets.Output(layout=wide)
-        self.pair = row(ipywidgets.Label("Compare attempts"), self.one, self.other, self.compare)
+        self.pair = row(labelled("Compare", self.one), labelled("with", self.other), self.compare)
         half = ipywidgets.Layout(flex="1 1 24em", min_width="0", overflow="visible")
         self.widget = box(
             row(
@@ -63,14 +65,16 @@ class _Card:
                 ipywidgets.VBox(
                     [
                         labelled("Files of the build context", self.choice),
-                        self.text,
-                        row(self.new, self.add, self.remove),
+                        labelled("Content of the chosen file", self.text),
+                        labelled("Path of a new file", self.new),
+                        row(self.add, self.remove),
                     ],
                     layout=half,
                 ),
             ),
             row(self.build, self.cancel, self.reset),
             self.said,
+            self.error,
             self.progress,
             self.log,
             self.chart,
@@ -160,7 +164,7 @@ class _Card:
         self.build.disabled = running
         self.cancel.disabled = not running
         if running:
-            self.said.value = '<span role="status">Building.</span>'
+            self.error.value = ""
             painter = threading.Thread(
                 target=copy_context().run, args=(self._follow,), name="playground painter", daemon=True
             )
@@ -168,7 +172,7 @@ class _Card:
             return
         self._paint()
         error = playground.bench.error
-        self.said.value = f'<pre role="alert">{escape(error, keep=LINES)}</pre>' if error else ""
+        self.error.value = f'<pre role="alert">{escape(error, keep=LINES)}</pre>' if error else ""
         latest = playground.attempts[-1] if playground.attempts else None
         if latest is not None and latest is not self._painted:
             self._painted = latest
@@ -187,6 +191,7 @@ class _Card:
         with self._lock:  # or a picture made before the end would be shown after it
             progress = self.playground.bench.progress
             if progress is not None:
+                self.said.value = escape(progress.said() or "Building.")
                 self.progress.value = progress.html()
                 self.log.value = progress.log_html()
 
@@ -204,12 +209,8 @@ class _Card:
     def _compared(self, _: object) -> None:
         one, other = self.one.value, self.other.value
         table, difference = self.playground.compared(one, other)
-        files = (
-            f'<pre tabindex="0">{escape(difference, keep=LINES)}</pre>'
-            if difference
-            else "<p>The same files.</p>"
-        )
-        self.compared.value = f"{table.html()}{files}"
+        files = lines_of(difference) if difference else "<p>The same files.</p>"
+        self.compared.value = table.html() + fitted(files)
         builds = [self.playground.attempts[number - 1].build for number in (one, other)]
         first, second = builds
         picture = None

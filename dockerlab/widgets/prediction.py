@@ -10,7 +10,7 @@ from typing import Any
 
 from dockerlab.errors import DockerlabError
 from dockerlab.printable import escape
-from dockerlab.widgets.controls import style_sheet, view
+from dockerlab.widgets.controls import row, style_sheet, view
 from dockerlab.widgets.display import in_kernel
 
 Option = int | float | str
@@ -60,6 +60,12 @@ class Prediction:
             self._memory.guess = option
         self._refresh()
 
+    def take_back(self) -> None:
+        """Take the guess back, as a click on the chosen button does; not after the measurement."""
+        if not self._locked:
+            self._memory.guess = None
+        self._refresh()
+
     def reveal(self, measured: Option) -> Revealed:
         """Put the guess beside what was measured; of numbers, the option nearest to it is the right one."""
         self._memory.measured = measured
@@ -83,7 +89,8 @@ class Prediction:
     def _said(self) -> str:
         if self.guess is None:
             return "No guess yet."
-        return f"Your guess: {_with_unit(self.guess, self.unit)}."
+        revealed = f" Measured: {_with_unit(self._memory.measured, self.unit)}." if self._locked else ""
+        return f"Your guess: {_with_unit(self.guess, self.unit)}.{revealed}"
 
     def __repr__(self) -> str:
         offered = " · ".join(map(str, self.options))
@@ -109,9 +116,11 @@ class Prediction:
         buttons = []
         for option in self.options:
             label = _with_unit(option, self.unit)
-            wide = ipywidgets.Layout(width="auto", min_width="5em")
+            wide = ipywidgets.Layout(width="auto", min_width="5em", max_width="100%")
             button = ipywidgets.Button(description=label, tooltip=f"Guess {label}", layout=wide)
-            button.on_click(lambda _, chosen=option: self.choose(chosen))
+            button.on_click(
+                lambda _, chosen=option: self.take_back() if chosen == self.guess else self.choose(chosen)
+            )
             buttons.append(button)
 
         def refresh() -> None:
@@ -119,14 +128,14 @@ class Prediction:
                 chosen = option == self.guess
                 button.icon = "check" if chosen else ""
                 button.button_style = "primary" if chosen else ""
-                button.disabled = self._locked
-            said.value = f'<span role="status">{escape(self._said())}</span>'
+            hint = " Press it again to take it back." if self.guess is not None and not self._locked else ""
+            said.value = f'<span role="status">{escape(self._said())}{hint}</span>'
 
         refresh()
         # Older cards went away when their cell ran again.
         self._memory.cards = [*self._memory.cards[-2:], refresh]
         question = ipywidgets.HTML(f"<b>{escape(self.question)}</b>")
-        card = ipywidgets.VBox([question, ipywidgets.HBox(buttons), said, style_sheet()])
+        card = ipywidgets.VBox([question, row(*buttons), said, style_sheet()])
         card.add_class("dockerlab-card")
         return view(card)
 
@@ -165,7 +174,7 @@ def buttons_wanted() -> bool:
     return in_kernel() and not os.environ.get("DOCKERLAB_STATIC") and find_spec("ipywidgets") is not None
 
 
-def _with_unit(value: Option, unit: str) -> str:
+def _with_unit(value: Option | None, unit: str) -> str:
     shown = f"{value:.1f}" if isinstance(value, float) else str(value)
     if value == 1:
         unit = unit.removesuffix("s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from dockerlab.engines.results import Build, Event, Finished, Log, Note, Started
 from dockerlab.printable import LINES, clean, escape, printable
 from dockerlab.units import count, human_bytes, human_seconds, human_share
 from dockerlab.widgets.display import show_repaintable
+from dockerlab.widgets.markup import fitted
 
 if TYPE_CHECKING:
     from dockerlab.widgets.table import Table
@@ -43,12 +45,15 @@ class _Row:
 class BuildProgress:
     """Collects the events of one build: call it with each. Another thread may read it meanwhile.
 
-    `name` is the learner's name for the build, `engine` the engine that does it.
+    `name` is the learner's name for the build, `engine` the engine that does it. Where it is not `alone`,
+    but above a chart, it has no title in the end, and more than a few steps are folded away.
     """
 
-    def __init__(self, name: str, *, engine: str) -> None:
+    def __init__(self, name: str, *, engine: str, alone: bool = True) -> None:
         self.name = name
         self.engine = engine
+        self.alone = alone
+        self.ended = ""  # what became of the last step that ended, in a sentence
         self.total = 0
         self.note = ""
         self._told = ""  # the text of the last note, and when it was first heard, with how much done
@@ -84,7 +89,9 @@ class BuildProgress:
             self.total = max(self.total, event.total)
             step = event.step
             state = {True: "cached", False: "ran", None: "done"}[step.cached]
-            self._rows[step.number] = _Row(step.number, step.stage, step.text, step.line, state, step.seconds)
+            row = _Row(step.number, step.stage, step.text, step.line, state, step.seconds)
+            self._rows[step.number] = row
+            self.ended = f"{self.name}: step {step.number} of {self.total} {state} {_took(row)}".rstrip()
 
     def _left(self, note: Note) -> str:
         """Say how long the rest will take at the pace so far, once there is one."""
@@ -137,10 +144,14 @@ class BuildProgress:
         filled = f' max="{self.total}" value="{done}"' if self.total else ""
         note = f"<div>{escape(self.note)}</div>" if self.note else ""
         rows = "".join(_live_row(row) for row in shown[-LIVE_ROWS:])
-        return (
-            f'<div role="status"><b>{escape(self.name)}</b> <progress{filled}></progress>{of}, '
-            f"{escape(self.engine)}{note}<table><tbody>{rows}</tbody></table></div>"
+        return fitted(
+            f'<b>{escape(self.name)}</b> <progress aria-label="steps done"{filled}></progress>{of}, '
+            f"{escape(self.engine)}{note}<table><tbody>{rows}</tbody></table>"
         )
+
+    def said(self) -> str:
+        """Return what a screen reader says: how it ended, else what became of the last step that ended."""
+        return self.outcome or self.ended
 
     @property
     def log(self) -> tuple[str, ...]:
@@ -157,9 +168,9 @@ class BuildProgress:
         text = escape("\n".join(lines), keep=LINES)
         return (
             f"<details open><summary>log, {count(len(lines), 'line')}</summary>"
-            '<div tabindex="0" role="log" style="display:flex;flex-direction:column-reverse;max-height:15em;'
-            'overflow:auto"><pre style="max-height:none;border:0;overflow:visible">'
-            f"{text}</pre></div></details>"
+            '<div tabindex="0" role="region" aria-label="log" style="display:flex;'
+            'flex-direction:column-reverse;max-height:15em;overflow-y:auto">'
+            f'<pre style="border:0">{text}</pre></div></details>'
         )
 
     def text(self) -> str:
@@ -173,7 +184,7 @@ class BuildProgress:
 
     def table(self) -> Table:
         """Return the steps as a table: number, Dockerfile line, instruction, cached or ran, wall time."""
-        from dockerlab.widgets.table import Table
+        from dockerlab.widgets.table import FEW_ROWS, FOLD_ROWS, Table
 
         rows = tuple(
             (
@@ -191,6 +202,8 @@ class BuildProgress:
             rows,
             right=("step", "line", "time"),
             code=("instruction",),
+            title=self.alone,
+            fold=FOLD_ROWS if self.alone else FEW_ROWS,
         )
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
@@ -236,11 +249,42 @@ class PlainLog:
         print(shown, file=stream, flush=True)
 
 
+# A region is only read out if it was there before its text changed, and what is painted anew each second
+# never was. So the page has one of its own, whose text changes when a step ends.
+_SAY = """<script>(text => {
+  let region = document.getElementById('dockerlab-said');
+  if (!region) {
+    region = document.createElement('div');
+    region.id = 'dockerlab-said';
+    region.setAttribute('role', 'status');
+    region.setAttribute('aria-live', 'polite');
+    region.style.cssText = 'position:fixed;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)';
+    document.body.append(region);
+  }
+  if (region.textContent !== text) region.textContent = text;
+})(TEXT)</script>"""
+
+
+@dataclass(frozen=True)
+class _Aloud:
+    """A build's progress with what a screen reader says of it."""
+
+    progress: BuildProgress
+
+    def html(self) -> str:
+        said = json.dumps(self.progress.said()).replace("<", r"\u003c")
+        return self.progress.html() + _SAY.replace("TEXT", said)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/plain": self.progress.text(), "text/html": self.html()}
+
+
 @contextmanager
 def live(progress: BuildProgress) -> Iterator[None]:
     """Show `progress` in the running cell and repaint it there until the block ends.
 
     A thread of its own paints: the last line before a long silence is seen, and a log costs the build little.
+    What is painted last is all that is saved: the words for a screen reader are not in it.
     """
     handle = show_repaintable(progress)
     over = threading.Event()
@@ -250,7 +294,7 @@ def live(progress: BuildProgress) -> Iterator[None]:
         while not over.wait(REPAINT_SECONDS):
             if progress.version != shown or time.monotonic() - at >= TICK_SECONDS:
                 shown, at = progress.version, time.monotonic()
-                handle.update(progress)
+                handle.update(_Aloud(progress))
 
     # In a copy of the cell's context, where the kernel keeps which cell its output belongs to.
     painter = threading.Thread(target=copy_context().run, args=(follow,), name="build progress", daemon=True)
@@ -262,6 +306,7 @@ def live(progress: BuildProgress) -> Iterator[None]:
         painter.join()
         if not progress.outcome:
             progress.failed(None)
+        handle.update(_Aloud(progress))
         handle.update(progress)
 
 
@@ -283,7 +328,7 @@ def _took(row: _Row) -> str:
 
 def _live_row(row: _Row) -> str:
     took = f"{time.monotonic() - row.began:.0f} s" if row.state == "running" else _took(row)
-    state = "<progress></progress>" if row.state == "running" else escape(row.state)
+    state = '<progress aria-label="running"></progress>' if row.state == "running" else escape(row.state)
     last = f"<br><small>{escape(row.last[-120:])}</small>" if row.state == "running" and row.last else ""
     return (
         f'<tr><td>{row.number}</td><td style="text-align:left"><code>{escape(row.text)}</code>{last}</td>'

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dockerlab.printable import LINES, escape, printable
+from dockerlab.widgets.markup import fitted, folded, table
 
-_BACKTICKS = re.compile("`([^`]+)`")
+FEW_ROWS = 8  # what may stand above a chart
 FOLD_ROWS = 24  # longer tables are folded away in a notebook, the caption stays
 
 
@@ -20,7 +20,8 @@ class Table:
     `right` names the columns that hold numbers, `code` those that hold code, `paths` those whose long words
     may break (after a slash, if that is enough), `prose` those in which `words in backticks` are code; all
     only change how the table looks.
-    `note` is a sentence below the rows, or "". `data` is what the rows were written from.
+    `note` is a sentence below the rows, or "". `data` is what the rows were written from. With more than
+    `fold` rows a notebook has them folded away. Without `title` the caption is the line that opens them.
     """
 
     caption: str
@@ -31,6 +32,8 @@ class Table:
     note: str = ""
     paths: Collection[str] = ()
     prose: Collection[str] = ()
+    fold: int = FOLD_ROWS
+    title: bool = True
     data: Any = field(default=None, kw_only=True)
 
     def newest_first(self) -> Table:
@@ -38,14 +41,18 @@ class Table:
         return replace(self, rows=self.rows[::-1])
 
     def html(self) -> str:
-        """Return the table as HTML without scripts or style sheets, so that any notebook viewer shows it."""
-        head = "".join(_cell("th", name, right=name in self.right) for name in self.columns)
-        body = "".join(f"<tr>{self._html_row(row)}</tr>" for row in self.rows)
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self.rows else ""
-        if len(self.rows) > FOLD_ROWS:
-            table = f"<details><summary>{len(self.rows)} rows</summary>{table}</details>"
+        """Return the table as HTML without scripts, so that any notebook viewer shows it."""
+        rows = table(
+            self.columns, self.rows, right=self.right, code=self.code, paths=self.paths, prose=self.prose
+        )
         note = f"<div>{escape(self.note, keep=LINES)}</div>" if self.note else ""
-        return f"<div><b>{escape(self.caption)}</b>{table}{note}</div>"
+        if not rows:
+            return f"<div><b>{escape(self.caption)}</b>{note}</div>"
+        if not self.title:
+            return fitted(folded(self.caption, rows, opened=len(self.rows) <= self.fold), note)
+        if len(self.rows) > self.fold:
+            rows = folded(f"{len(self.rows)} rows", rows)
+        return fitted(f"<b>{escape(self.caption)}</b>", rows, note)
 
     def text(self, *, width: int = 110) -> str:
         """Return the table as plain text; `code` columns are cut so that a line fits `width` characters."""
@@ -64,33 +71,6 @@ class Table:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return {"text/plain": self.text(), "text/html": self.html()}
-
-    def _html_row(self, row: Sequence[str]) -> str:
-        return "".join(
-            _cell(
-                "td",
-                text,
-                right=name in self.right,
-                code=name in self.code,
-                path=name in self.paths,
-                prose=name in self.prose,
-            )
-            for name, text in zip(self.columns, row, strict=True)
-        )
-
-
-def _cell(
-    tag: str, text: str, *, right: bool = False, code: bool = False, path: bool = False, prose: bool = False
-) -> str:
-    style = "text-align:right;white-space:nowrap" if right else "text-align:left"
-    if path:
-        style += ";overflow-wrap:anywhere"
-    shown = escape(text).replace("/", "/<wbr>") if path else escape(text)
-    if code and text:
-        shown = f"<code>{shown}</code>"
-    if prose:
-        shown = _BACKTICKS.sub(r"<code>\1</code>", shown)
-    return f'<{tag} style="{style}">{shown}</{tag}>'
 
 
 def _aligned(

@@ -232,7 +232,8 @@ def test_a_notebook_is_small_and_names_the_engine() -> None:
     progress = outputs[0]["data"]
     assert progress["text/plain"].splitlines()[0] == "two: 3 steps, 1 cached, 1.5 s, fake engine"
     assert "<progress" not in progress["text/html"]
-    assert len(json.dumps(outputs[0])) < 2500
+    assert len(json.dumps(outputs[0])) < 5000
+    assert "<script" not in progress["text/html"]
     assert [output["output_type"] for output in outputs] == ["display_data"] * 3
 
 

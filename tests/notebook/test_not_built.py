@@ -22,7 +22,7 @@ SAID = "^mine was not built: its cell says why. Read on, or mend it and run its 
 # What is no question about a build: it makes one, or asks after something else.
 OTHERS = {"build", "charts.rebuild_cost", "compare_builders", "exercise", "human_bytes", "human_seconds"}
 OTHERS |= {"images", "layer_limit", "parse", "playground", "predict", "progress"}
-OTHERS |= {"pull", "read_archive", "status"}
+OTHERS |= {"pull", "read_archive", "registry", "status"}
 
 
 def calls() -> dict[str, Callable[..., object]]:

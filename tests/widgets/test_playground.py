@@ -100,6 +100,7 @@ def test_the_controls_drive_it(ground: Playground) -> None:
         card.build.click()
         assert ground.wait(10)
     assert "attempt 2: 3 steps, 1 cached" in card.progress.value
+    assert "attempt 2: 3 steps, 1 cached" in card.said.value
     assert "#1   working" in card.log.value
     assert "application/vnd.plotly.v1+json" in card.chart.outputs[0]["data"]
     assert "2 attempts" in card.history.value
@@ -130,8 +131,8 @@ def test_an_error_is_shown(ground: Playground) -> None:
     card.dockerfile.value = "FROM scratch\nRUN false\n"
     card.build.click()
     assert ground.wait(10)
-    assert 'role="alert"' in card.said.value
-    assert "Dockerfile line 2" in card.said.value
+    assert 'role="alert"' in card.error.value
+    assert "Dockerfile line 2" in card.error.value
     assert card.chart.outputs == ()
     assert not card.build.disabled
     assert card.cancel.disabled

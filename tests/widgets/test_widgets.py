@@ -43,7 +43,7 @@ def test_a_running_step_shows_its_last_line(progress: BuildProgress) -> None:
     progress(Log(2, "second <d>"))
     progress(Log(2, "  "))
     html = progress.html()
-    assert '<progress max="2" value="1"></progress> 1 of 2 steps, an engine' in html
+    assert '<progress aria-label="steps done" max="2" value="1"></progress> 1 of 2 steps, an engine' in html
     assert "RUN b &lt;c&gt;" in html
     assert "second &lt;d&gt;" in html
     assert "first" not in html
@@ -151,6 +151,28 @@ def test_a_silent_step_ticks(
             assert screen.changed.wait_for(lambda: len(screen.painted) > painted + 1, timeout=10)
 
 
+def test_a_build_speaks_when_a_step_ends(progress: BuildProgress, screen: Screen) -> None:
+    """Lines, bytes and seconds change what is seen, not what is said; what is saved has no script."""
+    said = []
+    with live(progress):
+        for event in (
+            Note("pulling debian", 5_000_000, 20_000_000),
+            Started(1, 2, "0", "RUN a", 2),
+            Log(1, "</script>"),
+            Finished(STEP, 2),
+            Started(2, 2, "0", "RUN b", 3),
+            Log(2, "a line"),
+        ):
+            progress(event)
+            said.append(progress.said())
+        assert screen.shows("step 1 of 2 ran 0.25 s")
+        progress.failed(3)
+    assert said == ["", "", "", *["app: step 1 of 2 ran 0.25 s"] * 3]
+    assert "failed at line 3" in screen.painted[-2]
+    assert "<script" in screen.painted[-2]
+    assert "<script" not in screen.painted[-1]
+
+
 def test_a_build_that_ends_badly_is_not_left_running(progress: BuildProgress, screen: Screen) -> None:
     """Whatever ends the block, the thread is gone and the last picture says that nothing was built."""
     progress(Started(1, 1, "0", "RUN a", 2))
@@ -194,7 +216,7 @@ def test_a_long_table_is_folded() -> None:
     """More rows than fit a screen are folded away in HTML and whole in text; none is dropped."""
     rows = tuple((str(number),) for number in range(FOLD_ROWS + 1))
     table = Table("Many", ("n",), rows)
-    assert f"<details><summary>{FOLD_ROWS + 1} rows</summary>" in table.html()
+    assert f"<summary>{FOLD_ROWS + 1} rows</summary>" in table.html()
     assert len(table.text().splitlines()) == FOLD_ROWS + 3
     assert table.newest_first().rows[0] == rows[-1]
 
