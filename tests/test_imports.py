@@ -122,7 +122,13 @@ COMMANDS = {
         *WORKING,
         *DOCKER,
     ),
-    "build -t app .": ("dockerlab.widgets.table", "dockerlab.cli.looking", *RESULTS, *WORKING, *DOCKER),
+    "build -t app .": (
+        "dockerlab.widgets.table",
+        "dockerlab.cli.inspect_commands",
+        *RESULTS,
+        *WORKING,
+        *DOCKER,
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from dockerlab.analysis.history import Row
-from dockerlab.checks.forms import forms
+from dockerlab.checks.decodings import decoded_forms
 from dockerlab.engines.results import Build
 from dockerlab.image.filesystem import CHUNK, Entry, Node, Tree
 from dockerlab.image.image import Layer
@@ -47,7 +47,7 @@ def holding(*marks: bytes, least: int = 1) -> Picks:
             return False
         with layer.open(entry) as file:
             data = file.read()
-        return any(mark.search(form) for form in forms(data) for mark in wanted)
+        return any(mark.search(form) for form in decoded_forms(data) for mark in wanted)
 
     return holds
 

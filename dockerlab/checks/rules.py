@@ -23,10 +23,10 @@ from dockerlab.checks.contents import (
     holding,
     stored,
 )
-from dockerlab.checks.forms import pieces
-from dockerlab.checks.said import contrast, ended, shown, trouble
-from dockerlab.checks.trial import AS_IT_WAS, Files, Given, Trial
+from dockerlab.checks.decodings import pieces
+from dockerlab.checks.trial import AS_IT_WAS, Files, RebuildOptions, Trial
 from dockerlab.checks.verdict import Verdict
+from dockerlab.checks.verdict_text import contrast, ended, shown, trouble
 from dockerlab.engines.results import Build, Engine, Ran
 from dockerlab.errors import (
     BuildError,
@@ -71,7 +71,7 @@ def rule(measure: Callable[P, Found]) -> Callable[Concatenate[str, str, P], Verd
 
 @rule
 def answers(
-    trial: Trial, questions: Questions, *, edits: Files | None = None, given: Given = AS_IT_WAS
+    trial: Trial, questions: Questions, *, edits: Files | None = None, given: RebuildOptions = AS_IT_WAS
 ) -> Found:
     """Ask both images, built again with the edits: each command must end and print as in the starter's.
 
@@ -94,7 +94,7 @@ def same_files(
     paths: Sequence[str],
     *,
     edits: Files | None = None,
-    given: Given = AS_IT_WAS,
+    given: RebuildOptions = AS_IT_WAS,
     modes: Modes = "any",
     owners: bool = False,
 ) -> Found:
@@ -140,7 +140,7 @@ def untouched_by(
     unwanted: Files,
     *,
     edits: Files | None = None,
-    given: Sequence[Given] = (AS_IT_WAS, AS_IT_WAS, Given(fresh=1)),
+    given: Sequence[RebuildOptions] = (AS_IT_WAS, AS_IT_WAS, RebuildOptions(fresh=1)),
     but: Sequence[str] = (),
 ) -> Found:
     """Build with other files, or given something else, that the image has no need of: no layer may differ.
@@ -166,7 +166,7 @@ def untouched_by(
 @rule
 def keeps_secret(trial: Trial, unwanted: Files, secret: str, edits: Files) -> Found:
     """Look for a secret as it is typed, and for what another one in the files changes."""
-    places = told_by(trial, trial.attempt, secret)
+    places = places_of_secret(trial, trial.attempt, secret)
     found = untouched_by("", "", trial, unwanted, edits=edits)
     return Found(found.passed and not places, ", ".join(places) or found.measured, "nowhere, in no form")
 
@@ -221,7 +221,7 @@ def nothing_in_layers(trial: Trial, unwanted: Sequence[Picks], *, base: bool = F
     return Found(not found, stored(found), "in no layer")
 
 
-def told_by(trial: Trial, build: Build, secret: str) -> list[str]:
+def places_of_secret(trial: Trial, build: Build, secret: str) -> list[str]:
     """Return the places that tell a secret, or a piece of it, in any form: files, history, settings."""
     parts = pieces(secret)
     tells = holding(b"|".join(map(re.escape, parts)))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from dockerlab import engines
 from dockerlab.analysis.sizes import pull_size
 from dockerlab.checks.rules import Found, rule
-from dockerlab.checks.said import contrast
 from dockerlab.checks.trial import Files, Trial
+from dockerlab.checks.verdict_text import contrast
 from dockerlab.engines.results import Build, Engine
 from dockerlab.errors import DockerlabError, RunTimeoutError
 from dockerlab.image.image import Image
@@ -144,7 +144,7 @@ def pulls_little(trial: Trial, path: str, more: str, most: int) -> Found:
 
 
 @rule
-def runs_as_somebody(trial: Trial) -> Found:
+def runs_as_non_root(trial: Trial) -> Found:
     """Ask a container for its user's number: root by another name is root."""
     python = _python(trial.attempt.image) or "python3"
     asked = [python, "-I", "-c", "import os; print(os.geteuid())"]

@@ -27,7 +27,7 @@ _OFFICIAL = {"alpine", "busybox", "debian", "perl", "python", "ubuntu"}
 
 
 @dataclass(frozen=True)
-class Given:
+class RebuildOptions:
     """What a rebuild is given besides the edited files."""
 
     build_args: Mapping[str, str] | None = None
@@ -36,7 +36,7 @@ class Given:
     rewrite: Callable[[Dockerfile], str] | None = None  # of the text, before it is built
 
 
-AS_IT_WAS = Given()
+AS_IT_WAS = RebuildOptions()
 
 
 class Trial:
@@ -50,11 +50,11 @@ class Trial:
         self.tag = f"dockerlab/check-{name}:{getpid()}"
         self._made: dict[object, Build | DockerlabError] = {}
 
-    def again(self, edits: Files | None = None, given: Given = AS_IT_WAS) -> Build:
+    def again(self, edits: Files | None = None, given: RebuildOptions = AS_IT_WAS) -> Build:
         """Build the attempt again with edited files; raises the error of a build that fails, each time."""
         return self._build(self.attempt, edits or {}, given)
 
-    def model(self, edits: Files | None = None, given: Given = AS_IT_WAS) -> Build:
+    def model(self, edits: Files | None = None, given: RebuildOptions = AS_IT_WAS) -> Build:
         """Build the starter again with the same edits."""
         return self._build(self.starter, edits or {}, given)
 
@@ -65,7 +65,7 @@ class Trial:
             self.attempt = whole
             self.attempt = self.again()
 
-    def on_top(self, lines: str, *, files: Files | None = None, given: Given = AS_IT_WAS) -> Build:
+    def on_top(self, lines: str, *, files: Files | None = None, given: RebuildOptions = AS_IT_WAS) -> Build:
         """Build an image of these lines on top of the attempt, as it is built again; it is not kept."""
         self._made.clear()  # so that the name is the attempt's: no engine builds on an ID
         self.again(given=given)
@@ -105,7 +105,7 @@ class Trial:
         """List all layers with their rows, lowest first."""
         return list(zip(layer_rows(build), build.image.layers, strict=True))
 
-    def _build(self, build: Build, edits: Files, given: Given) -> Build:
+    def _build(self, build: Build, edits: Files, given: RebuildOptions) -> Build:
         key = (build is self.attempt, frozenset(edits.items()), repr(given))
         if key not in self._made:
             recipe = build.recipe
@@ -121,7 +121,7 @@ class Trial:
         return found
 
     def _built(
-        self, build: Build, recipe: Recipe, context: Context | None, edits: Files, given: Given
+        self, build: Build, recipe: Recipe, context: Context | None, edits: Files, given: RebuildOptions
     ) -> Build:
         if edits:
             context = (context or Context.files({})).edited(edits)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dockerlab import __version__
-from dockerlab.cli import looking_parser as looking
+from dockerlab.cli import inspect_parser
 from dockerlab.dockerfile.hints import near, near_option
 from dockerlab.errors import OptionError
 from dockerlab.shared_options import add_engine_option
@@ -208,25 +208,29 @@ COMMANDS: dict[str, tuple[str, str, AddOptions]] = {  # where it is, what it doe
     "bundle": ("bundle.run", "carry the course to machines that have no network, as one file", _bundle),
     "run": ("commands.run", "run a command in an image; what it writes is not kept", _run),
     "ledger": (
-        "looking.ledger",
+        "inspect_commands.ledger",
         "say what became of every byte of an image, and by which line",
-        looking.ledger,
+        inspect_parser.ledger,
     ),
-    "compare": ("looking.compare", "say what parts two images: sizes, shared layers, files", looking.compare),
+    "compare": (
+        "inspect_commands.compare",
+        "say what parts two images: sizes, shared layers, files",
+        inspect_parser.compare,
+    ),
     "advise": (
         "advise.advise",
         "say what could be better in an image, and what it would save",
-        looking.advise,
+        inspect_parser.advise,
     ),
     "explore": (
-        "looking.explore",
+        "inspect_commands.explore",
         "list what is in an image, or what a layer changed, as a tree",
-        looking.explore,
+        inspect_parser.explore,
     ),
     "why": (
         "why.why",
         "say of each step of a build whether it came from the cache, and why not",
-        looking.why,
+        inspect_parser.why,
     ),
     "start": ("start.run", "make your own copy of the course, or bring new lessons into it", _start),
     "grade": ("grade.run", "make a table and a heat map of a class from a folder of progress files", _grade),

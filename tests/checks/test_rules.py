@@ -173,7 +173,7 @@ def test_a_secret_is_looked_for_everywhere(
     build = build_of(tmp_path / "mine", layers, history=history)
     build = replace(build, image=replace(build.image, config={**build.image.config, "config": config}))
     trial = Prepared(tmp_path, build, build)
-    assert rules.told_by(trial, build, "hunter2-and-more") == told
+    assert rules.places_of_secret(trial, build, "hunter2-and-more") == told
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from dockerlab.checks.trial import Given, Trial
+from dockerlab.checks.trial import RebuildOptions, Trial
 from dockerlab.context.context import Context
 from dockerlab.engines.results import Build, Recipe
 from dockerlab.errors import BuildError
@@ -40,7 +40,7 @@ def app_of(context: Context) -> bytes:
 def test_a_rebuild_is_the_learners_own_with_the_edit(engine: FakeEngine) -> None:
     """Ignore file, target, arguments and secrets are the learner's; the edit comes on top."""
     recipe = Recipe(Context.files(FILES), "app", {"A": "1", "B": "2"}, {"key": b"k"}, squash=True)
-    trial(engine, recipe).again({"app.py": "edited"}, Given({"B": "3"}, {"token": b"t"}, fresh=True))
+    trial(engine, recipe).again({"app.py": "edited"}, RebuildOptions({"B": "3"}, {"token": b"t"}, fresh=True))
     asked = engine.seen[-1]
     context = asked["context"]
     assert isinstance(context, Context)
@@ -60,7 +60,7 @@ def test_what_was_built_is_not_built_again(engine: FakeEngine) -> None:
     calls = len(engine.seen)
     for _ in range(2):
         with pytest.raises(BuildError):
-            failing.again(given=Given(rewrite=lambda dockerfile: "FROM scratch\nRUN false\n"))
+            failing.again(given=RebuildOptions(rewrite=lambda dockerfile: "FROM scratch\nRUN false\n"))
     assert len(engine.seen) > calls
 
 

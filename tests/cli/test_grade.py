@@ -12,7 +12,7 @@ import pytest
 from dockerlab.checks.manifest import hints
 from dockerlab.cli import main
 from tests.checks.classroom import hand_in, messy, record
-from tests.cli.test_looking import DOCS, keys
+from tests.cli.test_inspect_commands import DOCS, keys
 
 OUTPUTS = ["grades.csv", "grades.html"]
 

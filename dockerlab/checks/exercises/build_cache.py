@@ -10,9 +10,9 @@ from __future__ import annotations
 import secrets
 
 from dockerlab.checks.rules import Found, ran, rule
-from dockerlab.checks.said import contrast
-from dockerlab.checks.trial import Files, Given, Trial
+from dockerlab.checks.trial import Files, RebuildOptions, Trial
 from dockerlab.checks.verdict import Verdict
+from dockerlab.checks.verdict_text import contrast
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -70,7 +70,7 @@ def rules(trial: Trial) -> list[Verdict]:
 
 
 def _said(trial: Trial, files: Files, release: str = "release-1") -> list[str]:
-    build = trial.again(files, Given(build_args={"RELEASE": release}))
+    build = trial.again(files, RebuildOptions(build_args={"RELEASE": release}))
     return ran(build, None, engine=trial.engine).output.splitlines()
 
 
@@ -112,7 +112,7 @@ def _keeps(trial: Trial, before: Files, after: Files, parts: int) -> Found:
 @rule
 def _in_environment(trial: Trial, files: Files) -> Found:
     release = f"release-{secrets.token_hex(4)}"
-    build = trial.again(files, Given(build_args={"RELEASE": release}))
+    build = trial.again(files, RebuildOptions(build_args={"RELEASE": release}))
     env = (build.image.config.get("config") or {}).get("Env") or ()
     found = next((one for one in env if one.startswith("RELEASE=")), "it is not set")
     return Found(found == f"RELEASE={release}", found, f"RELEASE={release}")

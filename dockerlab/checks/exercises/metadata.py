@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 
 from dockerlab.checks.contents import final_file
-from dockerlab.checks.rules import Found, layers_at_most, rule, settings, told_by, untouched_by
-from dockerlab.checks.said import contrast, shown
-from dockerlab.checks.trial import Files, Given, Trial
+from dockerlab.checks.rules import Found, layers_at_most, places_of_secret, rule, settings, untouched_by
+from dockerlab.checks.trial import Files, RebuildOptions, Trial
 from dockerlab.checks.verdict import Verdict
+from dockerlab.checks.verdict_text import contrast, shown
 
 STARTER = """\
 FROM debian:trixie-slim
@@ -55,7 +55,7 @@ def rules(trial: Trial) -> list[Verdict]:
     tokens = [f"token-{trial.draw.getrandbits(80):020x}" for _ in range(2)]
     legacy = trial.attempt.builder == "legacy"
     given = [
-        Given({"TOKEN": token}, None if legacy else {"token": token.encode()}, fresh=turn)
+        RebuildOptions({"TOKEN": token}, None if legacy else {"token": token.encode()}, fresh=turn)
         for turn, token in enumerate([*tokens, tokens[1]], 1)
     ]
     digest = hashlib.sha256(tokens[1].encode()).hexdigest()[:16]
@@ -93,7 +93,7 @@ def rules(trial: Trial) -> list[Verdict]:
 
 
 @rule
-def _fetched(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
+def _fetched(trial: Trial, edits: Files, given: RebuildOptions, wanted: str) -> Found:
     receipt = final_file(trial.again(edits, given), RECEIPT)
     if receipt is None:
         return Found(False, "it is not there", wanted)
@@ -103,14 +103,14 @@ def _fetched(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
 
 
 @rule
-def _serves(trial: Trial, edits: Files, given: Given, wanted: str) -> Found:
+def _serves(trial: Trial, edits: Files, given: RebuildOptions, wanted: str) -> Found:
     said = trial.engine.run(trial.again(edits, given).image.id).output.strip()
     return Found(said == wanted, *contrast(said, wanted))
 
 
 @rule
-def _nowhere(trial: Trial, edits: Files, given: list[Given], token: str) -> Found:
+def _nowhere(trial: Trial, edits: Files, given: list[RebuildOptions], token: str) -> Found:
     """Another token may change the receipt alone; what of it is in history and settings is looked for."""
     found = untouched_by("", "", trial, {}, edits=edits, given=given, but=[RECEIPT])
-    places = told_by(trial, trial.again(edits, given[1]), token)
+    places = places_of_secret(trial, trial.again(edits, given[1]), token)
     return Found(found.passed and not places, ", ".join(places) or found.measured, found.target)

@@ -24,7 +24,7 @@ from dockerlab.checks.rules import (
     untouched_by,
     wastes_at_most,
 )
-from dockerlab.checks.serving import pulls_little, runs_as_somebody, serves
+from dockerlab.checks.serving import pulls_little, runs_as_non_root, serves
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
 from dockerlab.context.context import File
@@ -154,7 +154,7 @@ def _smaller(trial: Trial) -> list[Verdict]:
     budget = round(trial.starter.image.size_unpacked * SHARE)
     return [
         _serves(trial, edits),
-        runs_as_somebody("It does not run as root", STAGES, trial),
+        runs_as_non_root("It does not run as root", STAGES, trial),
         wastes_at_most("No line makes bytes useless that a layer holds", LARGEST, trial, SPARE),
         untouched_by("Git's history is in no layer", COPIES, trial, history, edits=edits),
         bytes_at_most(
@@ -191,7 +191,7 @@ def _all(trial: Trial) -> list[Verdict]:
     secret = "The key is in no layer, in no line of the history, in no setting"
     return [
         _serves(trial, edits),
-        runs_as_somebody("It does not run as root", STAGES, trial),
+        runs_as_non_root("It does not run as root", STAGES, trial),
         keeps_secret(secret, LOOK, trial, key, SECRET, edits),
         wastes_at_most("No line makes bytes useless that a layer holds", LARGEST, trial, SPARE),
         nothing_in_layers("No compiler is in the image", STAGES, trial, [_compiler], base=True),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from dockerlab.checks.contents import Picks, below, holding
-from dockerlab.checks.readings import keeps_no_readings, other_readings
+from dockerlab.checks.random_readings import keeps_no_readings, other_readings
 from dockerlab.checks.rules import Questions, answers, nothing_in_layers, same_files
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict

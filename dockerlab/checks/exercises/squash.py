@@ -10,11 +10,11 @@ import re
 
 from dockerlab.analysis.sizes import missing_layers
 from dockerlab.checks.contents import final_file
-from dockerlab.checks.readings import keeps_no_readings, other_readings
+from dockerlab.checks.random_readings import keeps_no_readings, other_readings
 from dockerlab.checks.rules import Found, ran, rule, settings
-from dockerlab.checks.said import contrast, ended
-from dockerlab.checks.trial import Files, Given, Trial
+from dockerlab.checks.trial import Files, RebuildOptions, Trial
 from dockerlab.checks.verdict import Verdict
+from dockerlab.checks.verdict_text import contrast, ended
 from dockerlab.units import human_bytes
 
 BASE = "debian:trixie-slim"
@@ -52,12 +52,12 @@ def rules(trial: Trial) -> list[Verdict]:
 
 
 @rule
-def _says(trial: Trial, other: Given) -> Found:
+def _says(trial: Trial, other: RebuildOptions) -> Found:
     """Ask with other readings too, then with another user and unit, and a `seq` that prints nothing."""
     unit = f"u{trial.draw.getrandbits(32):x}"
     said, expected = "", ""
     for given, user, lines in (
-        (Given(), "nobody", ""),
+        (RebuildOptions(), "nobody", ""),
         (other, "nobody", ""),
         (
             other,

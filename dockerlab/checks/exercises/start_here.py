@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dockerlab.checks.contents import final_file
 from dockerlab.checks.rules import Found, ran, rule
-from dockerlab.checks.said import ended, shown
 from dockerlab.checks.trial import Files, Trial
 from dockerlab.checks.verdict import Verdict
+from dockerlab.checks.verdict_text import ended, shown
 from dockerlab.engines.results import Ran
 from dockerlab.units import human_bytes
 

@@ -13,7 +13,7 @@ from random import Random
 
 from dockerlab.checks.contents import same_content
 from dockerlab.checks.rules import Found, nothing_in_layers, rule, untouched_by
-from dockerlab.checks.trial import Given, Trial
+from dockerlab.checks.trial import RebuildOptions, Trial
 from dockerlab.dockerfile.parser import Dockerfile
 
 _CALLS = re.compile(r"\bseq\b")
@@ -28,17 +28,17 @@ awk -v n="$((last - first + 1))" 'BEGIN {{ srand({seed}); for (i = 1; i <= n; i+
 """
 
 
-def other_readings(draw: Random) -> Sequence[Given]:
+def other_readings(draw: Random) -> Sequence[RebuildOptions]:
     """Give two builds other readings, and a third the same as the second, but made again."""
     first, second = draw.sample(range(2**30), 2)
     return [
-        Given(rewrite=partial(with_readings, seed=seed, turn=turn))
+        RebuildOptions(rewrite=partial(with_readings, seed=seed, turn=turn))
         for turn, seed in enumerate((first, second, second))
     ]
 
 
 @rule
-def keeps_no_readings(trial: Trial, readings: Sequence[Given], path: str, result: str) -> Found:
+def keeps_no_readings(trial: Trial, readings: Sequence[RebuildOptions], path: str, result: str) -> Found:
     """Look for the known readings, which a base of one's own may have, and for what others change."""
     known = nothing_in_layers("", "", trial, [same_content(trial.starter, path)])
     other = untouched_by("", "", trial, {}, given=readings, but=[result, *_PROGRAMS])

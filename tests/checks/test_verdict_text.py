@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockerlab.checks.said import contrast, ended, trouble
+from dockerlab.checks.verdict_text import contrast, ended, trouble
 from dockerlab.engines.results import Ran
 from dockerlab.errors import ContextError, RunError
 

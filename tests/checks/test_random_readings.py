@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockerlab.checks.readings import with_readings
+from dockerlab.checks.random_readings import with_readings
 from dockerlab.dockerfile.parser import parse
 
 TEXT = """\

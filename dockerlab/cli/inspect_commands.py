@@ -9,7 +9,7 @@ from dockerlab.analysis.history import image_of, name_of
 from dockerlab.analysis.ledger import Ledger, blame, headline
 from dockerlab.analysis.ledger import ledger as account
 from dockerlab.analysis.wasted_bytes import KINDS
-from dockerlab.cli import looking_shapes as shapes
+from dockerlab.cli import inspect_shapes as shapes
 from dockerlab.cli.answer import Answer, Shape
 from dockerlab.cli.subjects import find
 from dockerlab.errors import ContextError, ImageError

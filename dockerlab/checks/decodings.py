@@ -22,7 +22,7 @@ _PACKED: dict[bytes, Callable[[bytes], bytes]] = {
 }
 
 
-def forms(data: bytes, deep: int = _DEEPEST) -> Iterator[bytes]:
+def decoded_forms(data: bytes, deep: int = _DEEPEST) -> Iterator[bytes]:
     """Yield the bytes, and what they are once unpacked or decoded, again and again."""
     yield data
     if not deep:
@@ -30,17 +30,17 @@ def forms(data: bytes, deep: int = _DEEPEST) -> Iterator[bytes]:
     for start, unpack in _PACKED.items():
         if data.startswith(start):
             try:
-                yield from forms(unpack(data), deep - 1)
+                yield from decoded_forms(unpack(data), deep - 1)
             except (OSError, EOFError, lzma.LZMAError, zlib.error):
                 continue
     if _HEX.fullmatch(data):
         digits = b"".join(data.split())
-        yield from forms(binascii.unhexlify(digits[: len(digits) // 2 * 2]), deep - 1)
+        yield from decoded_forms(binascii.unhexlify(digits[: len(digits) // 2 * 2]), deep - 1)
     if _BASE64.fullmatch(data):
         # Lines that are padded each, as of several pieces, are one text without the padding between them.
         letters = b"".join(data.split()).replace(b"=", b"").translate(bytes.maketrans(b"-_", b"+/"))
         whole = letters[: len(letters) // 4 * 4 + (0 if len(letters) % 4 == 1 else len(letters) % 4)]
-        yield from forms(base64.b64decode(whole + b"=" * (-len(whole) % 4)), deep - 1)
+        yield from decoded_forms(base64.b64decode(whole + b"=" * (-len(whole) % 4)), deep - 1)
 
 
 def pieces(secret: str, size: int = 8) -> set[bytes]:

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from dockerlab.checks.forms import forms, pieces
+from dockerlab.checks.decodings import decoded_forms, pieces
 
 SECRET = "key-5d1e9a7c40b83f26"
 
@@ -46,7 +46,7 @@ def test_what_is_packed_or_encoded_is_found(hide: object) -> None:
     """The bytes are among the forms, whatever they were packed with or encoded as."""
     assert callable(hide)
     data = f"API_KEY={SECRET}\n".encode()
-    assert any(data.strip() in form for form in forms(hide(data)))
+    assert any(data.strip() in form for form in decoded_forms(hide(data)))
 
 
 def test_what_only_looks_packed_is_itself() -> None:
@@ -59,8 +59,8 @@ def test_what_only_looks_packed_is_itself() -> None:
         b"API_KEY=key-5d1e9a7c40b",
         os.urandom(100),
     ):
-        assert next(forms(data)) == data
-        assert list(forms(data))
+        assert next(decoded_forms(data)) == data
+        assert list(decoded_forms(data))
 
 
 @pytest.mark.parametrize(
