@@ -18,7 +18,7 @@ LEAST_LEFT = 0.5  # of the letters and digits of a compared output: the rest may
 MARKED = f"only the tags {COMPARED} and {RAISES} may say how a cell is tested"
 _OTHER_TAG = re.compile(r"nbval|raises|skip")
 _MARK = re.compile(r"^\s*#\s*(NBVAL_|PYTEST_VALIDATE)", re.MULTILINE)
-_PLAIN = re.compile(r"<[^>]*>|[\W_]")
+_PLAIN = re.compile(r"(?s)<style>.*?</style>|<[^>]*>|[\W_]")
 
 # What a failed build leaves in a notebook, and what is said of it later; neither is an error of the cell.
 _NOT_BUILT = re.compile(r'role="alert"|\bwas not built: ')

@@ -160,7 +160,7 @@ def test_the_playground_by_click(widgets: Widgets, shots: Path) -> None:
     build = box.get_by_role("button", name="Build", exact=True)
     build.click()
     widgets.shows(box, "attempt 1: 3 steps")
-    box.locator(".dl-chart").first.wait_for(timeout=WAIT)
+    box.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=WAIT)
     editors = box.locator("textarea")
     editors.nth(1).fill(f"print({time.time_ns()})\n")  # in no cache
     build.click()
@@ -179,7 +179,7 @@ def test_the_playground_by_click(widgets: Widgets, shots: Path) -> None:
     box.get_by_role("button", name="Compare").click()
     widgets.shows(box, "attempt 2 and attempt 4")
     assert re.search(r"-print\(\d+\)\s+\+print\(1\)", box.inner_text())
-    widgets.until(lambda: box.locator(".dl-chart").count() >= 2)
+    widgets.until(lambda: box.locator(".js-plotly-plot .main-svg:first-child").count() >= 2)
     for theme in ("light", "dark"):
         set_theme(page, theme)
         screenshot(page, shots / f"playground-{theme}.png")

@@ -64,7 +64,8 @@ NEEDED = {
     "bases": ("--into", "x"),
     "grade": ("x",),
     "compare": ("a", "b"),
-} | dict.fromkeys(("history", "run", "why", "ledger", "advise", "explore", "rm", "build"), ("app",))
+    "bundle": ("drop",),
+} | dict.fromkeys(("history", "run", "why", "push", "ledger", "advise", "explore", "rm", "build"), ("app",))
 
 
 def test_every_option_of_the_magic() -> None:

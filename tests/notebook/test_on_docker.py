@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import dockerlab as lab
+from dockerlab import engines
 from dockerlab.engines.docker.daemon import probe
 from dockerlab.engines.docker.engine import DockerEngine
 from dockerlab.engines.embedded.engine import EmbeddedEngine
@@ -19,6 +20,7 @@ from dockerlab.engines.results import Recipe
 def test_without_docker_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no daemon answers, the sentence says it; nothing is raised."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/no-docker-here")
+    monkeypatch.setattr(engines, "_chosen", {})  # it is kept for the life of a process
     built = EmbeddedEngine(tmp_path).build("FROM scratch\nWORKDIR /a\n")
     assert lab.on_docker(built, builder="legacy").caption.startswith("The legacy builder is not here: ")
 

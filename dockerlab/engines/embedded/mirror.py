@@ -1,7 +1,7 @@
 """Packages without a network: what apt's, pip's and npm's servers said is kept, and said again on loopback.
 
-A store that was made by `dockerlab bundle create` has a folder `mirror`: a file for each address that a RUN
-of a lesson asked for, whose first line is {"url", "status", "type"} as JSON, and whose rest is the body.
+A store that was made by `dockerlab bundle create` has a folder `mirror`: a file for whatever a RUN of a
+lesson asked for, whose first line is {"url", "status", "type"} as JSON, and whose rest is the body.
 While a RUN runs, a server on a free port of loopback answers from it; what it has not is asked of the
 network. The RUN finds it by three variables that apt, pip and npm read, and that count for no cache key, as
 proxies count for none. Signatures and digests are checked by apt, pip and npm as ever.
@@ -10,14 +10,15 @@ proxies count for none. Signatures and digests are checked by apt, pip and npm a
 from __future__ import annotations
 
 import hashlib
-import html
+import importlib
 import json
 import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urljoin
@@ -25,8 +26,10 @@ from urllib.parse import urljoin
 from dockerlab.engines.embedded.sandbox.contract import Mount
 from dockerlab.engines.embedded.store import durable
 from dockerlab.engines.embedded.store.store import Store
+from dockerlab.printable import escape
 
 FOLDER = "mirror"
+PIP_INDEX = "PIP_INDEX_URL"
 NPM_REGISTRY = "npm_config_registry"
 RECORDING = "recording"  # a file in the folder: what is not there yet is fetched and kept
 APT_CONFIG = "/run/dockerlab-apt.conf"  # where a RUN sees apt's settings
@@ -69,11 +72,12 @@ def serving(kept: Path, place: Path) -> Iterator[tuple[Mapping[str, str], Mount]
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         place.write_text(_APT.format(port=port))
-        variables = {
-            "APT_CONFIG": APT_CONFIG,
-            "PIP_INDEX_URL": f"http://127.0.0.1:{port}{_INDEX}",
-            NPM_REGISTRY: f"http://127.0.0.1:{port}/",
-        }
+        here = f"http://127.0.0.1:{port}"
+        variables = {"APT_CONFIG": APT_CONFIG, PIP_INDEX: here + _INDEX, NPM_REGISTRY: f"{here}/"}
+        if (kept / RECORDING).exists():  # what has no known address is asked for as ever, and not kept
+            variables = {
+                name: to for name, to in variables.items() if name == "APT_CONFIG" or _upstream(name)
+            }
         try:
             yield variables, Mount("bind", APT_CONFIG, place, read_only=True)
         finally:
@@ -104,49 +108,58 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: what went wrong is said by who asked."""
 
     def _page(self) -> Page:
-        url = _asked(self.path)
-        page = _kept(self.pages, url)
+        page = _kept(self.pages, self.path)
         if page is not None:
             return page
+        url = _asked(self.path)
+        if url is None:
+            return Page(self.path, 504, "text/plain", b"not in the bundle")
         page = _fetched(url, self.headers.get("Accept", "*/*"), index=self.path.startswith(_INDEX))
         if page.status in _WORTH_KEEPING and (self.pages / RECORDING).exists():
             about = json.dumps({"url": url, "status": page.status, "type": page.type}).encode()
             durable.write_whole(
-                _file(self.pages, url), about + b"\n" + page.body, temporary=self.pages, sync=False
+                _file(self.pages, self.path), about + b"\n" + page.body, temporary=self.pages, sync=False
             )
         return page
 
 
-def _asked(path: str) -> str:
-    """Return the address on the network that is meant by what a program asked for."""
+def _asked(path: str) -> str | None:
+    """Return the address on the network that is meant by what a program asked for; None: it is not known."""
     if path.startswith("http://"):
         return path
-    if path.startswith(_INDEX):
-        index = os.environ.get("PIP_INDEX_URL") or "https://pypi.org/simple"
-        return f"{index.rstrip('/')}/{path.removeprefix(_INDEX)}"
     if path.startswith(_LINKED):
         return path.removeprefix(_LINKED).replace("/", "://", 1)
-    registry = os.environ.get(NPM_REGISTRY) or "https://registry.npmjs.org"
-    return registry.rstrip("/") + path
+    name, rest = (PIP_INDEX, path.removeprefix(_INDEX)) if path.startswith(_INDEX) else (NPM_REGISTRY, path)
+    server = _upstream(name)
+    return f"{server.rstrip('/')}/{rest.lstrip('/')}" if server else None
+
+
+def _upstream(name: str) -> str:
+    """Return the address that pip or npm is told to ask by their variable; else the one pip was made with."""
+    told = os.environ.get(name, "")
+    if not told and name == PIP_INDEX:
+        with suppress(ImportError, AttributeError):
+            told = importlib.import_module("pip._internal.models.index").PyPI.simple_url
+    return told
 
 
 def _with_links_here(page: Page) -> bytes:
     """Return a page of pip's index, its links leading to this server."""
 
     def here(found: re.Match[str]) -> str:
-        target = urljoin(page.url, html.unescape(found[1]))
-        return f'href="{_LINKED}{html.escape(target.replace("://", "/", 1))}"'
+        target = urljoin(page.url, unescape(found[1]))
+        return f'href="{_LINKED}{escape(target.replace("://", "/", 1))}"'
 
     return re.sub(r'href="([^"]*)"', here, page.body.decode("utf-8", "replace")).encode()
 
 
-def _file(pages: Path, url: str) -> Path:
-    return pages / hashlib.sha256(url.encode()).hexdigest()
+def _file(pages: Path, asked: str) -> Path:
+    return pages / hashlib.sha256(asked.encode()).hexdigest()
 
 
-def _kept(pages: Path, url: str) -> Page | None:
+def _kept(pages: Path, asked: str) -> Page | None:
     try:
-        about, _, body = _file(pages, url).read_bytes().partition(b"\n")
+        about, _, body = _file(pages, asked).read_bytes().partition(b"\n")
     except FileNotFoundError:
         return None
     return Page(**json.loads(about), body=body)

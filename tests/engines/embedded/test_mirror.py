@@ -69,9 +69,12 @@ def asked(kept: Path, place: Path, address: str) -> list[tuple[int, bytes]]:
 
 
 def test_what_was_recorded_is_given_when_the_server_is_gone(
-    upstream: ThreadingHTTPServer, tmp_path: Path
+    upstream: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files, packages, lists and what there is not are answered as before; what was never asked is not."""
+    """Files, packages, lists and what there is not are answered as before; what was never asked is not.
+
+    So it is on another machine, which knows nothing of the servers that were asked.
+    """
     kept, place = tmp_path / "mirror", tmp_path / "apt.conf"
     kept.mkdir()
     (kept / mirror.RECORDING).touch()
@@ -86,6 +89,8 @@ def test_what_was_recorded_is_given_when_the_server_is_gone(
     (kept / mirror.RECORDING).unlink()
     upstream.shutdown()
     upstream.server_close()
+    monkeypatch.delenv("PIP_INDEX_URL")
+    monkeypatch.delenv("npm_config_registry")
     assert asked(kept, place, address) == before
     with mirror.serving(kept, place) as (variables, _):
         refused = requests.get(variables["npm_config_registry"] + "other", timeout=20)
@@ -122,3 +127,16 @@ def test_a_run_is_told_of_the_mirror_and_neither_layer_nor_key_is(tmp_path: Path
     assert not any("apt" in entry.path for layer in built.image.layers for entry in layer.entries)
     (engine.store.root / mirror.FOLDER).rmdir()
     assert [step.cached for step in engine.build(text, context=context).steps][-1] is True
+
+
+def test_what_has_no_known_address_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a bundle is made, npm asks as ever unless its registry is named."""
+    kept = tmp_path / "mirror"
+    kept.mkdir()
+    (kept / mirror.RECORDING).touch()
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    with mirror.serving(kept, tmp_path / "apt.conf") as (variables, _):
+        assert "npm_config_registry" not in variables
+    (kept / mirror.RECORDING).unlink()
+    with mirror.serving(kept, tmp_path / "apt.conf") as (variables, _):
+        assert "npm_config_registry" in variables
