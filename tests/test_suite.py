@@ -12,12 +12,8 @@ from pathlib import Path
 import pytest
 
 from tools.course import ROOT
-from tools.sections import OF_ITS_OWN, TEST, WITHOUT_BROWSER, Section, lanes, sections
+from tools.sections import LANES, TEST, WITHOUT_BROWSER, Section, sections
 from tools.suite import SHOWN, excerpt, lane, run
-
-# With and without a second Docker daemon beside the installed one.
-PLANS = {"two daemons": lanes({OF_ITS_OWN: "unix:///run/second.sock"}), "one daemon": lanes({})}
-plans = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 
 
 def python(program: str) -> tuple[str, ...]:
@@ -25,13 +21,12 @@ def python(program: str) -> tuple[str, ...]:
     return (sys.executable, "-c", program)
 
 
-@plans
-def test_every_test_is_in_one_section(plan: tuple[tuple[str, ...], ...]) -> None:
+def test_every_test_is_in_one_section() -> None:
     """The tests that CI's sections choose are all tests, each in one section."""
     found = sections(embedded=True)
     chosen = {
         command[at + 1]
-        for name in (*TEST, *(name for names in plan for name in names))
+        for name in (*TEST, *(name for names in LANES for name in names))
         for command in found[name].commands
         for at, word in enumerate(command)
         if word == "-m" and "long" in command[at + 1]
@@ -39,33 +34,26 @@ def test_every_test_is_in_one_section(plan: tuple[tuple[str, ...], ...]) -> None
     assert chosen == {"not long", "long and docker", "long and not docker"}
 
 
-@plans
-def test_the_plans_name_sections(plan: tuple[tuple[str, ...], ...]) -> None:
+def test_the_plans_name_sections() -> None:
     """What `make test` and CI run are sections, and what lanes share the cores has no section twice."""
-    names = [name for names in plan for name in names]
-    assert {*TEST, *WITHOUT_BROWSER, *names} <= set(sections(embedded=True))
-    assert len({*TEST, *names}) == len(TEST) + len(names)
+    lanes = [name for names in LANES for name in names]
+    assert {*TEST, *WITHOUT_BROWSER, *lanes} <= set(sections(embedded=True))
+    assert len({*TEST, *lanes}) == len(TEST) + len(lanes)
 
 
 def test_ci_has_the_time_for_its_limits() -> None:
     """Though every section took all it may, `make test-all` would be done in 80 minutes."""
     found = sections(embedded=True)
     alone = sum(found[name].limit for name in TEST)
-    assert alone + max(sum(found[name].limit for name in names) for names in PLANS["two daemons"]) <= 80 * 60
+    assert alone + max(sum(found[name].limit for name in names) for names in LANES) <= 80 * 60
 
 
-@pytest.mark.parametrize(("plan", "daemons"), [(PLANS["two daemons"], 2), (PLANS["one daemon"], 1)])
-def test_a_daemon_has_one_lane(plan: tuple[tuple[str, ...], ...], daemons: int) -> None:
-    """As many lanes build on Docker as there are daemons: others' builds could cost BuildKit's cache."""
+def test_docker_has_one_lane() -> None:
+    """Only the sections of the first lane build on Docker: others' builds could cost BuildKit's cache."""
     found = sections(embedded=True)
-
-    def builds_on_docker(name: str) -> bool:
-        section = found[name]
-        return section.environment.get("DOCKERLAB_ENGINE") == "docker" or any(
-            "long and docker" in command for command in section.commands
-        )
-
-    assert sum(any(map(builds_on_docker, names)) for names in plan) == daemons
+    for name in LANES[1]:
+        assert found[name].environment.get("DOCKERLAB_ENGINE") != "docker"
+        assert not any("long and docker" in command for command in found[name].commands)
 
 
 @pytest.mark.parametrize("live", [False, True])

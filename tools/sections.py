@@ -30,10 +30,12 @@ AS_ON_A_LAPTOP = ("bash", "tests/ordinary.sh")  # it sees what was recorded as .
 TEST = ("engine", "lint", "tests", "solutions")
 # Where no browser runs the lessons, nbval does.
 WITHOUT_BROWSER = ("engine", "lint", "tests", "notebooks")
-# The Docker daemon that conformance is measured against, where it is another than the one lessons run on.
-OF_ITS_OWN = "MODERN_DOCKER_OVERLAY2"
-CONFORMANCE = ("conformance", "proot-cases", "rootless-cases")
-WITHOUT_DOCKER = ("long", "unprivileged-notebooks")
+# What `make test-all` adds: two lanes that share the cores. Only the first builds on Docker, whose builder
+# may miss its own cache when others build.
+LANES = (
+    ("conformance", "proot-cases", "rootless-cases", "docker-notebooks"),
+    ("long", "unprivileged-notebooks"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,6 @@ class Section:
     limit: int
     commands: tuple[tuple[str, ...], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def lanes(environment: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Give what `make test-all` adds: lanes of sections that share the cores.
-
-    A daemon is built on in one lane only: BuildKit may miss its own cache when others build.
-    """
-    if environment.get(OF_ITS_OWN):
-        return (CONFORMANCE, ("docker-notebooks", WITHOUT_DOCKER[0]), WITHOUT_DOCKER[1:])
-    return ((*CONFORMANCE, "docker-notebooks"), WITHOUT_DOCKER)
 
 
 def sections(*, embedded: bool) -> Mapping[str, Section]:
@@ -85,17 +77,17 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "long": Section(
             "Long tests: right and wrong answers to every exercise",
-            1500,
+            1700,
             ((*PYTEST, *side_by_side, "-m", "long and not docker"),),
         ),
         "conformance": Section(
             "Long tests beside Docker: the embedded builder and BuildKit",
-            2300,
+            1600,
             ((*PYTEST, "-m", "long and docker", f"--record={RECORDED}"),),
         ),
         "proot-cases": Section(
             "The same as an ordinary user, as on Binder",
-            200,
+            130,
             (
                 (
                     *(*AS_ON_BINDER, ".venv/bin/python", *PYTEST[1:], "tests/conformance"),
@@ -105,7 +97,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
         ),
         "rootless-cases": Section(
             "The same as an ordinary user who has user namespaces, as on a laptop",
-            200,
+            150,
             (
                 (
                     *(*AS_ON_A_LAPTOP, ".venv/bin/python", *PYTEST[1:], "-k", "rootless"),
@@ -114,11 +106,11 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1600, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1300, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
-            2000,
+            1450,
             ((*AS_ON_BINDER, ".venv/bin/python", "-m", "tools.suite", "engine", "notebooks"),),
         ),
         "survival": Section(

@@ -20,7 +20,7 @@ from dockerlab.engines import choose
 from dockerlab.errors import EngineError
 from tools.browser import missing
 from tools.course import ROOT
-from tools.sections import TEST, WITHOUT_BROWSER, Section, lanes, sections
+from tools.sections import LANES, TEST, WITHOUT_BROWSER, Section, sections
 
 SHOWN = 200_000  # bytes of the log of a section that ran beside another; the file has all of them
 GRACE = 30  # seconds to clean up in, for a command that is told to stop
@@ -162,9 +162,8 @@ def main() -> int:
             outcomes.append(run(found[name], ROOT / ".lab" / "logs" / f"{name}.log", environment, live=True))
             print(line(outcomes[-1]), flush=True)
         if options.all:
-            beside = lanes(environment)
-            with ThreadPoolExecutor(len(beside)) as pool:
-                running = [pool.submit(lane, names, found, environment) for names in beside]
+            with ThreadPoolExecutor(len(LANES)) as pool:
+                running = [pool.submit(lane, names, found, environment) for names in LANES]
                 try:
                     outcomes += [outcome for done in running for outcome in done.result()]
                 except KeyboardInterrupt:
