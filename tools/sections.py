@@ -55,7 +55,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
     hidden = dict([NO_DOCKER]) if embedded else {}
     on_docker = {"DOCKERLAB_ENGINE": "docker"}
     return {
-        "engine": Section("An engine is ready", 300, (READY,)),
+        "engine": Section("An engine is ready", 200, (READY,)),
         "lint": Section(
             "Lint and types",
             120,
@@ -106,7 +106,7 @@ def sections(*, embedded: bool) -> Mapping[str, Section]:
             ),
         ),
         "docker-notebooks": Section(
-            "Lessons and solutions on Docker", 1300, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
+            "Lessons and solutions on Docker", 1400, (READY, (*NBVAL, "notebooks", "solutions")), on_docker
         ),
         "unprivileged-notebooks": Section(
             "Lessons and solutions as an ordinary user, as on Binder",
