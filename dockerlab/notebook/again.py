@@ -31,9 +31,9 @@ def rebuild(
     """Build the Dockerfile of a build once more, with these files or those it had, and show nothing.
 
     Without `name` the image takes the name of the first; each Build stays the image it is.
-    `edit` is the path of a file that gets a line more, or the line of a RUN that gets a word more: a comment
-    that no build had before. The files given are not changed. ContextError where there is no such file,
-    DockerfileError where no RUN of a shell begins in that line.
+    `edit` is the path of a file that gets a line more (a comment, of a Python module an assignment), or the
+    line of a RUN that gets a comment: one that no build had before. The files given are not changed.
+    ContextError where there is no such file, DockerfileError where no RUN of a shell begins in that line.
     """
     text, context = x.dockerfile.text, as_context(files) or x.recipe.context
     if isinstance(edit, int):
@@ -86,7 +86,9 @@ def _edited(context: Context, path: str) -> Context:
     if before is None:
         there = ", ".join(sorted(tree))
         raise ContextError(f"There is no file {path!r} to edit in these files.", hint=f"There are: {there}.")
-    return context.edited({path: before + f"# edit {time.time_ns()}\n".encode()})
+    # Of a Python module what is compiled from it is another too, or a rerun would find it in the cache.
+    line = "edit = {}" if path.endswith(".py") else "# edit {}"
+    return context.edited({path: before + f"{line.format(time.time_ns())}\n".encode()})
 
 
 def _with_comment(dockerfile: Dockerfile, line: int) -> str:

@@ -41,6 +41,13 @@ def test_an_edit_runs_the_same_lines_each_time(app: Build) -> None:
     assert lab.ran(lab.rebuild(app, FILES, no_cache=True)).data == [2, 3]
 
 
+def test_two_edits_of_a_module_compile_to_two_programs(app: Build) -> None:
+    """What a RUN compiles from an edited module is in no cache either: the edit is no comment."""
+    made = [lab.rebuild(app, edit="app.py").image.tree().read("app.py") for _ in range(2)]
+    first, second = (compile(source or b"", "app.py", "exec").co_consts for source in made)
+    assert first != second
+
+
 def test_edits_run_the_same_lines_each_time(app: Build) -> None:
     """Each edit is made to the files as given, on nothing built before; reasons name lines as written."""
     edits: dict[str, EditLike] = {
