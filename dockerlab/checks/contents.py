@@ -85,6 +85,15 @@ def digest_in(layer: Layer, entry: Entry | None) -> str:
     return digest.hexdigest()
 
 
+def unpacked_in(layer: Layer, entry: Entry | None) -> str:
+    """Return the SHA-256 of what a layer's file holds once it is unpacked and decoded."""
+    if entry is None or entry.kind != "file":
+        return ""
+    with layer.open(entry) as file:
+        *_, innermost = decoded_forms(file.read())
+    return digest_of(innermost)
+
+
 def digest_of(content: object) -> str:
     """Return the SHA-256 of what a context is given for a file."""
     data = getattr(content, "data", content)

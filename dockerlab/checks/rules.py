@@ -22,6 +22,7 @@ from dockerlab.checks.contents import (
     followed,
     holding,
     stored,
+    unpacked_in,
 )
 from dockerlab.checks.decodings import pieces
 from dockerlab.checks.trial import AS_IT_WAS, Files, RebuildOptions, Trial
@@ -181,7 +182,10 @@ class Difference(NamedTuple):
 
 
 def differences(trial: Trial, first: Build, second: Build) -> Iterator[Difference]:
-    """Yield what differs between the own layers of two builds of a Dockerfile; times are no difference."""
+    """Yield what differs between the own layers of two builds of a Dockerfile.
+
+    Times are no difference, and how a file is packed is none: gzip notes a time too.
+    """
     ours, others = trial.own(first), trial.own(second)
     for (_, below), (row, above) in zip(ours, others, strict=False):
         if below.diff_id == above.diff_id:
@@ -191,7 +195,9 @@ def differences(trial: Trial, first: Build, second: Build) -> Iterator[Differenc
         for path in sorted({*before, *after}):
             one, other = before.get(path), after.get(path)
             digests = [digest_in(layer, entry) for layer, entry in ((below, one), (above, other))]
-            if _plain(one) != _plain(other) or digests[0] != digests[1]:
+            if _plain(one) != _plain(other) or (
+                digests[0] != digests[1] and unpacked_in(below, one) != unpacked_in(above, other)
+            ):
                 grown = (other.size if other else 0) - (one.size if one else 0)
                 yield Difference(path, row.where, grown, digests[1])
     if len(ours) != len(others):

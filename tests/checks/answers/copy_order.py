@@ -19,11 +19,11 @@ START = 'USER 1000\nCMD ["python3", "/app/app.py"]\n'
 APP = f"COPY --chown=1000:1000 app.py words.txt /app/\n{START}"
 
 RIGHT = {
-    "packages-where-they-are": f"""\
+    "packages-under-a-prefix": f"""\
 {BASE.strip()} AS build
 COPY requirements.txt wheels /w/
-RUN pip install --no-index --find-links=/w -r /w/requirements.txt
-{BASE}COPY --from=build /usr/local/lib/python3.13/site-packages /usr/local/lib/python3.13/site-packages
+RUN pip install --no-index --find-links=/w --prefix=/packages -r /w/requirements.txt
+{BASE}COPY --from=build /packages /usr/local
 {APP}""",
     "all-in-the-folder-of-the-app": f"""\
 {BASE}WORKDIR /app/
@@ -96,6 +96,15 @@ WRONG = {
     "link-before-the-install": (f"{BASE}COPY --link --chown=1000 . /app/\n{INSTALL}{START}", {EDIT}),
     "chown-in-a-run-above-the-app": (
         f"{FIRST}COPY words.txt /app/\nRUN chown -R 1000 /app\nCOPY --chown=1000 app.py /app/\n{START}",
+        {ONCE},
+    ),
+    "all-packages-copied-with-those-of-the-base": (
+        f"""\
+{BASE.strip()} AS build
+COPY requirements.txt wheels /w/
+RUN pip install --no-index --find-links=/w -r /w/requirements.txt
+{BASE}COPY --from=build /usr/local/lib/python3.13/site-packages /usr/local/lib/python3.13/site-packages
+{APP}""",
         {ONCE},
     ),
     "no-owner": (f"{FIRST}COPY app.py words.txt /app/\n{START}", {OWNER}),
