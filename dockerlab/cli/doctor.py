@@ -215,11 +215,10 @@ def _registry() -> Diagnosis:
 
 def registry_url() -> str:
     """Return where base images are asked for first: $DOCKERLAB_REGISTRY_MIRROR, else Docker Hub."""
-    server = os.environ.get("DOCKERLAB_REGISTRY_MIRROR", "").strip().rstrip("/") or "registry-1.docker.io"
-    if "://" not in server:
-        local = server.partition(":")[0] == "localhost" or server.startswith("127.")
-        server = f"{'http' if local else 'https'}://{server}"
-    return f"{server}/v2/"
+    from dockerlab.registries.transport import DOCKER_HUB_SERVER, scheme
+
+    server = os.environ.get("DOCKERLAB_REGISTRY_MIRROR", "").strip().rstrip("/") or DOCKER_HUB_SERVER
+    return f"{server if '://' in server else scheme(server) + server}/v2/"
 
 
 def _answer(command: Sequence[str]) -> tuple[bool, str] | None:

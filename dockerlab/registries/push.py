@@ -17,8 +17,8 @@ from dockerlab.image import oci
 from dockerlab.image.compression import chunks
 from dockerlab.image.image import Image
 from dockerlab.image.layer import PUSH_LEVEL, Layer
-from dockerlab.image.reference import DOCKER_HUB, Reference
-from dockerlab.registries.transport import Connection, scheme
+from dockerlab.image.reference import Reference
+from dockerlab.registries.transport import Connection, address
 
 Packing = Literal["gzip", "zstd"]
 _ZSTD_LEVEL = 3  # zstd's own default, and BuildKit's
@@ -59,8 +59,7 @@ def push(
     A layer that the repository holds is not sent. Raises RegistryError.
     """
     wanted = Reference.parse(reference)
-    server = "registry-1.docker.io" if wanted.registry == DOCKER_HUB else wanted.registry
-    connection = Connection(wanted, scheme(server) + server, purpose="pushed")
+    connection = Connection(wanted, address(wanted), purpose="pushed")
     tell = say or (lambda _: None)
     try:
         return _pushed(connection, image, packing, tell)

@@ -17,7 +17,7 @@ from dockerlab.errors import RegistryError
 from dockerlab.image import oci
 from dockerlab.image.platform import Platform, here
 from dockerlab.image.reference import DOCKER_HUB, Reference
-from dockerlab.registries.transport import TRIES, Connection, forget_silent_registries, scheme
+from dockerlab.registries.transport import TRIES, Connection, address, forget_silent_registries, scheme
 
 __all__ = [
     "Descriptor",
@@ -57,8 +57,7 @@ def endpoints(reference: Reference) -> Iterator[Repository]:
     mirror = os.environ.get("DOCKERLAB_REGISTRY_MIRROR", "").strip().rstrip("/")
     if mirror and reference.registry == DOCKER_HUB:
         yield Repository(Connection(reference, mirror if "://" in mirror else scheme(mirror) + mirror))
-    server = "registry-1.docker.io" if reference.registry == DOCKER_HUB else reference.registry
-    yield Repository(Connection(reference, scheme(server) + server))
+    yield Repository(Connection(reference, address(reference)))
 
 
 def for_this_machine(reference: Reference, manifests: Sequence[Mapping[str, Any]]) -> Descriptor:

@@ -37,6 +37,15 @@ def forget_silent_registries() -> None:
     _silent.clear()
 
 
+DOCKER_HUB_SERVER = "registry-1.docker.io"  # what answers for docker.io
+
+
+def address(reference: Reference) -> str:
+    """Return where the registry of a reference answers, as a URL."""
+    server = DOCKER_HUB_SERVER if reference.registry == DOCKER_HUB else reference.registry
+    return scheme(server) + server
+
+
 def scheme(server: str) -> str:
     """Return "http://" for this machine's own registries, "https://" for all others."""
     name = server.partition("/")[0]
@@ -66,7 +75,7 @@ class Connection:
         self._purpose = purpose
         self.server = urlsplit(base).netloc
         self.base = f"{base}/v2/{reference.repository}"
-        self._registry = DOCKER_HUB if self.server == "registry-1.docker.io" else self.server
+        self._registry = DOCKER_HUB if self.server == DOCKER_HUB_SERVER else self.server
         self._session = requests.Session()
         self._auth: AuthBase = _Bearer(None)
 

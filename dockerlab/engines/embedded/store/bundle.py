@@ -88,7 +88,7 @@ def _unpack(tar: tarfile.TarFile, into: Path) -> None:
         path = into / name
         if member.isdir():
             path.mkdir(parents=True, exist_ok=True)
-        elif member.issym() and name.parts[0] == "proot-debian":
+        elif member.issym() and name.parts[0] == "proot-debian" and _leads_inside(member.linkname):
             path.symlink_to(member.linkname)
         elif (source := tar.extractfile(member)) is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +97,11 @@ def _unpack(tar: tarfile.TarFile, into: Path) -> None:
             path.chmod(member.mode & 0o755 | 0o600)
             if name.parts[0] == "blobs":
                 _check(path)
+
+
+def _leads_inside(link: str) -> bool:
+    """Tell whether a link stays in its folder: what follows in the tar could be written through it."""
+    return not link.startswith("/") and ".." not in PurePosixPath(link).parts
 
 
 def _check(blob: Path) -> None:
